@@ -1,0 +1,8 @@
+//! From the facts of a record to what is made of it.
+
+pub mod case;
+pub mod reason;
+pub mod rule;
+pub mod rules;
+pub mod shortcut;
+pub mod verdict;

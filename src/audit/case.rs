@@ -1,0 +1,410 @@
+//! Every fact about one record that a verdict can hang on.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cloudtrail::envelope::Forged;
+use crate::cloudtrail::outcome::{Outcome, outcome};
+use crate::cloudtrail::record::{Identity, Key, Record};
+use crate::cloudtrail::tables;
+use crate::iam::change::{self, Change, Own};
+use crate::ids::{self, Arn};
+use crate::perimeter::exception::{self, BreakGlassUse};
+use crate::perimeter::inventory::Inventory;
+use crate::perimeter::origin::{self, Origin, OriginKind, Passage};
+use crate::perimeter::principal::{Principal, PrincipalKind, principal};
+use crate::perimeter::{Mode, Perimeter};
+
+/// What cases are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'k> {
+    /// What is approved.
+    pub perimeter: &'k Perimeter,
+    /// Which VPC an endpoint is in.
+    pub inventory: &'k Inventory,
+}
+
+/// What a record is about.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// It has no bearing on DynamoDB; why, in a few words.
+    Nothing(&'static str),
+    /// A change to what guards the perimeter. `through_dynamodb`: made by a call to DynamoDB itself.
+    Change { change: Change, through_dynamodb: bool },
+    /// A call to DynamoDB.
+    Call,
+    /// The record cannot be relied on; why, in a few words.
+    Unreliable(&'static str),
+    /// An event that looks like CloudTrail's and is not; what gives it away.
+    Forged(&'static str),
+}
+
+/// What a record is shown by. Gathered only where it is shown or kept.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Event {
+    /// `eventID`.
+    pub id: Option<String>,
+    /// `eventTime`, as recorded.
+    pub time: Option<String>,
+    /// `awsRegion`.
+    pub region: Option<String>,
+    /// `eventSource`.
+    pub source: Option<String>,
+    /// `eventName`.
+    pub name: Option<String>,
+    /// `userAgent`: the caller's own words.
+    pub user_agent: Option<String>,
+    /// `errorCode`.
+    pub error: Option<String>,
+    /// The session's own ARN, whose name the caller chose.
+    pub session: Option<String>,
+    /// The function that the credentials were issued to, where the record tells.
+    pub function: Option<String>,
+}
+
+/// Every fact about one record.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// `eventName`.
+    pub name: Option<String>,
+    /// `errorCode`.
+    pub error: Option<String>,
+    /// The account that owns the table, else the one that the record was delivered to.
+    pub account: Option<String>,
+    /// `awsRegion`.
+    pub region: Option<String>,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where the call came from.
+    pub origin: Origin,
+    /// More of an approved endpoint.
+    pub passage: Passage,
+    /// Who called.
+    pub principal: Principal,
+    /// What became of the call.
+    pub outcome: Outcome,
+    /// Table ARNs, or what a change touched: sorted, each once.
+    pub resources: Vec<String>,
+    /// What the owner of the tables is held to: of several, the strictest.
+    pub mode: Mode,
+    /// When the call was made.
+    pub time: Option<Timestamp>,
+    /// No item is read or written by it.
+    pub management: bool,
+    /// `readOnly`, where it is recorded.
+    pub read_only: bool,
+    /// The AWS service that made the call for somebody.
+    pub via: Option<String>,
+    /// What `[[break_glass]]` says.
+    pub break_glass: BreakGlassUse,
+    /// A `[[service]]` entry lists it.
+    pub listed_service: bool,
+    /// The principal's account is in an environment.
+    pub principal_listed: bool,
+    /// The principal's account is known, not ours, and not the owner of the tables.
+    pub principal_external: bool,
+    /// The product's own role, at the product's own table.
+    pub own_call: bool,
+    /// The owner's account is in no environment.
+    pub unlisted_owner: bool,
+    /// It makes a role under a name that a break-glass pattern speaks of.
+    pub makes_break_glass: bool,
+}
+
+/// Services whose events are calls to DynamoDB.
+const SOURCES: [&str; 4] = [
+    "dynamodb.amazonaws.com",
+    "streams.dynamodb.amazonaws.com",
+    "dax.amazonaws.com",
+    "dynamodb.amazonaws.com.cn",
+];
+
+/// Is this the name of DynamoDB, its streams, or DAX?
+#[inline]
+pub fn is_dynamodb(source: &str) -> bool {
+    SOURCES.iter().any(|own| source.eq_ignore_ascii_case(own))
+}
+
+impl Case {
+    /// Reads the facts of a record.
+    pub fn of(record: &Record<'_>, known: Known<'_>) -> Self {
+        let identity = record.identity();
+        let principal = principal(record, &identity);
+        Self::gather(record, known, &identity, principal)
+    }
+
+    /// Reads the facts of a record whose caller is known from elsewhere.
+    pub fn by(record: &Record<'_>, known: Known<'_>, principal: Principal) -> Self {
+        Self::gather(record, known, &record.identity(), principal)
+    }
+
+    fn gather(record: &Record<'_>, known: Known<'_>, identity: &Identity<'_>, principal: Principal) -> Self {
+        let source = record.get(Key::EventSource).text().unwrap_or_default();
+        let is_call = is_dynamodb(&source);
+        let subject = subject(record, known.perimeter, &source, is_call);
+        let resources = match &subject {
+            Subject::Change { change, .. } if !is_call => change.resources.clone(),
+            Subject::Change { .. }
+            | Subject::Call
+            | Subject::Unreliable(_)
+            | Subject::Nothing(_)
+            | Subject::Forged(_) => {
+                if is_call {
+                    tables::tables(record, principal.account.as_deref())
+                } else {
+                    Vec::new()
+                }
+            }
+        };
+        let owner = Owner::of(record, &principal, &resources, known.perimeter);
+        let (origin, passage) = origin::origin(record, known.perimeter, known.inventory);
+        let time = origin::event_time(record);
+        let via = via(identity, &origin);
+        Case {
+            break_glass: exception::break_glass(known.perimeter, &principal, time, &resources),
+            listed_service: exception::service(known.perimeter, &principal, via.as_deref()).is_some(),
+            principal_listed: principal
+                .account
+                .as_ref()
+                .is_some_and(|account| known.perimeter.lists(account)),
+            principal_external: is_external(known.perimeter, &principal, owner.account.as_deref()),
+            own_call: is_own(known.perimeter, &principal, &resources),
+            makes_break_glass: makes_break_glass(&subject, known.perimeter),
+            name: shown(record, Key::EventName),
+            error: shown(record, Key::ErrorCode),
+            account: owner.account,
+            region: shown(record, Key::AwsRegion),
+            mode: owner.mode,
+            unlisted_owner: owner.unlisted,
+            outcome: outcome(record),
+            management: is_management(record),
+            read_only: record.get(Key::ReadOnly).is_true(),
+            subject,
+            origin,
+            passage,
+            principal,
+            resources,
+            time,
+            via,
+        }
+    }
+
+    /// The facts of an event that only looks like a record: nothing in it is true but what
+    /// EventBridge itself wrote on the envelope.
+    pub fn forged(forged: &Forged) -> Self {
+        Case {
+            name: None,
+            error: None,
+            account: forged.account.clone(),
+            region: None,
+            subject: Subject::Forged(forged.why),
+            origin: Origin::unknown(),
+            passage: Passage::Expected,
+            principal: Principal::unknown(),
+            outcome: Outcome::Undetermined,
+            resources: Vec::new(),
+            mode: Mode::Enforce,
+            time: None,
+            management: false,
+            read_only: false,
+            via: None,
+            break_glass: BreakGlassUse::None,
+            listed_service: false,
+            principal_listed: false,
+            principal_external: false,
+            own_call: false,
+            unlisted_owner: false,
+            makes_break_glass: false,
+        }
+    }
+
+    /// The name of the call or change.
+    pub fn event_name(&self) -> &str {
+        self.name.as_deref().unwrap_or("an unnamed event")
+    }
+
+    /// Does the record reach for a whole table at once, out of DynamoDB?
+    pub fn is_bulk_export(&self) -> bool {
+        self.event_name() == "ExportTableToPointInTime"
+    }
+
+    /// Is this the owner's copy of a call from another of our accounts, which does not say what
+    /// role made it? The caller's copy does.
+    pub fn needs_other_half(&self) -> bool {
+        self.principal.kind == PrincipalKind::Account && self.principal.arn.is_none() && self.principal_listed
+    }
+}
+
+fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bool) -> Subject {
+    if let Some(why) = no_call(record, is_call) {
+        return Subject::Nothing(why);
+    }
+    if record.conflict {
+        return Subject::Unreliable("a field stands in the record twice, with different values");
+    }
+    if record.get(Key::EventSource).text().is_none() {
+        return Subject::Unreliable("the record names no service");
+    }
+    let name = record.get(Key::EventName).text().unwrap_or_default();
+    if change::is_candidate(source, &name) {
+        let product = &perimeter.product;
+        let own =
+            Own { table: product.table.as_deref(), resources: &product.resources, roles: &product.roles };
+        let break_glass: Vec<String> =
+            perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
+        if let Some(change) = change::recognise(record, &own, &break_glass) {
+            return Subject::Change { change, through_dynamodb: is_call };
+        }
+    }
+    if is_call { Subject::Call } else { Subject::Nothing("neither DynamoDB nor what guards it") }
+}
+
+fn makes_break_glass(subject: &Subject, perimeter: &Perimeter) -> bool {
+    let Subject::Change { change, .. } = subject else { return false };
+    let speaks = |arn: &String| {
+        perimeter.break_glass.iter().any(|entry| exception::speaks_of(perimeter, &entry.principal, arn))
+    };
+    change.made_role.as_ref().is_some_and(speaks)
+}
+
+/// Why a record is no call, whatever its service.
+pub fn no_call(record: &Record<'_>, is_call: bool) -> Option<&'static str> {
+    let category = record.get(Key::EventCategory);
+    let kind = record.get(Key::EventType);
+    if category.is("Insight") || kind.is("AwsCloudTrailInsight") {
+        return Some("an Insights event counts calls and is none");
+    }
+    if category.is("Aggregated") || kind.is("AwsAggregatedEvent") {
+        return Some("an aggregated event counts calls and is none");
+    }
+    let network = category.is("NetworkActivity") || kind.is("AwsVpceEvent") || kind.is("AwsVpceEvents");
+    if network && !(is_call && record.get(Key::ErrorCode).is("VpceAccessDenied")) {
+        return Some("a network activity event repeats a call that has its own record");
+    }
+    // DynamoDB answers it to anybody, whatever the policies say, and it shows no data.
+    (is_call && record.get(Key::EventName).is("DescribeEndpoints"))
+        .then_some("DescribeEndpoints shows no data")
+}
+
+/// The account whose environment counts.
+struct Owner {
+    account: Option<String>,
+    mode: Mode,
+    unlisted: bool,
+}
+
+impl Owner {
+    fn of(record: &Record<'_>, principal: &Principal, resources: &[String], perimeter: &Perimeter) -> Self {
+        let owners = resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account);
+        let owners = owners.filter(|account| ids::is_account(account));
+        let strictest =
+            owners.max_by_key(|account| (perimeter.mode_of(account), std::cmp::Reverse(*account)));
+        let recipient = record.get(Key::RecipientAccountId).shown();
+        let account = strictest
+            .or(recipient.as_deref().filter(|account| ids::is_account(account)))
+            .or(principal.account.as_deref())
+            .map(str::to_owned);
+        let mode = account.as_deref().map_or(Mode::Enforce, |account| perimeter.mode_of(account));
+        let unlisted = account.as_deref().is_some_and(|account| !perimeter.is_ours(account));
+        Self { account, mode, unlisted }
+    }
+}
+
+impl Event {
+    /// Gathers what a record is shown by.
+    pub fn of(record: &Record<'_>) -> Self {
+        let identity = record.identity();
+        Self {
+            id: shown(record, Key::EventId),
+            time: shown(record, Key::EventTime),
+            region: shown(record, Key::AwsRegion),
+            source: shown(record, Key::EventSource),
+            name: shown(record, Key::EventName),
+            user_agent: shown(record, Key::UserAgent),
+            error: shown(record, Key::ErrorCode),
+            session: identity.arn.text().map(|arn| bounded(&arn)),
+            function: function(&identity),
+        }
+    }
+
+    /// What a forged event is shown by.
+    pub fn forged(forged: &Forged) -> Self {
+        Self { id: forged.id.clone(), source: forged.source.clone(), ..Self::default() }
+    }
+}
+
+fn shown(record: &Record<'_>, key: Key) -> Option<String> {
+    record.get(key).shown().map(|text| bounded(&text))
+}
+
+/// The Lambda function that the credentials were issued to (`inScopeOf`, record version 1.11).
+fn function(identity: &Identity<'_>) -> Option<String> {
+    let scope: serde_json::Value = serde_json::from_slice(identity.in_scope_of.json()?).ok()?;
+    scope.get("credentialsIssuedTo").and_then(|arn| arn.as_str()).map(bounded)
+}
+
+/// Characters of any text that is kept of a record. CloudTrail's own longest is 1 KB.
+const MAX_TEXT: usize = 1024;
+
+/// Attackers write parts of records: what is kept of them is bounded.
+fn bounded(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The AWS service that made the call: `invokedBy`, else the service that the address names. The
+/// user agent, which the caller writes, says nothing.
+fn via(identity: &Identity<'_>, origin: &Origin) -> Option<String> {
+    let invoked_by = identity.invoked_by.text().filter(|name| origin::is_service_host(name));
+    invoked_by.map(|name| name.into_owned()).or_else(|| origin.service().map(str::to_owned))
+}
+
+fn is_external(perimeter: &Perimeter, principal: &Principal, owner: Option<&str>) -> bool {
+    let Some(account) = &principal.account else { return false };
+    principal.kind != PrincipalKind::Service && !perimeter.is_ours(account) && owner != Some(account)
+}
+
+/// Calls by the product to its own table are made because of findings: they must not make any.
+fn is_own(perimeter: &Perimeter, principal: &Principal, resources: &[String]) -> bool {
+    let Some(table) = &perimeter.product.table else { return false };
+    let role = principal.arn.as_ref().is_some_and(|arn| perimeter.product.roles.contains(arn));
+    role && resources.iter().all(|resource| resource == table)
+}
+
+/// Does the call leave the items alone? CloudTrail says so in either of two fields; where neither
+/// stands, only what is known to be a management call is taken for one.
+fn is_management(record: &Record<'_>) -> bool {
+    let management = record.get(Key::ManagementEvent);
+    let category = record.get(Key::EventCategory);
+    if management.is_false() || category.is("Data") {
+        return false;
+    }
+    if management.is_true() || category.is("Management") {
+        return true;
+    }
+    let name = record.get(Key::EventName).text().unwrap_or_default();
+    name.starts_with("Describe") || name.starts_with("List")
+}
+
+/// Is the origin an approved one?
+pub fn is_approved(origin: &Origin, passage: Passage) -> bool {
+    use crate::perimeter::TransitMode;
+    match origin.kind {
+        OriginKind::ApprovedEndpoint => true,
+        OriginKind::ApprovedTransit => passage != Passage::Unexpected(TransitMode::Deny),
+        OriginKind::TrustedAddress
+        | OriginKind::UnapprovedVpc
+        | OriginKind::ForeignEndpoint
+        | OriginKind::UnknownEndpoint
+        | OriginKind::Public
+        | OriginKind::PrivateUnattributed
+        | OriginKind::AwsService
+        | OriginKind::AwsInternal
+        | OriginKind::Unknown => false,
+    }
+}

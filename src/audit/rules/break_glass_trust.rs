@@ -1,0 +1,51 @@
+//! A change after which somebody new can become a break-glass principal.
+
+use crate::audit::rule::{Rule, Severity, Subject};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "break-glass-trust",
+    severity: Severity::Critical,
+    subject: Subject::ProvenChange,
+    title: "More principals can break the glass",
+    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
+        speak of it. Once changes are judged by proof, it will find a change after which \
+        somebody new can become a break-glass principal: a wider trust policy on the role, a \
+        new access key or password for a break-glass user, or a change to the identity \
+        provider that the role trusts.\n\n\
+        Cannot see: who may sign in at an identity provider outside AWS; a chain of roles \
+        through an account whose policies are not in the snapshot.",
+    why: "The perimeter is as tight as the trust policy of the role that may pass it. One \
+        added line, an account's root as principal, gives the carve-out to everybody whom that \
+        account's administrators choose, and no SCP, table policy or endpoint has changed. It \
+        is the quietest way to stay in.",
+    example: concat!(
+        r#"{
+  "eventSource": "iam.amazonaws.com",
+  "eventName": "UpdateAssumeRolePolicy",
+  "awsRegion": "us-east-1",
+  "requestParameters": {
+    "roleName": "your-emergency-role",
+    "policyDocument":
+      "{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"555566667777\"},"#,
+        r#"\"Action\":\"sts:AssumeRole\"}}"
+  },
+  "recipientAccountId": "111122223333"
+}"#
+    ),
+    remedy: "Compare the trust policy with the approved one and put that back:\n\n\
+        \x20   aws iam update-assume-role-policy --role-name your-emergency-role \\\n\
+        \x20       --policy-document file://approved-trust.json\n\n\
+        Revoke the role's sessions, since those handed out meanwhile stay good until they \
+        expire.\n\n\
+        Name single roles in the trust policy and never an account; ask for MFA; deny \
+        `iam:UpdateAssumeRolePolicy` on the role to all but its pipeline.",
+    controls: &[
+        "NIST.800-53.r5 AC-3",
+        "NIST.800-53.r5 AC-6(5)",
+        "NIST.800-53.r5 CM-5",
+        "PCI.DSS.v4.0 7.2.1",
+        "PCI.DSS.v4.0 10.2.1.5",
+        "SOC2 CC6.3",
+        "ISO.27001:2022 A.8.2",
+    ],
+};

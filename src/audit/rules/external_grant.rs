@@ -1,0 +1,57 @@
+//! A resource policy that lets in principals of unlisted accounts.
+
+use crate::audit::rule::{Rule, Severity, Subject};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "external-grant",
+    severity: Severity::Critical,
+    subject: Subject::Change,
+    title: "Table policy admits an unlisted account",
+    what: "A resource policy on a table or a stream, set by `PutResourcePolicy` or with the \
+        table itself, whose `Allow` names a principal outside the accounts that perimeter.toml \
+        lists: another account, `*`, or a service that acts for other accounts, as \
+        `replication.dynamodb.amazonaws.com` does for a global table across accounts. It is \
+        told from the text of the policy alone.\n\n\
+        Cannot see: whether an RCP or an endpoint policy refuses the grant all the same, or \
+        the other account's own policies; who stands behind a role's unique id, which is what \
+        the name of a deleted role turns into.",
+    why: "Across accounts the table's policy is the half that you decide, and after this the \
+        other half is decided elsewhere. SCPs do not bind the principals of a stranger, so a \
+        grant without `aws:SourceVpc` lets the items be read from anywhere. For an intruder it \
+        is the lasting way in: one `PutResourcePolicy` in favour of an account of their own \
+        outlives every rotation of keys. A replica in another account is a whole copy of the \
+        table under another's policies.",
+    example: concat!(
+        r#"{
+  "eventSource": "dynamodb.amazonaws.com",
+  "eventName": "PutResourcePolicy",
+  "awsRegion": "eu-west-1",
+  "requestParameters": {
+    "resourceArn": "arn:aws:dynamodb:eu-west-1:111122223333:table/orders",
+    "policy":
+      "{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"555566667777\"},"#,
+        r#"\"Action\":\"dynamodb:*\",\"Resource\":\"*\"}}"
+  },
+  "recipientAccountId": "111122223333"
+}"#
+    ),
+    remedy: "Read the policy as it stands (the change takes effect with a delay) and replace \
+        it:\n\n\
+        \x20   aws dynamodb get-resource-policy \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\
+        \x20   aws dynamodb put-resource-policy --policy file://orders-policy.json \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\n\
+        If the sharing is meant, list the account in perimeter.toml, name single roles, and \
+        add `aws:SourceVpc` as a condition.\n\n\
+        Deny `dynamodb:PutResourcePolicy` to all but the pipeline, and attach an RCP that \
+        denies `dynamodb:*` where `aws:PrincipalOrgID` is not yours.",
+    controls: &[
+        "NIST.800-53.r5 AC-3",
+        "NIST.800-53.r5 AC-4",
+        "NIST.800-53.r5 AC-21",
+        "PCI.DSS.v4.0 7.2.5",
+        "CIS.AWS.v3.0 1.20",
+        "SOC2 CC6.6",
+        "ISO.27001:2022 A.5.14",
+    ],
+};

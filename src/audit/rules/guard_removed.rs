@@ -1,0 +1,47 @@
+//! A guard that is gone, with no other in its place.
+
+use crate::audit::rule::{Rule, Severity, Subject};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "guard-removed",
+    severity: Severity::Critical,
+    subject: Subject::ProvenChange,
+    title: "Guard of the perimeter removed",
+    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
+        speak of it. Once changes are judged by proof, it will find the removal of a guard \
+        that nothing else stands in for: an SCP or RCP detached or deleted, a policy type \
+        disabled, a table's resource policy or a permissions boundary deleted, an account \
+        moved or taken out from under its policies.\n\n\
+        Cannot see: who agreed to it; guards that were never in the snapshot, whose loss \
+        changes nothing that is known.",
+    why: "`DisablePolicyType` detaches every SCP in the organization with one call, and an \
+        account moved to another unit leaves its policies behind without any policy having \
+        been touched. A table's own policy goes with one `DeleteResourcePolicy`, which root \
+        may call even where the policy denies it. After that an identity policy with a plain \
+        `Allow` is all that decides.",
+    example: r#"{
+  "eventSource": "organizations.amazonaws.com",
+  "eventName": "DetachPolicy",
+  "awsRegion": "us-east-1",
+  "requestParameters": { "policyId": "p-0examplescp1", "targetId": "ou-ab12-34cd56ef" },
+  "recipientAccountId": "999988887777"
+}"#,
+    remedy: "Put the guard back before asking why:\n\n\
+        \x20   aws organizations attach-policy --policy-id p-0examplescp1 --target-id \
+        ou-ab12-34cd56ef\n\
+        \x20   aws dynamodb put-resource-policy --policy file://orders-policy.json \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\n\
+        Then scan the time in between for calls from outside.\n\n\
+        Keep at least two guards of different kinds, an SCP and an RCP or table policy, and \
+        allow the detaching of policies to one role of the management account alone.",
+    controls: &[
+        "NIST.800-53.r5 AC-3",
+        "NIST.800-53.r5 CM-3",
+        "NIST.800-53.r5 CM-5",
+        "NIST.800-53.r5 SC-7",
+        "PCI.DSS.v4.0 1.2.2",
+        "CIS.AWS.v3.0 4.15",
+        "SOC2 CC8.1",
+        "ISO.27001:2022 A.8.32",
+    ],
+};

@@ -1,0 +1,50 @@
+//! A call whose outcome the known policies do not explain.
+
+use crate::audit::rule::{Rule, Severity, Subject};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "model-mismatch",
+    severity: Severity::Medium,
+    subject: Subject::ProvenChange,
+    title: "Outcome contradicts the known policies",
+    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
+        speak of it. Once changes are judged by proof, it will find a call that CloudTrail \
+        shows as authorised although the policies in the snapshot deny it, or as refused \
+        although they allow it: what is known of the policies, or how it is evaluated, differs \
+        from what AWS did.\n\n\
+        Cannot see: which of the two is wrong: a snapshot that is behind, a policy that it \
+        does not hold, a change that had not yet taken effect when the call was made, or a \
+        fault in the evaluator.",
+    why: "A proof is as good as its premises. If one call gets through that the model says \
+        cannot, every `enforced` built upon that model is in doubt, the tables that nobody has \
+        tried included. The usual cause is a policy changed by a way that nobody collects, \
+        such as a session policy or a permission set not yet in the snapshot, and then the gap \
+        in the collecting is the finding.",
+    example: r#"{
+  "eventSource": "dynamodb.amazonaws.com",
+  "eventName": "GetItem",
+  "awsRegion": "eu-west-1",
+  "sourceIPAddress": "203.0.113.25",
+  "userIdentity": {
+    "type": "AssumedRole",
+    "sessionContext": {
+      "sessionIssuer": { "arn": "arn:aws:iam::111122223333:role/app/checkout" }
+    }
+  },
+  "requestParameters": { "tableName": "orders" },
+  "recipientAccountId": "111122223333"
+}"#,
+    remedy: "Take the snapshot again and put the request to it, with the keys that the record \
+        shows:\n\n\
+        \x20   perimeter simulate bundle.json --format json\n\n\
+        If it now agrees, the snapshot was behind: collect more often, or from events. If it \
+        does not, read which statement decided, and report the case with its identifiers taken \
+        out. Until it is explained, treat proofs about that account as unknown.",
+    controls: &[
+        "NIST.800-53.r5 CA-7",
+        "NIST.800-53.r5 CM-4(2)",
+        "PCI.DSS.v4.0 10.4.1",
+        "SOC2 CC4.1",
+        "ISO.27001:2022 A.8.16",
+    ],
+};

@@ -1,0 +1,47 @@
+//! A change of network by which others reach an approved endpoint.
+
+use crate::audit::rule::{Rule, Severity, Subject};
+
+pub(crate) const RULE: Rule = Rule {
+    id: "network-path",
+    severity: Severity::Medium,
+    subject: Subject::ProvenChange,
+    title: "New network path to an approved VPC",
+    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
+        speak of it. Once changes are judged by proof, it will find a change of routes, \
+        peerings, transit gateways, VPNs, subnet shares or gateways by which other networks \
+        reach an approved endpoint, or by which traffic of an approved VPC leaves for the \
+        public endpoint of DynamoDB.\n\n\
+        Cannot see: security groups and network ACLs that stop the path all the same; routing \
+        inside a network appliance; what happens on premises.",
+    why: "A policy sees the VPC of the endpoint, not that of the caller. A peering accepted \
+        for something else, together with an interface endpoint, gives the whole peered \
+        network the standing of the approved VPC, with no policy changed. In the other \
+        direction a default route to a NAT gateway takes calls past the endpoint: they fail \
+        where the perimeter is enforced, and leave in the open where it is not.",
+    example: r#"{
+  "eventSource": "ec2.amazonaws.com",
+  "eventName": "AcceptVpcPeeringConnection",
+  "awsRegion": "eu-west-1",
+  "requestParameters": { "vpcPeeringConnectionId": "pcx-0a1b2c3d4e5f60001" },
+  "recipientAccountId": "111122223333"
+}"#,
+    remedy: "Ask whether the network on the other side should count as inside. If not, remove \
+        the route or the peering:\n\n\
+        \x20   aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \
+        pcx-0a1b2c3d4e5f60001\n\n\
+        If it should, give its ranges a `[[transit]]` entry, and let the endpoint's security \
+        group admit those alone.\n\n\
+        Prefer gateway endpoints, which serve their own VPC only, and bind interface endpoints \
+        by `aws:VpcSourceIp` beside `aws:SourceVpc`.",
+    controls: &[
+        "NIST.800-53.r5 AC-4",
+        "NIST.800-53.r5 CA-3",
+        "NIST.800-53.r5 SC-7",
+        "PCI.DSS.v4.0 1.2.2",
+        "CIS.AWS.v3.0 4.12",
+        "CIS.AWS.v3.0 4.13",
+        "SOC2 CC6.6",
+        "ISO.27001:2022 A.8.22",
+    ],
+};

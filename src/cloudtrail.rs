@@ -1,0 +1,10 @@
+//! CloudTrail's records: found in whatever they are delivered in, and read as far as we need them.
+
+pub mod archive;
+pub mod cursor;
+pub mod elements;
+pub mod envelope;
+pub mod marks;
+pub mod outcome;
+pub mod record;
+pub mod tables;

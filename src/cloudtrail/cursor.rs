@@ -1,0 +1,365 @@
+//! Walks a JSON text along its marks, checking the grammar on the way.
+//!
+//! Parts that nobody reads are gone past by their brackets alone, or checked as well where the
+//! caller has reason to ([`Cursor::strictly`]). Depth is bounded, so a hostile text cannot exhaust
+//! the stack.
+
+use super::marks::Marks;
+
+/// Arrays and objects may lie this deep in each other. CloudTrail's own records reach about ten.
+pub const MAX_DEPTH: u32 = 128;
+
+/// Why a text cannot be read on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stop {
+    /// The text ends inside a value: with more text it may be right.
+    Incomplete,
+    /// The text is not JSON.
+    Malformed {
+        /// Byte offset in the text.
+        at: usize,
+        /// What is wrong there.
+        cause: Cause,
+    },
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Cause {
+    /// Something else stands where a value, a key or a separator must.
+    #[error("{expected} expected")]
+    Expected {
+        /// What must stand there.
+        expected: &'static str,
+    },
+    /// More than [`MAX_DEPTH`] arrays and objects in each other.
+    #[error("nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// A control character or an unknown escape in a string.
+    #[error("a character that JSON forbids in strings")]
+    BadString,
+    /// Bytes that are no UTF-8.
+    #[error("invalid UTF-8")]
+    NotUtf8,
+    /// More than one record may have.
+    #[error("longer than {} MiB", super::elements::MAX_ELEMENT >> 20)]
+    TooLong,
+    /// The text ends before the value does.
+    #[error("the text ends inside a record")]
+    Truncated,
+    /// An object that is neither a CloudTrail record nor an envelope around one.
+    #[error("{0}")]
+    NoRecord(&'static str),
+    /// The packed data are damaged.
+    #[error("{0}")]
+    Packed(&'static str),
+    /// The source cannot be read on.
+    #[error("cannot be read: {0}")]
+    Io(std::io::ErrorKind),
+}
+
+/// One JSON value, not yet looked into.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Value<'a> {
+    /// A string: what stands between its quotes, still escaped.
+    Text(&'a [u8]),
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as written.
+    Number(&'a [u8]),
+    /// An array or object, whole.
+    Nested(&'a [u8]),
+}
+
+/// A place in a text.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    text: &'a [u8],
+    quotes: &'a [u64],
+    brackets: &'a [u32],
+    /// The next bracket.
+    next: usize,
+    at: usize,
+    depth: u32,
+    strict: bool,
+}
+
+type Walk<T> = Result<T, Stop>;
+
+impl<'a> Cursor<'a> {
+    /// At the beginning of `text`, of which `marks` are the marks.
+    pub fn new(text: &'a [u8], marks: &'a Marks) -> Self {
+        Self {
+            text,
+            quotes: marks.quotes(),
+            brackets: marks.brackets(),
+            next: 0,
+            at: 0,
+            depth: 0,
+            strict: false,
+        }
+    }
+
+    /// From here on, what is gone past is checked as well: without this, only its brackets are.
+    pub fn strictly(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// The opposite of [`Cursor::strictly`].
+    pub fn leniently(&mut self) {
+        self.strict = false;
+    }
+
+    /// Byte offset of the place.
+    #[inline]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte that is no white space, without going past it.
+    #[inline]
+    pub fn peek(&mut self) -> Walk<u8> {
+        loop {
+            match self.text.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(byte) => return Ok(*byte),
+                None => return Err(Stop::Incomplete),
+            }
+        }
+    }
+
+    /// Goes past `n` bytes that are neither quote nor bracket.
+    #[inline]
+    pub fn skip(&mut self, n: usize) {
+        self.at += n;
+    }
+
+    /// Goes past an opening or closing bracket.
+    #[inline]
+    pub fn bracket(&mut self) -> Walk<()> {
+        if self.brackets.get(self.next).is_none_or(|mark| *mark as usize != self.at) {
+            return self.expected("a bracket outside a string");
+        }
+        self.next += 1;
+        self.at += 1;
+        Ok(())
+    }
+
+    /// An error at the present place.
+    #[cold]
+    pub fn expected<T>(&self, expected: &'static str) -> Walk<T> {
+        Err(Stop::Malformed { at: self.at, cause: Cause::Expected { expected } })
+    }
+
+    /// A string, still escaped; the place is its opening quote.
+    #[inline]
+    pub fn string(&mut self) -> Walk<&'a [u8]> {
+        let open = self.at + 1;
+        let close = self.next_quote(open)?;
+        self.at = close + 1;
+        Ok(&self.text[open..close])
+    }
+
+    #[inline]
+    fn next_quote(&self, from: usize) -> Walk<usize> {
+        let mut word = from / 64;
+        let Some(bits) = self.quotes.get(word) else { return Err(Stop::Incomplete) };
+        let mut bits = bits & (!0 << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = match self.quotes.get(word) {
+                Some(bits) => *bits,
+                None => return Err(Stop::Incomplete),
+            };
+        }
+        Ok(word * 64 + bits.trailing_zeros() as usize)
+    }
+
+    /// The next key of an object and the colon behind it, or `None` at its end. `first` tells
+    /// whether a comma must stand before it.
+    #[inline]
+    pub fn key(&mut self, first: bool) -> Walk<Option<&'a [u8]>> {
+        let mut byte = self.peek()?;
+        if byte == b'}' {
+            self.bracket()?;
+            return Ok(None);
+        }
+        if !first {
+            if byte != b',' {
+                return self.expected("`,` or `}`");
+            }
+            self.skip(1);
+            byte = self.peek()?;
+        }
+        if byte != b'"' {
+            return self.expected("a key");
+        }
+        let key = self.string()?;
+        if self.peek()? != b':' {
+            return self.expected("`:`");
+        }
+        self.skip(1);
+        Ok(Some(key))
+    }
+
+    /// Goes past a key and its colon where they stand there exactly as in `literal`, with quotes and
+    /// colon; `first` tells whether a comma must stand before it. Otherwise nothing is done.
+    #[inline]
+    pub fn skip_literal(&mut self, literal: &[u8], first: bool) -> bool {
+        let at = if first {
+            self.at
+        } else if self.text.get(self.at) == Some(&b',') {
+            self.at + 1
+        } else {
+            return false;
+        };
+        let there = self.text.get(at..at + literal.len()) == Some(literal);
+        if there {
+            self.at = at + literal.len();
+        }
+        there
+    }
+
+    /// What stands between `start` and the place.
+    pub fn text_since(&self, start: usize) -> &'a [u8] {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Is there a further item in an array? `first` tells whether a comma must stand before it.
+    #[inline]
+    pub fn item(&mut self, first: bool) -> Walk<bool> {
+        let byte = self.peek()?;
+        if byte == b']' {
+            self.bracket()?;
+            return Ok(false);
+        }
+        if !first {
+            if byte != b',' {
+                return self.expected("`,` or `]`");
+            }
+            self.skip(1);
+        }
+        Ok(true)
+    }
+
+    /// The value at the place, whole and checked.
+    #[inline]
+    pub fn value(&mut self) -> Walk<Value<'a>> {
+        match self.peek()? {
+            b'"' => self.string().map(Value::Text),
+            b'{' | b'[' => {
+                let start = self.at;
+                self.skip_nested()?;
+                Ok(Value::Nested(self.text.get(start..self.at).unwrap_or_default()))
+            }
+            _ => self.scalar(),
+        }
+    }
+
+    /// Goes past an array or object.
+    #[inline]
+    fn skip_nested(&mut self) -> Walk<()> {
+        if self.strict {
+            return self.check_nested();
+        }
+        if self.brackets.get(self.next).is_none_or(|mark| *mark as usize != self.at) {
+            return self.expected("a bracket outside a string");
+        }
+        let mut open: u128 = 0;
+        let mut depth = 0u32;
+        loop {
+            let Some(mark) = self.brackets.get(self.next) else { return Err(Stop::Incomplete) };
+            let at = *mark as usize;
+            let byte = self.text.get(at).copied().unwrap_or_default();
+            self.next += 1;
+            // Opening and closing brackets of a kind differ by two: bit 5 tells the kind.
+            let square = u128::from(byte & 0x20 == 0);
+            if byte & 0x04 == 0 {
+                if depth >= MAX_DEPTH {
+                    return Err(Stop::Malformed { at, cause: Cause::TooDeep });
+                }
+                open = open << 1 | square;
+                depth += 1;
+            } else {
+                if open & 1 != square {
+                    return Err(Stop::Malformed {
+                        at,
+                        cause: Cause::Expected { expected: "the other closing bracket" },
+                    });
+                }
+                open >>= 1;
+                depth -= 1;
+                if depth == 0 {
+                    self.at = at + 1;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Goes past an array or object, checking all of it.
+    fn check_nested(&mut self) -> Walk<()> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Stop::Malformed { at: self.at, cause: Cause::TooDeep });
+        }
+        self.depth += 1;
+        let object = self.peek()? == b'{';
+        self.bracket()?;
+        let mut first = true;
+        if object {
+            while self.key(first)?.is_some() {
+                first = false;
+                self.value()?;
+            }
+        } else {
+            while self.item(first)? {
+                first = false;
+                self.value()?;
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn scalar(&mut self) -> Walk<Value<'a>> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let len = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')));
+        let Some(len) = len else { return Err(Stop::Incomplete) };
+        let word = rest.get(..len).unwrap_or_default();
+        let value = match word {
+            b"null" => Value::Null,
+            b"true" => Value::Bool(true),
+            b"false" => Value::Bool(false),
+            _ if is_number(word) => Value::Number(word),
+            _ => return self.expected("a value"),
+        };
+        self.at += len;
+        Ok(value)
+    }
+}
+
+/// RFC 8259, section 6.
+fn is_number(word: &[u8]) -> bool {
+    let word = word.strip_prefix(b"-").unwrap_or(word);
+    let digits = |part: &[u8]| part.iter().take_while(|b| b.is_ascii_digit()).count();
+    let whole = digits(word);
+    if whole == 0 || (whole > 1 && word[0] == b'0') {
+        return false;
+    }
+    let mut rest = &word[whole..];
+    if let [b'.', fraction @ ..] = rest {
+        let n = digits(fraction);
+        if n == 0 {
+            return false;
+        }
+        rest = &fraction[n..];
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
+}

@@ -1,0 +1,240 @@
+//! Takes records out of what they are wrapped in: EventBridge, SQS, SNS, a CloudWatch Logs
+//! subscription, and these in each other. Also tells S3 notifications, which only name a log file.
+//!
+//! Source: EventBridge user guide, "AWS service events delivered via AWS CloudTrail"; Lambda
+//! developer guide, "Using Lambda with Amazon SQS", "with CloudWatch Logs", "with Amazon S3".
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::archive;
+use super::cursor::{Cause, Cursor};
+use super::elements::{self, Element, Fault, Whole};
+use super::marks::Marks;
+use super::record::{Key, KeyOrder, Read, Record};
+
+/// Envelopes in each other; SNS in SQS around EventBridge makes three.
+const MAX_DEPTH: u32 = 6;
+
+/// What an element turned out to be.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// A CloudTrail record.
+    Record(&'a Record<'a>),
+    /// An EventBridge event that looks like CloudTrail's and is not.
+    Forged(Forged),
+    /// The name of a log file.
+    LogFile(LogFile),
+    /// Something that cannot be read.
+    Fault(Fault),
+}
+
+/// An EventBridge event that claims to be CloudTrail's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Forged {
+    /// `id` of the envelope.
+    pub id: Option<String>,
+    /// `source` of the envelope.
+    pub source: Option<String>,
+    /// `account` of the envelope, which EventBridge sets: the account that sent it.
+    pub account: Option<String>,
+    /// `time` is not read: it is the sender's.
+    pub region: Option<String>,
+    /// What gives it away.
+    pub why: &'static str,
+}
+
+/// An object of S3 that a notification names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogFile {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The object's key, decoded.
+    pub key: String,
+}
+
+/// Reads `element` of a stream, going into envelopes, and gives what it holds to `take`.
+pub fn open(element: &Element<'_>, take: &mut dyn FnMut(Content<'_>)) {
+    match element {
+        Element::Fault(fault) => take(Content::Fault(*fault)),
+        Element::Object { at, record } => {
+            // Nearly every object is a record: no envelope has an `eventName` but S3's.
+            if !record.get(Key::EventName).is_absent() && record.get(Key::S3).is_absent() {
+                take(Content::Record(record));
+            } else {
+                wrapped(record, *at, 0, take);
+            }
+        }
+    }
+}
+
+/// Reads a text that may hold records, wrapped or not.
+pub fn open_text(text: &[u8], take: &mut dyn FnMut(Content<'_>)) {
+    inner(text, None, 0, take);
+}
+
+/// `at`: where the envelope around the text stands, for naming faults in it.
+fn inner(text: &[u8], at: Option<u64>, depth: u32, take: &mut dyn FnMut(Content<'_>)) {
+    elements::each(&mut Whole(text), &mut |element| match element {
+        Element::Fault(fault) => take(Content::Fault(Fault { at: at.unwrap_or(fault.at), ..fault })),
+        Element::Object { at: offset, record } => wrapped(record, at.unwrap_or(offset), depth, take),
+    });
+}
+
+fn wrapped(record: &Record<'_>, at: u64, depth: u32, take: &mut dyn FnMut(Content<'_>)) {
+    let mut fault = |cause| take(Content::Fault(Fault { at, packed: false, cause }));
+    if depth >= MAX_DEPTH {
+        return fault(Cause::NoRecord("too many envelopes in each other"));
+    }
+    let text = |key| record.get(key).text();
+    if record.get(Key::Detail).json().is_some() && !record.get(Key::DetailType).is_absent() {
+        event_bridge(record, at, take);
+    } else if let Some(body) = text(Key::Body) {
+        inner(body.as_bytes(), Some(at), depth + 1, take);
+    } else if let Some(sns) = record.get(Key::Sns).json() {
+        inner(sns, Some(at), depth + 1, take);
+    } else if let (Some(message), true) = (text(Key::Message), is_sns(record)) {
+        inner(message.as_bytes(), Some(at), depth + 1, take);
+    } else if let Some(subscription) = record.get(Key::AwsLogs).json() {
+        cloudwatch(subscription, at, depth, take);
+    } else if !record.get(Key::S3).is_absent() {
+        match log_file(record) {
+            Some(file) => take(Content::LogFile(file)),
+            None => fault(Cause::NoRecord("an S3 notification without bucket and key")),
+        }
+    } else if is_record(record) {
+        take(Content::Record(record));
+    } else if let Some(message) = text(Key::LogMessage) {
+        if !message.starts_with("CWL CONTROL MESSAGE") {
+            inner(message.as_bytes(), Some(at), depth + 1, take);
+        }
+    } else if !record.get(Key::Event).is("s3:TestEvent") {
+        fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
+    }
+}
+
+/// Has the object what CloudTrail records have some of? One that lost its service's name is still a
+/// record, and judged as one.
+fn is_record(record: &Record<'_>) -> bool {
+    let has = |key| !record.get(key).is_absent();
+    has(Key::EventName)
+        || has(Key::EventType)
+        || has(Key::EventCategory)
+        || (has(Key::EventSource) && has(Key::EventTime))
+        || (has(Key::EventId) && has(Key::UserIdentity))
+}
+
+fn is_sns(record: &Record<'_>) -> bool {
+    record.get(Key::Type).is("Notification") || !record.get(Key::MessageId).is_absent()
+}
+
+/// What CloudTrail's events are called.
+const DETAIL_TYPES: [&str; 7] = [
+    "AWS API Call via CloudTrail",
+    "AWS Console Action via CloudTrail",
+    "AWS Console Sign In via CloudTrail",
+    "AWS Console Signin via CloudTrail",
+    "AWS Insight via CloudTrail",
+    "AWS Network Activity Event via CloudTrail",
+    "AWS Service Event via CloudTrail",
+];
+
+/// Only AWS can send events whose source begins `aws.`; anybody may send one that looks the same
+/// but for that.
+fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
+    let source = envelope.get(Key::Source).text();
+    let genuine = source.as_ref().is_some_and(|source| source.starts_with("aws."));
+    let from_cloudtrail =
+        envelope.get(Key::DetailType).text().is_some_and(|name| DETAIL_TYPES.contains(&&*name));
+    let detail = envelope.get(Key::Detail).json().unwrap_or_default();
+    let mut marks = Marks::default();
+    marks.index(detail);
+    let mut record = Record::new();
+    let read = record.read(&mut Cursor::new(detail, &marks).strictly(), &mut KeyOrder::default());
+    let mut fault = |what| take(Content::Fault(Fault { at, packed: false, cause: Cause::NoRecord(what) }));
+    if !matches!(read, Ok(Read::Object)) {
+        return fault("the EventBridge event's `detail` cannot be read");
+    }
+    let looks_like = from_cloudtrail || is_record(&record);
+    if genuine && source.as_deref() == Some("aws.s3") && !from_cloudtrail {
+        return match object_created(detail) {
+            Some(file) => take(Content::LogFile(file)),
+            None => fault("an EventBridge event of S3 that names no object"),
+        };
+    }
+    if !looks_like {
+        return fault("an EventBridge event that holds no CloudTrail record");
+    }
+    match forgery(genuine, from_cloudtrail, envelope, &record) {
+        Some(why) => take(Content::Forged(forged(envelope, why))),
+        None => take(Content::Record(&record)),
+    }
+}
+
+/// What gives a look-alike away.
+fn forgery(
+    genuine: bool,
+    from_cloudtrail: bool,
+    envelope: &Record<'_>,
+    record: &Record<'_>,
+) -> Option<&'static str> {
+    let account = envelope.get(Key::Account).shown();
+    let recipient = record.get(Key::RecipientAccountId).shown();
+    if !genuine {
+        Some("its source is not AWS's")
+    } else if !from_cloudtrail {
+        Some("its detail-type is not one of CloudTrail's")
+    } else if recipient.is_some() && account != recipient {
+        Some("the account that sent it is not the one that the record was delivered to")
+    } else {
+        None
+    }
+}
+
+fn forged(envelope: &Record<'_>, why: &'static str) -> Forged {
+    let text = |key| envelope.get(key).shown().map(|text| text.chars().take(256).collect());
+    Forged { id: text(Key::Id), source: text(Key::Source), account: text(Key::Account), region: None, why }
+}
+
+/// `{"data": base64 of gzip}`.
+fn cloudwatch(subscription: &[u8], at: u64, depth: u32, take: &mut dyn FnMut(Content<'_>)) {
+    let data = serde_json::from_slice::<Value>(subscription).ok();
+    let data = data.as_ref().and_then(|data| data.get("data")?.as_str());
+    let Some(packed) = data.and_then(|data| STANDARD.decode(data).ok()) else {
+        let cause = Cause::NoRecord("a CloudWatch Logs subscription whose data are no base64");
+        return take(Content::Fault(Fault { at, packed: false, cause }));
+    };
+    archive::each(&packed, &mut |element| match element {
+        Element::Fault(fault) => take(Content::Fault(Fault { at, ..fault })),
+        Element::Object { record, .. } => wrapped(record, at, depth + 1, take),
+    });
+}
+
+/// `{"s3":{"bucket":{"name":…},"object":{"key":…}}}`; the key is written as in a URL.
+fn log_file(record: &Record<'_>) -> Option<LogFile> {
+    let s3: Value = serde_json::from_slice(record.get(Key::S3).json()?).ok()?;
+    let bucket = s3.get("bucket")?.get("name")?.as_str()?.to_owned();
+    let key = s3.get("object")?.get("key")?.as_str()?;
+    Some(LogFile { bucket, key: url_decoded(key) })
+}
+
+/// EventBridge's own form of the same; its key is written as it is.
+fn object_created(detail: &[u8]) -> Option<LogFile> {
+    let detail: Value = serde_json::from_slice(detail).ok()?;
+    let bucket = detail.get("bucket")?.get("name")?.as_str()?.to_owned();
+    Some(LogFile { bucket, key: detail.get("object")?.get("key")?.as_str()?.to_owned() })
+}
+
+/// `+` for a space, `%` and two hexadecimal digits for a byte.
+fn url_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let hex = behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let escaped = hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = if escaped.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,5 @@
+//! Findings: what records add up to, and where it is kept.
+
+pub mod finding;
+pub mod sample;
+pub mod store;

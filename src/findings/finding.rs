@@ -1,0 +1,400 @@
+//! A finding: what stays the same of many records, and what they add up to.
+//!
+//! All that records contribute is joined in a way that does not hang on order, repetition or
+//! splitting: sets grow, the earliest and the latest time are kept, and what is shown of single
+//! records is that of the records with the smallest keys. People's decisions are kept apart from
+//! it, in status and history.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::sample::{EventKey, Sample};
+use crate::audit::case::{Case, Event};
+use crate::audit::rule::Severity;
+use crate::audit::rules;
+use crate::cloudtrail::record::{Key, Record};
+use crate::perimeter::origin::{Origin, OriginKind};
+use crate::perimeter::principal::Principal;
+
+/// Records shown as evidence of one finding.
+pub const EVIDENCE: usize = 16;
+
+/// Addresses kept of one finding.
+pub const ADDRESSES: usize = 16;
+
+/// What tells one finding from another: the same on every machine.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Identity {
+    /// The rule's name.
+    pub rule: Cow<'static, str>,
+    /// The owner of the tables.
+    pub account: Option<String>,
+    /// The principal's ARN, or its unique id where there is none.
+    pub principal: Option<String>,
+    /// Table ARNs, sorted.
+    pub resources: Vec<String>,
+    /// Where the calls came from.
+    pub origin: OriginKind,
+    /// Through which endpoint.
+    pub endpoint: Option<String>,
+}
+
+impl Identity {
+    /// The finding's id, `f-` and twenty-four hexadecimal digits of a SHA-256.
+    pub fn id(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: Option<&str>| {
+            // Lengths stand before texts, so that no two identities run into the same bytes.
+            let len = text.map_or(u64::MAX, |text| text.len() as u64);
+            hash.update(len.to_be_bytes());
+            hash.update(text.unwrap_or_default());
+        };
+        part(Some(&self.rule));
+        part(self.account.as_deref());
+        part(self.principal.as_deref());
+        part(Some(self.origin.name()));
+        part(self.endpoint.as_deref());
+        self.resources.iter().for_each(|resource| part(Some(resource)));
+        let digest = hash.finalize();
+        let mut id = String::from("f-");
+        for byte in digest.iter().take(12) {
+            for digit in [byte >> 4, byte & 15] {
+                id.extend(char::from_digit(u32::from(digit), 16));
+            }
+        }
+        id
+    }
+}
+
+/// One record, as it is shown of a finding.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Evidence {
+    /// The record's number.
+    pub key: EventKey,
+    /// The record.
+    pub event: Event,
+    /// `sourceIPAddress`.
+    pub ip: Option<String>,
+    /// Why it is a finding, in one sentence.
+    pub reason: String,
+}
+
+/// What records add to one finding: a part of it, joined with others by [`Sightings::join`].
+#[derive(Clone, Debug)]
+pub struct Sightings {
+    /// Which finding.
+    pub identity: Identity,
+    /// As perimeter.toml has it.
+    pub severity: Severity,
+    /// The region of the calls.
+    pub region: Option<String>,
+    /// Who called.
+    pub principal: Principal,
+    /// Where from, without the address: that is in the evidence.
+    pub origin: Origin,
+    /// The records.
+    pub seen: Sample,
+    /// Records that turned out to be something else.
+    pub gone: Sample,
+    /// The earliest and the latest record.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// The records with the smallest keys, rising.
+    pub evidence: Vec<Evidence>,
+    /// Some of the addresses, sorted.
+    pub addresses: Vec<String>,
+    /// Some record is covered by no `[[suppress]]`.
+    pub unsuppressed: bool,
+}
+
+impl Sightings {
+    /// Adds what further records add to the same finding.
+    pub fn join(&mut self, other: Sightings) {
+        self.seen.join(&other.seen);
+        self.gone.join(&other.gone);
+        self.severity = self.severity.max(other.severity);
+        self.region = min(self.region.take(), other.region);
+        self.principal.unique_id = min(self.principal.unique_id.take(), other.principal.unique_id);
+        self.origin.vpc = min(self.origin.vpc.take(), other.origin.vpc);
+        self.origin.vpc_account = min(self.origin.vpc_account.take(), other.origin.vpc_account);
+        self.span = join_spans(self.span, other.span);
+        self.unsuppressed |= other.unsuppressed;
+        join_addresses(&mut self.addresses, other.addresses);
+        join_evidence(&mut self.evidence, other.evidence);
+    }
+
+    /// Adds one record of the same finding where only the list at the end is wanted, and nothing of the
+    /// record is to be shown but its id: not its reason, which is that of the smallest key. Returns the
+    /// bytes that it took, or nothing where the record has to be added in full.
+    pub fn see_plainly(
+        &mut self,
+        key: EventKey,
+        case: &Case,
+        unsuppressed: bool,
+        record: &Record<'_>,
+    ) -> Option<usize> {
+        if self.evidence.first().is_none_or(|first| key <= first.key) {
+            return None;
+        }
+        self.seen.insert(key);
+        self.span = join_spans(self.span, case.time.map(|time| (time, time)));
+        self.unsuppressed |= unsuppressed;
+        if let Some(unique_id) = &case.principal.unique_id
+            && self.principal.unique_id.as_ref().is_none_or(|known| unique_id < known)
+        {
+            self.principal.unique_id = Some(unique_id.clone());
+        }
+        if let Some(ip) = &case.origin.ip
+            && (self.addresses.len() < ADDRESSES || self.addresses.last().is_some_and(|last| ip < last))
+        {
+            join_addresses(&mut self.addresses, vec![ip.clone()]);
+        }
+        if self.evidence.len() < EVIDENCE || self.evidence.last().is_some_and(|last| key <= last.key) {
+            let event =
+                Event { id: record.get(Key::EventId).text().map(|id| id.into_owned()), ..Event::default() };
+            join_evidence(&mut self.evidence, vec![Evidence { key, event, ip: None, reason: String::new() }]);
+        }
+        Some(200)
+    }
+
+    /// Bytes that it takes in memory, roughly.
+    pub fn weight(&self) -> usize {
+        let texts = |event: &Event| event.user_agent.as_ref().map_or(0, String::len) + 600;
+        512 + 8 * self.seen.keys().len()
+            + self.evidence.iter().map(|evidence| texts(&evidence.event)).sum::<usize>()
+    }
+}
+
+fn min<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The stretch from the earlier beginning to the later end.
+pub fn join_spans(
+    one: Option<(Timestamp, Timestamp)>,
+    other: Option<(Timestamp, Timestamp)>,
+) -> Option<(Timestamp, Timestamp)> {
+    match (one, other) {
+        (Some((from, to)), Some((other_from, other_to))) => Some((from.min(other_from), to.max(other_to))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Keeps the smallest addresses, so that which ones are kept does not hang on order.
+pub fn join_addresses(addresses: &mut Vec<String>, other: Vec<String>) {
+    addresses.extend(other);
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.truncate(ADDRESSES);
+}
+
+fn join_evidence(evidence: &mut Vec<Evidence>, other: Vec<Evidence>) {
+    for one in other {
+        let at = evidence.partition_point(|known| known.key < one.key);
+        let same = evidence.get_mut(at).filter(|known| known.key == one.key);
+        match same {
+            // Two copies of one event: always the same one is shown.
+            Some(known) if one.event.id < known.event.id => *known = one,
+            Some(_) => {}
+            None if at < EVIDENCE => evidence.insert(at, one),
+            None => {}
+        }
+    }
+    evidence.truncate(EVIDENCE);
+}
+
+/// Where a finding stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// New.
+    Open,
+    /// Somebody is at it.
+    Acknowledged,
+    /// Nobody wants to hear of it for a while.
+    Suppressed,
+    /// Mended, or turned out to be something else.
+    Resolved,
+    /// Seen again after it was resolved.
+    Reopened,
+}
+
+impl Status {
+    /// All, in the order of a finding's life.
+    pub const ALL: [Status; 5] =
+        [Status::Open, Status::Acknowledged, Status::Suppressed, Status::Resolved, Status::Reopened];
+
+    /// As it is written in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Open => "open",
+            Status::Acknowledged => "acknowledged",
+            Status::Suppressed => "suppressed",
+            Status::Resolved => "resolved",
+            Status::Reopened => "reopened",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// A step in a finding's life.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Step {
+    pub at: Timestamp,
+    pub from: Status,
+    pub to: Status,
+    /// Who decided; `perimeter` where nobody did.
+    pub by: String,
+    pub note: String,
+}
+
+/// A finding as it is shown: interface.md, "Finding".
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Finding {
+    pub id: String,
+    pub rule: String,
+    pub severity: Severity,
+    pub status: Status,
+    pub title: String,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub resources: Vec<String>,
+    pub principal: Principal,
+    pub origin: Origin,
+    pub first_seen: Option<Timestamp>,
+    pub last_seen: Option<Timestamp>,
+    /// Distinct events.
+    pub count: u64,
+    /// Whether `count` was counted, and not estimated.
+    pub count_is_exact: bool,
+    /// Ids of some of the events.
+    pub evidence: Vec<String>,
+    pub reason: String,
+    pub allowed_by: Vec<AllowedBy>,
+    pub remedy: String,
+    pub controls: Vec<String>,
+    pub history: Vec<Step>,
+}
+
+/// The statement that let a call pass; told by proof.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AllowedBy {
+    pub policy: String,
+    pub statement: String,
+}
+
+/// A finding as it is kept: what was seen, and what people decided.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// What was seen.
+    pub sightings: Sightings,
+    /// Where it stands.
+    pub status: Status,
+    /// What led there.
+    pub history: Vec<Step>,
+}
+
+impl Kept {
+    /// A finding that nobody has looked at yet.
+    pub fn new(sightings: Sightings) -> Self {
+        let status = if sightings.unsuppressed { Status::Open } else { Status::Suppressed };
+        Self { sightings, status, history: Vec::new() }.coarsened()
+    }
+
+    /// Adds what was seen further. `now` is the time of any step that follows from it.
+    pub fn join(&mut self, further: Sightings, now: Timestamp) {
+        let keys_before = self.sightings.seen.clone();
+        let span_before = self.sightings.span;
+        self.sightings.join(further);
+        self.coarsen();
+        let is_news = keys_before != self.sightings.seen || span_before != self.sightings.span;
+        match self.status {
+            Status::Resolved if is_news && self.count() > 0 => {
+                self.step(Status::Reopened, now, "seen again");
+            }
+            Status::Suppressed if self.history.is_empty() && self.sightings.unsuppressed => {
+                // No suppression ever covered all of it, whichever record came first.
+                self.status = Status::Open;
+            }
+            Status::Open
+            | Status::Acknowledged
+            | Status::Suppressed
+            | Status::Resolved
+            | Status::Reopened => {}
+        }
+    }
+
+    /// The finding as it is shown.
+    pub fn finding(&self) -> Finding {
+        let Sightings { identity, principal, origin, seen, span, evidence, addresses, .. } = &self.sightings;
+        let rule = rules::find(&identity.rule);
+        let ip = match addresses.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        Finding {
+            id: identity.id(),
+            rule: identity.rule.to_string(),
+            severity: self.sightings.severity,
+            status: self.status,
+            title: rule.map_or_else(|| identity.rule.to_string(), |rule| rule.title.to_owned()),
+            account: identity.account.clone(),
+            region: self.sightings.region.clone(),
+            resources: identity.resources.clone(),
+            principal: principal.clone(),
+            origin: Origin { ip, ..origin.clone() },
+            first_seen: span.map(|(first, _)| first),
+            last_seen: span.map(|(_, last)| last),
+            count: self.count(),
+            count_is_exact: seen.is_exact(),
+            evidence: evidence.iter().filter_map(|evidence| evidence.event.id.clone()).collect(),
+            reason: evidence.first().map(|evidence| evidence.reason.clone()).unwrap_or_default(),
+            allowed_by: Vec::new(),
+            remedy: rule.map(|rule| rule.remedy.to_owned()).unwrap_or_default(),
+            controls: rule
+                .map_or(&[][..], |rule| rule.controls)
+                .iter()
+                .map(|control| (*control).to_owned())
+                .collect(),
+            history: self.history.clone(),
+        }
+    }
+
+    fn step(&mut self, to: Status, at: Timestamp, note: &str) {
+        self.history.push(Step { at, from: self.status, to, by: "perimeter".into(), note: note.into() });
+        self.status = to;
+    }
+
+    /// Beyond exact counts times are kept by the minute, so that a flood does not make a write of
+    /// every record.
+    fn coarsen(&mut self) {
+        if !self.sightings.seen.is_exact() {
+            self.sightings.span = self.sightings.span.map(|(from, to)| (minute(from), minute(to)));
+        }
+    }
+
+    fn coarsened(mut self) -> Self {
+        self.coarsen();
+        self
+    }
+
+    /// How many distinct events, without those that turned out to be something else. Where none is
+    /// left it is no finding, and nobody is shown it.
+    pub fn count(&self) -> u64 {
+        self.sightings.seen.count_without(&self.sightings.gone)
+    }
+}
+
+fn minute(time: Timestamp) -> Timestamp {
+    let second = time.as_second();
+    Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(time)
+}

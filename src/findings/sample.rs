@@ -1,0 +1,155 @@
+//! A bounded stand-in for a set of events: exact while small, an estimate beyond.
+//!
+//! Every event has a number, its hash. The sample keeps the [`LIMIT`] smallest, and knows whether
+//! it ever had to leave one out. What it holds depends on the set of events alone, not on their
+//! order, their repetition, or on how they were split over writers: joining two samples is the
+//! sample of both sets. While nothing was left out the count is exact; after that the greatest
+//! number kept tells how dense the numbers lie, and so how many there are (a "bottom-k" sketch;
+//! its standard error is about 1/√[`LIMIT`], three in a hundred).
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Events kept. Up to here counts are exact.
+pub const LIMIT: usize = 1024;
+
+/// The number of an event: the same for the same event on every machine.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct EventKey(pub u64);
+
+impl EventKey {
+    /// The number of the event that `id` names.
+    pub fn of(id: &[u8]) -> Self {
+        let digest = Sha256::digest(id);
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        Self(u64::from_be_bytes(first))
+    }
+}
+
+/// A sample of a set of events.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Sample {
+    /// The smallest, rising.
+    keys: Vec<EventKey>,
+    /// Some were left out.
+    overflowed: bool,
+}
+
+impl Sample {
+    /// A sample with the keys that a store gave back.
+    pub fn from_parts(mut keys: Vec<EventKey>, overflowed: bool) -> Self {
+        keys.sort_unstable();
+        keys.dedup();
+        let mut sample = Self { keys, overflowed };
+        sample.cut();
+        sample
+    }
+
+    /// Adds an event. Returns whether the sample changed.
+    pub fn insert(&mut self, key: EventKey) -> bool {
+        match self.keys.binary_search(&key) {
+            Ok(_) => false,
+            Err(at) if at < LIMIT => {
+                self.keys.insert(at, key);
+                self.cut();
+                true
+            }
+            Err(_) => !std::mem::replace(&mut self.overflowed, true),
+        }
+    }
+
+    /// Adds all events of another sample. Returns whether the sample changed.
+    pub fn join(&mut self, other: &Sample) -> bool {
+        let before = (self.keys.len(), self.keys.last().copied(), self.overflowed);
+        let mut changed = false;
+        for key in &other.keys {
+            changed |= self.insert(*key);
+        }
+        self.overflowed |= other.overflowed;
+        changed || before != (self.keys.len(), self.keys.last().copied(), self.overflowed)
+    }
+
+    fn cut(&mut self) {
+        if self.keys.len() > LIMIT {
+            self.keys.truncate(LIMIT);
+            self.overflowed = true;
+        }
+    }
+
+    /// Would the event be kept, or is it?
+    pub fn keeps(&self, key: EventKey) -> bool {
+        self.keys.len() < LIMIT || self.keys.last().is_some_and(|last| key <= *last)
+    }
+
+    /// Is the event among those kept?
+    pub fn contains(&self, key: EventKey) -> bool {
+        self.keys.binary_search(&key).is_ok()
+    }
+
+    /// The events kept, rising.
+    pub fn keys(&self) -> &[EventKey] {
+        &self.keys
+    }
+
+    /// Is the count exact?
+    pub fn is_exact(&self) -> bool {
+        !self.overflowed
+    }
+
+    /// How many events the set has, without those in `gone`.
+    pub fn count_without(&self, gone: &Sample) -> u64 {
+        let left = self.keys.iter().filter(|key| !gone.contains(**key)).count() as u64;
+        match self.keys.last() {
+            Some(last) if self.overflowed => {
+                // `left` keys lie in the part of all numbers up to the greatest kept.
+                let share = u128::from(u64::MAX) + 1;
+                let estimate = u128::from(left) * share / (u128::from(last.0) + 1);
+                u64::try_from(estimate).unwrap_or(u64::MAX)
+            }
+            _ => left,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample(ids: impl IntoIterator<Item = u32>) -> Sample {
+        let mut sample = Sample::default();
+        for id in ids {
+            sample.insert(EventKey::of(&id.to_be_bytes()));
+        }
+        sample
+    }
+
+    proptest! {
+        #[test]
+        fn order_repetition_and_splitting_change_nothing(
+            ids in proptest::collection::vec(0u32..3000, 0..2500),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let whole = sample(ids.iter().copied());
+            let cut = cut.index(ids.len() + 1);
+            let mut joined = sample(ids[cut..].iter().copied());
+            joined.join(&sample(ids[..cut].iter().rev().copied()));
+            prop_assert_eq!(&joined, &whole);
+            prop_assert!(!joined.join(&whole));
+            let distinct = ids.iter().collect::<std::collections::HashSet<_>>().len();
+            prop_assert_eq!(whole.is_exact(), distinct <= LIMIT);
+            if whole.is_exact() {
+                prop_assert_eq!(whole.count_without(&Sample::default()), distinct as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn estimates_within_a_tenth_beyond_the_limit() {
+        for n in [2_000u32, 50_000, 1_000_000] {
+            let estimate = sample(0..n).count_without(&Sample::default());
+            assert!(estimate.abs_diff(u64::from(n)) < u64::from(n) / 10, "{estimate} for {n}");
+        }
+    }
+}

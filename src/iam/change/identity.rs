@@ -1,0 +1,479 @@
+//! IAM: who there is, what they may do, how they get in. With STS's sessions and IAM Roles
+//! Anywhere.
+//!
+//! IAM's events are recorded in one region of each partition.
+
+use std::borrow::Cow;
+
+use super::event::Event;
+use super::{Draft, Kind, Needs};
+use crate::glob;
+
+/// Is an IAM event a change?
+pub(super) fn is_change(name: &str) -> bool {
+    kind(name).is_some()
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    use Needs::{Nothing, Parameters};
+    const POLICY: Needs = Needs::Text("policyDocument");
+    Some(match name {
+        // Roles and their trust.
+        "CreateRole" => (Needs::Text("assumeRolePolicyDocument"), "role {roleName} created"),
+        "AcquireRole" => (Nothing, "role {roleName} made from template {templateArn}"),
+        "DeleteRole" => (Nothing, "role {roleName} deleted"),
+        "UpdateAssumeRolePolicy" => (POLICY, "trust policy of role {roleName} replaced"),
+        "CreateServiceLinkedRole" => (Nothing, "service-linked role for {aWSServiceName} created"),
+        "DeleteServiceLinkedRole" => (Nothing, "service-linked role {roleName} deleted"),
+        "AddRoleToInstanceProfile" => {
+            (Nothing, "role {roleName} added to instance profile {instanceProfileName}")
+        }
+        "RemoveRoleFromInstanceProfile" => {
+            (Nothing, "role {roleName} removed from instance profile {instanceProfileName}")
+        }
+        // Inline policies.
+        "PutRolePolicy" => (POLICY, "inline policy {policyName} put on role {roleName}"),
+        "PutUserPolicy" => (POLICY, "inline policy {policyName} put on user {userName}"),
+        "PutGroupPolicy" => (POLICY, "inline policy {policyName} put on group {groupName}"),
+        "DeleteRolePolicy" => (Parameters, "inline policy {policyName} deleted from role {roleName}"),
+        "DeleteUserPolicy" => (Parameters, "inline policy {policyName} deleted from user {userName}"),
+        "DeleteGroupPolicy" => (Parameters, "inline policy {policyName} deleted from group {groupName}"),
+        // Managed policies.
+        "AttachRolePolicy" => (Parameters, "policy {policyArn} attached to role {roleName}"),
+        "AttachUserPolicy" => (Parameters, "policy {policyArn} attached to user {userName}"),
+        "AttachGroupPolicy" => (Parameters, "policy {policyArn} attached to group {groupName}"),
+        "DetachRolePolicy" => (Parameters, "policy {policyArn} detached from role {roleName}"),
+        "DetachUserPolicy" => (Parameters, "policy {policyArn} detached from user {userName}"),
+        "DetachGroupPolicy" => (Parameters, "policy {policyArn} detached from group {groupName}"),
+        "CreatePolicy" => (POLICY, "policy {policyName} created"),
+        "CreatePolicyVersion" => (POLICY, "new version of policy {policyArn} created"),
+        "SetDefaultPolicyVersion" => {
+            (Parameters, "version {versionId} of policy {policyArn} made its default")
+        }
+        "DeletePolicyVersion" => (Parameters, "version {versionId} of policy {policyArn} deleted"),
+        "DeletePolicy" => (Parameters, "policy {policyArn} deleted"),
+        // Permissions boundaries.
+        "PutRolePermissionsBoundary" => {
+            (Parameters, "permissions boundary {permissionsBoundary} put on role {roleName}")
+        }
+        "PutUserPermissionsBoundary" => {
+            (Parameters, "permissions boundary {permissionsBoundary} put on user {userName}")
+        }
+        "DeleteRolePermissionsBoundary" => (Parameters, "permissions boundary of role {roleName} removed"),
+        "DeleteUserPermissionsBoundary" => (Parameters, "permissions boundary of user {userName} removed"),
+        // Users, groups and their long-lived credentials.
+        "CreateUser" => (Nothing, "user {userName} created"),
+        "UpdateUser" => (Nothing, "user {userName} renamed to {newUserName|newPath}"),
+        "DeleteUser" => (Nothing, "user {userName} deleted"),
+        "CreateGroup" => (Nothing, "group {groupName} created"),
+        "DeleteGroup" => (Nothing, "group {groupName} deleted"),
+        "AddUserToGroup" => (Nothing, "user {userName} added to group {groupName}"),
+        "RemoveUserFromGroup" => (Nothing, "user {userName} removed from group {groupName}"),
+        "CreateAccessKey" => (Nothing, "access key created"),
+        "UpdateAccessKey" => (Nothing, "access key {accessKeyId} set to {status}"),
+        "DeleteAccessKey" => (Nothing, "access key {accessKeyId} deleted"),
+        "CreateLoginProfile" => (Nothing, "console password created"),
+        "UpdateLoginProfile" => (Nothing, "console password replaced"),
+        "DeleteLoginProfile" => (Nothing, "console password deleted"),
+        "CreateServiceSpecificCredential" => (Nothing, "credential for {serviceName} created"),
+        "UpdateServiceSpecificCredential" => (Nothing, "service-specific credential set to {status}"),
+        "ResetServiceSpecificCredential" => (Nothing, "service-specific credential reset"),
+        "DeleteServiceSpecificCredential" => (Nothing, "service-specific credential deleted"),
+        // Tags, which exemptions may go by.
+        "TagRole" => (Nothing, "role {roleName} tagged"),
+        "UntagRole" => (Nothing, "tags of role {roleName} removed"),
+        "TagUser" => (Nothing, "user {userName} tagged"),
+        "UntagUser" => (Nothing, "tags of user {userName} removed"),
+        // Identity providers.
+        "CreateSAMLProvider" => (Nothing, "SAML provider {name} created"),
+        "UpdateSAMLProvider" => (Nothing, "SAML provider {sAMLProviderArn} changed"),
+        "DeleteSAMLProvider" => (Nothing, "SAML provider {sAMLProviderArn} deleted"),
+        "CreateOpenIDConnectProvider" => (Nothing, "OIDC provider {url} created"),
+        "DeleteOpenIDConnectProvider" => (Nothing, "OIDC provider {openIDConnectProviderArn} deleted"),
+        "UpdateOpenIDConnectProviderThumbprint" => {
+            (Nothing, "thumbprints of OIDC provider {openIDConnectProviderArn} replaced")
+        }
+        "AddClientIDToOpenIDConnectProvider" => {
+            (Nothing, "client {clientID} added to OIDC provider {openIDConnectProviderArn}")
+        }
+        "RemoveClientIDFromOpenIDConnectProvider" => {
+            (Nothing, "client {clientID} removed from OIDC provider {openIDConnectProviderArn}")
+        }
+        // Access delegated to a third party.
+        "CreateDelegationRequest" => {
+            (Nothing, "delegation requested, with policy template {policyTemplateArn}")
+        }
+        "AssociateDelegationRequest" => (Nothing, "delegation request {delegationRequestId} taken up"),
+        "UpdateDelegationRequest" => (Nothing, "delegation request {delegationRequestId} changed"),
+        "AcceptDelegationRequest" => (Nothing, "delegation request {delegationRequestId} accepted"),
+        "RejectDelegationRequest" => (Nothing, "delegation request {delegationRequestId} rejected"),
+        "SendDelegationToken" => (Nothing, "token of delegation request {delegationRequestId} sent"),
+        // Root of member accounts.
+        "EnableOrganizationsRootSessions" => (Nothing, "root sessions in member accounts enabled"),
+        "DisableOrganizationsRootSessions" => (Nothing, "root sessions in member accounts disabled"),
+        "EnableOrganizationsRootCredentialsManagement" => {
+            (Nothing, "central management of member accounts' root credentials enabled")
+        }
+        "DisableOrganizationsRootCredentialsManagement" => {
+            (Nothing, "central management of member accounts' root credentials disabled")
+        }
+        _ => return None,
+    })
+}
+
+/// Reads an IAM event.
+pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+    let kind = kind(event.name)?;
+    let mut draft = Draft::new(event, kind);
+    let request = event.request();
+    match event.name {
+        "CreateRole" | "AcquireRole" | "CreateServiceLinkedRole" => {
+            let path = request.text("path").unwrap_or(Cow::Borrowed("/"));
+            let asked = request.text("roleName").and_then(|name| event.iam_arn("role", &path, &name));
+            draft.made = asked.or_else(|| event.answer("arn").map(Cow::into_owned));
+            draft.target(draft.made.clone());
+            if event.name == "AcquireRole" && draft.made.is_none() {
+                draft.what.push_str("; which role that is, the record does not say");
+            }
+        }
+        "CreateUser" => {
+            let path = request.text("path").unwrap_or(Cow::Borrowed("/"));
+            draft.made = event.text("userName").and_then(|name| event.iam_arn("user", &path, &name));
+            draft.target(draft.made.clone());
+        }
+        "UpdateUser" => {
+            let path = request.text("newPath").unwrap_or(Cow::Borrowed("/"));
+            let name = request.text("newUserName").or_else(|| request.text("userName"));
+            draft.made = name.and_then(|name| event.iam_arn("user", &path, &name));
+            draft.target(draft.made.clone());
+            draft.target(named(event, "user", "userName"));
+        }
+        _ => principals(event, &mut draft),
+    }
+    policies(event, &mut draft);
+    draft.target(named(event, "instance-profile", "instanceProfileName"));
+    for provider in ["sAMLProviderArn", "openIDConnectProviderArn"] {
+        draft.target(event.text(provider).map(Cow::into_owned));
+    }
+    Some(draft)
+}
+
+fn named(event: &Event<'_>, kind: &str, key: &str) -> Option<String> {
+    event.iam_arn(kind, "", &event.text(key)?)
+}
+
+/// The role, user and group that the event is about.
+fn principals(event: &Event<'_>, draft: &mut Draft) {
+    draft.target(named(event, "role", "roleName"));
+    draft.roles.extend(event.text("roleName").map(Cow::into_owned));
+    draft.target(named(event, "group", "groupName"));
+    let is_credential = ["AccessKey", "LoginProfile", "ServiceSpecificCredential"]
+        .iter()
+        .any(|credential| event.name.ends_with(credential));
+    let user = named(event, "user", "userName");
+    if !is_credential {
+        draft.target(user);
+    } else if let Some(name) = event.text("userName") {
+        draft.what.push_str(&format!(" for user {}", super::event::quoted(&name)));
+        draft.target(user);
+    } else if let (Some(name), arn) = event.caller() {
+        // Without a name, IAM takes the caller's.
+        draft.what.push_str(&format!(" for the caller, user {}", super::event::quoted(&name)));
+        draft.target(arn);
+    }
+}
+
+/// The managed policy that the event is about, and those that it speaks of.
+fn policies(event: &Event<'_>, draft: &mut Draft) {
+    let arn = event.text("policyArn").map(Cow::into_owned);
+    if event.name.starts_with("Attach") || event.name.starts_with("Detach") {
+        draft.mention(arn);
+    } else {
+        draft.target(arn);
+    }
+    if event.name == "CreatePolicy" {
+        let path = event.request().text("path").unwrap_or(Cow::Borrowed("/"));
+        let name = event.request().text("policyName");
+        draft.target(name.and_then(|name| event.iam_arn("policy", &path, &name)));
+    }
+    if event.name == "CreatePolicyVersion" && !event.request().is_true("setAsDefault") {
+        draft.what.push_str(", not its default");
+    }
+    for key in ["permissionsBoundary", "templateArn"] {
+        draft.mention(event.request().text(key).map(Cow::into_owned));
+    }
+}
+
+/// Is an STS event one that opens a session of a given principal?
+pub(super) fn is_session(name: &str) -> bool {
+    matches!(name, "AssumeRole" | "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity" | "AssumeRoot")
+}
+
+/// Reads an STS event: a root session, or a session of a break-glass role.
+pub(super) fn session(event: &Event<'_>, break_glass: &[String]) -> Option<Draft> {
+    if event.name == "AssumeRoot" {
+        let mut draft = Draft::new(event, (Needs::Nothing, "root session opened in {targetPrincipal}"));
+        let target = event.request().text("targetPrincipal").unwrap_or_default();
+        draft.target(event.account_arn(&target).or_else(|| Some(target.into_owned())));
+        return Some(draft);
+    }
+    if break_glass.is_empty() {
+        return None;
+    }
+    let role = event.request().text("roleArn")?.into_owned();
+    if !break_glass.iter().any(|pattern| glob::arn_matches(pattern, &role)) {
+        return None;
+    }
+    let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass role {roleArn} opened"));
+    draft.mention(Some(role));
+    Some(draft)
+}
+
+/// Is an event of IAM Roles Anywhere a change?
+pub(super) fn is_anywhere_change(name: &str) -> bool {
+    anywhere_kind(name).is_some()
+}
+
+fn anywhere_kind(name: &str) -> Option<Kind> {
+    use Needs::{Nothing, Parameters};
+    Some(match name {
+        "CreateTrustAnchor" => (Nothing, "trust anchor {name} created"),
+        "UpdateTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} changed"),
+        "EnableTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} enabled"),
+        "DisableTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} disabled"),
+        "DeleteTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} deleted"),
+        "CreateProfile" => (Parameters, "profile {name} of external workloads created"),
+        "UpdateProfile" => (Parameters, "profile {profileId} of external workloads changed"),
+        "EnableProfile" => (Nothing, "profile {profileId} of external workloads enabled"),
+        "DisableProfile" => (Nothing, "profile {profileId} of external workloads disabled"),
+        "DeleteProfile" => (Nothing, "profile {profileId} of external workloads deleted"),
+        "PutAttributeMapping" => (Nothing, "certificate mapping put on profile {profileId}"),
+        "DeleteAttributeMapping" => (Nothing, "certificate mapping deleted from profile {profileId}"),
+        "ImportCrl" => (Nothing, "revocation list {name} imported"),
+        "UpdateCrl" => (Nothing, "revocation list {crlId} changed"),
+        "EnableCrl" => (Nothing, "revocation list {crlId} enabled"),
+        "DisableCrl" => (Nothing, "revocation list {crlId} disabled"),
+        "DeleteCrl" => (Nothing, "revocation list {crlId} deleted"),
+        _ => return None,
+    })
+}
+
+/// Reads an event of IAM Roles Anywhere.
+pub(super) fn anywhere_change(event: &Event<'_>) -> Option<Draft> {
+    let mut draft = Draft::new(event, anywhere_kind(event.name)?);
+    for (key, kind) in [("trustAnchorId", "trust-anchor"), ("profileId", "profile"), ("crlId", "crl")] {
+        let id = event.text(key);
+        draft.target(id.and_then(|id| event.arn("rolesanywhere", &format!("{kind}/{id}"))));
+    }
+    for key in ["roleArns", "managedPolicyArns", "trustAnchorArn"] {
+        for arn in event.request().list(key) {
+            // A certificate gets in as these roles.
+            let add = if key == "roleArns" { Draft::target } else { Draft::mention };
+            add(&mut draft, Some(arn.to_owned()));
+        }
+    }
+    Some(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Sample, change_of};
+    use super::super::{Change, Own, Shows};
+
+    fn iam(name: &str, request: &str) -> Option<Change> {
+        change_of("iam.amazonaws.com", name, request)
+    }
+
+    #[test]
+    fn an_inline_policy_is_a_change_of_its_role() {
+        let change = iam(
+            "PutRolePolicy",
+            r#"{"roleName":"team-7-role","policyName":"table-access","policyDocument":"{\"Statement\":[]}"}"#,
+        );
+        assert_eq!(
+            change,
+            Some(Change {
+                what: "inline policy `table-access` put on role `team-7-role`".into(),
+                resources: vec!["arn:aws:iam::111122223333:role/team-7-role".into()],
+                made_role: None,
+                shows: Shows::Nothing,
+            })
+        );
+    }
+
+    #[test]
+    fn every_kind_of_principal_has_its_policy_events() {
+        for verb in ["Put", "Delete", "Attach", "Detach"] {
+            for principal in ["Role", "User", "Group"] {
+                let name = format!("{verb}{principal}Policy");
+                assert!(super::is_change(&name), "{name}");
+            }
+        }
+        for name in
+            ["GetRolePolicy", "ListRoles", "SimulateCustomPolicy", "UpdateRoleDescription", "TagPolicy"]
+        {
+            assert!(!super::is_change(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn policy_events_without_their_text_are_unreadable() {
+        let shows = |name, request| iam(name, request).map(|change| change.shows);
+        let cases = [
+            ("PutRolePolicy", "null"),
+            ("PutRolePolicy", "\"\""),
+            ("PutRolePolicy", "[]"),
+            ("PutRolePolicy", r#"{"roleName":"r","policyName":"p"}"#),
+            ("PutRolePolicy", r#"{"roleName":"r","policyName":"p","policyDocument":null}"#),
+            ("PutRolePolicy", r#"{"roleName":"r","policyName":"p","policyDocument":"  "}"#),
+            ("PutRolePolicy", r#"{"roleName":"r","policyName":"p","policyDocument":7}"#),
+            ("PutRolePolicy", r#"{"roleName":"r","policyDocument":"{\"Stat","omitted":true}"#),
+            ("CreatePolicyVersion", r#"{"policyArn":"arn:aws:iam::111122223333:policy/p"}"#),
+            ("CreateRole", r#"{"roleName":"r"}"#),
+            ("UpdateAssumeRolePolicy", r#"{"roleName":"r"}"#),
+            ("AttachRolePolicy", "null"),
+            ("DeleteRolePermissionsBoundary", "null"),
+        ];
+        for (name, request) in cases {
+            assert_eq!(shows(name, request), Some(Shows::Unreadable), "{name} {request}");
+        }
+        for (name, request) in [
+            ("PutRolePolicy", r#"{"PolicyDocument":"{}"}"#),
+            ("PutRolePolicy", r#"{"policyDocument":{"Statement":[]}}"#),
+            ("AttachRolePolicy", "{}"),
+            ("AcquireRole", "null"),
+            ("CreateAccessKey", "null"),
+            ("EnableOrganizationsRootSessions", "null"),
+        ] {
+            assert_eq!(shows(name, request), Some(Shows::Nothing), "{name} {request}");
+        }
+    }
+
+    #[test]
+    fn a_made_role_has_its_path() {
+        let made = |name: &str, request: &str| iam(name, request).and_then(|change| change.made_role);
+        let role = |path_and_name: &str| Some(format!("arn:aws:iam::111122223333:role/{path_and_name}"));
+        assert_eq!(made("CreateRole", r#"{"roleName":"emergency"}"#), role("emergency"));
+        assert_eq!(made("CreateRole", r#"{"roleName":"emergency","path":"/"}"#), role("emergency"));
+        assert_eq!(made("CreateRole", r#"{"roleName":"emergency","path":"/a/b/"}"#), role("a/b/emergency"));
+        assert_eq!(made("CreateRole", r#"{"path":"/a/"}"#), None);
+        assert_eq!(made("DeleteRole", r#"{"roleName":"emergency"}"#), None);
+        let user = made("CreateUser", r#"{"userName":"emergency"}"#);
+        assert_eq!(user.as_deref(), Some("arn:aws:iam::111122223333:user/emergency"));
+        let user = made("UpdateUser", r#"{"userName":"nobody","newUserName":"emergency"}"#);
+        assert_eq!(user.as_deref(), Some("arn:aws:iam::111122223333:user/emergency"));
+    }
+
+    #[test]
+    fn a_role_is_also_found_in_the_response() {
+        let arn = "arn:aws:iam::111122223333:role/app/emergency";
+        let response = format!(r#"{{"role":{{"roleName":"emergency","arn":"{arn}"}}}}"#);
+        for name in ["CreateRole", "AcquireRole"] {
+            let sample = Sample::new("iam.amazonaws.com", name).request("null").response(&response);
+            let change = sample.change();
+            assert_eq!(change.as_ref().and_then(|change| change.made_role.as_deref()), Some(arn));
+        }
+        let change = iam("AcquireRole", r#"{"templateArn":"arn:aws:iam::aws:role-template/t"}"#);
+        let change = change.map(|change| (change.what, change.made_role));
+        let what = "role (not recorded) made from template `arn:aws:iam::aws:role-template/t`; \
+                    which role that is, the record does not say";
+        assert_eq!(change, Some((what.into(), None)));
+    }
+
+    #[test]
+    fn a_call_that_failed_changed_nothing() {
+        let sample = Sample::new("iam.amazonaws.com", "CreateRole");
+        let sample = sample.request(r#"{"roleName":"emergency"}"#).field("errorCode", "\"AccessDenied\"");
+        let change = sample.change();
+        let resources = vec!["arn:aws:iam::111122223333:role/emergency".into()];
+        let what = "attempted: role `emergency` created".into();
+        assert_eq!(change, Some(Change { what, resources, made_role: None, shows: Shows::Nothing }));
+    }
+
+    #[test]
+    fn a_credential_without_a_user_is_the_callers() {
+        let identity = r#"{"type":"IAMUser","userName":"ann","arn":"arn:aws:iam::111122223333:user/a/ann"}"#;
+        let sample = Sample::new("iam.amazonaws.com", "CreateAccessKey").request("null");
+        let change = sample.field("userIdentity", identity).change();
+        let change = change.map(|change| (change.what, change.resources));
+        let arn = "arn:aws:iam::111122223333:user/a/ann".to_owned();
+        assert_eq!(change, Some(("access key created for the caller, user `ann`".into(), vec![arn])));
+    }
+
+    #[test]
+    fn a_policy_version_says_whether_it_counts() {
+        let arn = "arn:aws:iam::111122223333:policy/p";
+        let what = |default: &str| {
+            let request =
+                format!(r#"{{"policyArn":"{arn}","policyDocument":"{{}}","setAsDefault":{default}}}"#);
+            iam("CreatePolicyVersion", &request).map(|change| change.what)
+        };
+        assert_eq!(what("true"), Some(format!("new version of policy `{arn}` created")));
+        assert_eq!(what("false"), Some(format!("new version of policy `{arn}` created, not its default")));
+    }
+
+    #[test]
+    fn our_own_roles_are_known_by_name_whatever_their_path() {
+        let roles = [
+            "arn:aws:iam::111122223333:role/perimeter/auditor".to_owned(),
+            "arn:aws:iam::111122223333:role/perimeter-*".to_owned(),
+        ];
+        let own = Own { roles: &roles, ..Own::default() };
+        let shows = |request: &str| {
+            let sample = Sample::new("iam.amazonaws.com", "AttachRolePolicy").request(request);
+            sample.change_for(&own, &[]).map(|change| change.shows)
+        };
+        for name in ["auditor", "perimeter-notifier"] {
+            let request =
+                format!(r#"{{"roleName":"{name}","policyArn":"arn:aws:iam::aws:policy/ReadOnlyAccess"}}"#);
+            assert_eq!(shows(&request), Some(Shows::ProductChanged), "{name}");
+        }
+        assert_eq!(shows(r#"{"roleName":"my-auditor"}"#), Some(Shows::Nothing));
+        let roles = ["arn:aws:iam::111122223333:role/perimeter/*".to_owned()];
+        let own = Own { roles: &roles, ..Own::default() };
+        let sample = Sample::new("iam.amazonaws.com", "DeleteRole").request(r#"{"roleName":"anyone"}"#);
+        let change = sample.change_for(&own, &[]);
+        assert_eq!(change.map(|change| change.shows), Some(Shows::Nothing));
+        // Attaching our policy elsewhere changes what it is attached to, not ours.
+        let resources = ["arn:aws:iam::111122223333:policy/perimeter-store".to_owned()];
+        let own = Own { resources: &resources, ..Own::default() };
+        let request = r#"{"roleName":"r","policyArn":"arn:aws:iam::111122223333:policy/perimeter-store"}"#;
+        let shows = |name| {
+            let sample = Sample::new("iam.amazonaws.com", name).request(request);
+            sample.change_for(&own, &[]).map(|change| change.shows)
+        };
+        assert_eq!(shows("AttachRolePolicy"), Some(Shows::Nothing));
+        assert_eq!(shows("SetDefaultPolicyVersion"), Some(Shows::ProductChanged));
+    }
+
+    #[test]
+    fn only_sessions_of_break_glass_roles_and_root_are_changes() {
+        let break_glass = ["arn:aws:iam::*:role/emergency".to_owned()];
+        let session = |name: &str, request: &str| {
+            let sample = Sample::new("sts.amazonaws.com", name).request(request);
+            sample.change_for(&Own::default(), &break_glass)
+        };
+        let role = |name: &str| format!(r#"{{"roleArn":"arn:aws:iam::111122223333:role/{name}"}}"#);
+        for name in ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"] {
+            let change = session(name, &role("emergency"));
+            assert_eq!(change.as_ref().map(|change| change.shows), Some(Shows::Nothing));
+            assert_eq!(session(name, &role("ordinary")), None);
+        }
+        assert_eq!(session("AssumeRole", "null"), None);
+        assert_eq!(session("GetCallerIdentity", &role("emergency")), None);
+        let root = session("AssumeRoot", r#"{"targetPrincipal":"444455556666"}"#);
+        let root = root.map(|change| change.resources);
+        assert_eq!(root, Some(vec!["arn:aws:iam::444455556666:root".to_owned()]));
+    }
+
+    #[test]
+    fn certificates_get_in_as_the_roles_of_a_profile() {
+        let role = "arn:aws:iam::111122223333:role/batch";
+        let request = format!(r#"{{"name":"on-premises","roleArns":["{role}"]}}"#);
+        let change = change_of("rolesanywhere.amazonaws.com", "CreateProfile", &request);
+        let change = change.map(|change| (change.what, change.resources, change.shows));
+        let what = "profile `on-premises` of external workloads created".to_owned();
+        assert_eq!(change, Some((what, vec![role.to_owned()], Shows::Nothing)));
+        assert_eq!(change_of("rolesanywhere.amazonaws.com", "CreateSession", &request), None);
+    }
+}

@@ -1,0 +1,416 @@
+//! What the product itself runs on: the trail, the rules, the functions, keys, queues, topics and
+//! buckets. Changes here count only where the resource is the product's own.
+
+use std::borrow::Cow;
+
+use super::event::Event;
+use super::{Draft, Kind, Needs, Shows};
+
+/// Is an event of one of these services a change, where the resource is our own?
+pub(super) fn is_change(source: &str, name: &str) -> bool {
+    kind(source, name).is_some()
+}
+
+fn kind(source: &str, name: &str) -> Option<Kind> {
+    let what = match source {
+        "cloudtrail.amazonaws.com" => trail_phrase(name),
+        "events.amazonaws.com" => rule_phrase(name),
+        "lambda.amazonaws.com" => function_phrase(call_of(name)),
+        "kms.amazonaws.com" => key_phrase(name),
+        "sqs.amazonaws.com" => queue_phrase(name),
+        "sns.amazonaws.com" => topic_phrase(name),
+        "s3.amazonaws.com" => bucket_phrase(name),
+        _ => None,
+    };
+    Some((Needs::Nothing, what?))
+}
+
+fn trail_phrase(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "StopLogging" => "trail {name} stopped",
+        "DeleteTrail" => "trail {name} deleted",
+        "UpdateTrail" => "trail {name} changed",
+        "PutEventSelectors" => "event selectors of trail {trailName} replaced",
+        "PutInsightSelectors" => "insight selectors of {trailName|eventDataStore} replaced",
+        "PutEventConfiguration" => "event configuration of {trailName|eventDataStore} replaced",
+        "UpdateEventDataStore" => "event data store {eventDataStore} changed",
+        "StopEventDataStoreIngestion" => "event data store {eventDataStore} stopped",
+        "DeleteEventDataStore" => "event data store {eventDataStore} deleted",
+        "PutResourcePolicy" => "resource policy put on {resourceArn}",
+        "DeleteResourcePolicy" => "resource policy of {resourceArn} deleted",
+        _ => return None,
+    })
+}
+
+fn rule_phrase(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "DisableRule" => "rule {name} disabled",
+        "DeleteRule" => "rule {name} deleted",
+        "PutRule" => "rule {name} replaced",
+        "PutTargets" => "targets of rule {rule} replaced",
+        "RemoveTargets" => "targets of rule {rule} removed",
+        "PutPermission" => "permission to put events on a bus given",
+        "RemovePermission" => "permission to put events on a bus withdrawn",
+        "UpdateEventBus" => "event bus {name} changed",
+        "DeleteEventBus" => "event bus {name} deleted",
+        "UpdateArchive" => "archive {archiveName} changed",
+        "DeleteArchive" => "archive {archiveName} deleted",
+        _ => return None,
+    })
+}
+
+fn function_phrase(call: &str) -> Option<&'static str> {
+    Some(match call {
+        "CreateFunction" => "function {functionName} created",
+        "UpdateFunctionCode" => "code of function {functionName} replaced",
+        "UpdateFunctionConfiguration" => "configuration of function {functionName} changed",
+        "DeleteFunction" => "function {functionName} deleted",
+        "AddPermission" => "permission to call function {functionName} given",
+        "RemovePermission" => "permission to call function {functionName} withdrawn",
+        "PutResourcePolicy" => "resource policy put on {resourceArn}",
+        "DeleteResourcePolicy" => "resource policy of {resourceArn} deleted",
+        "PutFunctionConcurrency" => "concurrency of function {functionName} set",
+        "DeleteFunctionConcurrency" => "concurrency of function {functionName} no longer set",
+        "PutFunctionEventInvokeConfig"
+        | "UpdateFunctionEventInvokeConfig"
+        | "DeleteFunctionEventInvokeConfig" => "retries and destinations of function {functionName} changed",
+        "PutFunctionCodeSigningConfig" | "DeleteFunctionCodeSigningConfig" => {
+            "code signing of function {functionName} changed"
+        }
+        "PutFunctionRecursionConfig" | "PutFunctionScalingConfig" | "PutRuntimeManagementConfig" => {
+            "running of function {functionName} changed"
+        }
+        "CreateFunctionUrlConfig" => "public address given to function {functionName}",
+        "UpdateFunctionUrlConfig" => "public address of function {functionName} changed",
+        "DeleteFunctionUrlConfig" => "public address of function {functionName} deleted",
+        "CreateAlias" | "UpdateAlias" | "DeleteAlias" => "alias {name} of function {functionName} changed",
+        "CreateEventSourceMapping" => "event source given to function {functionName}",
+        "UpdateEventSourceMapping" => "event source of function {functionName|functionArn} changed",
+        "DeleteEventSourceMapping" => "event source of function {functionName|functionArn} deleted",
+        _ => return None,
+    })
+}
+
+fn key_phrase(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "DisableKey" => "key {keyId} disabled",
+        "ScheduleKeyDeletion" => "key {keyId} to be deleted",
+        "PutKeyPolicy" => "policy of key {keyId} replaced",
+        "DeleteImportedKeyMaterial" => "material of key {keyId} deleted",
+        "RevokeGrant" => "grant on key {keyId} revoked",
+        "UpdatePrimaryRegion" => "primary region of key {keyId} changed",
+        "UpdateAlias" => "alias {aliasName} led to another key",
+        "DeleteAlias" => "alias {aliasName} deleted",
+        _ => return None,
+    })
+}
+
+fn queue_phrase(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "DeleteQueue" => "queue {queueUrl} deleted",
+        "PurgeQueue" => "queue {queueUrl} emptied",
+        "SetQueueAttributes" => "attributes of queue {queueUrl} changed",
+        "AddPermission" => "permission on queue {queueUrl} given",
+        "RemovePermission" => "permission on queue {queueUrl} withdrawn",
+        _ => return None,
+    })
+}
+
+fn topic_phrase(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "DeleteTopic" => "topic {topicArn} deleted",
+        "SetTopicAttributes" => "attributes of topic {topicArn} changed",
+        "PutDataProtectionPolicy" => "data protection policy of topic {resourceArn} replaced",
+        "AddPermission" => "permission on topic {topicArn} given",
+        "RemovePermission" => "permission on topic {topicArn} withdrawn",
+        "Subscribe" => "{endpoint} subscribed to topic {topicArn}",
+        "Unsubscribe" => "subscription {subscriptionArn} ended",
+        "SetSubscriptionAttributes" => "attributes of subscription {subscriptionArn} changed",
+        _ => return None,
+    })
+}
+
+fn bucket_phrase(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "DeleteBucket" => "bucket {bucketName} deleted",
+        "PutBucketPolicy" => "policy of bucket {bucketName} replaced",
+        "DeleteBucketPolicy" => "policy of bucket {bucketName} deleted",
+        "PutBucketAcl" => "access list of bucket {bucketName} replaced",
+        "PutBucketOwnershipControls" | "DeleteBucketOwnershipControls" => {
+            "ownership of objects in bucket {bucketName} changed"
+        }
+        "PutBucketPublicAccessBlock" => "public access block of bucket {bucketName} replaced",
+        "DeleteBucketPublicAccessBlock" => "public access block of bucket {bucketName} removed",
+        "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
+            "lifecycle of bucket {bucketName} replaced"
+        }
+        "DeleteBucketLifecycle" => "lifecycle of bucket {bucketName} deleted",
+        "PutBucketVersioning" => "versioning of bucket {bucketName} changed",
+        "PutBucketObjectLockConfiguration" => "object lock of bucket {bucketName} changed",
+        "PutBucketNotification" | "PutBucketNotificationConfiguration" => {
+            "notifications of bucket {bucketName} replaced"
+        }
+        "PutBucketEncryption" | "DeleteBucketEncryption" => "encryption of bucket {bucketName} changed",
+        "PutBucketReplication" | "DeleteBucketReplication" => "replication of bucket {bucketName} changed",
+        "PutBucketLogging" => "access log of bucket {bucketName} changed",
+        _ => return None,
+    })
+}
+
+/// The call, without the API version that Lambda's event names end in: `UpdateFunctionCode` of
+/// `UpdateFunctionCode20150331v2`.
+fn call_of(name: &str) -> &str {
+    let stem = name.trim_end_matches(|char: char| char.is_ascii_digit());
+    let unversioned =
+        stem.strip_suffix('v').map(|rest| rest.trim_end_matches(|char: char| char.is_ascii_digit()));
+    match unversioned {
+        Some(call) if stem.len() < name.len() && call.len() + 9 == stem.len() => call,
+        _ if stem.len() + 8 == name.len() => stem,
+        _ => name,
+    }
+}
+
+/// Reads an event of one of these services.
+pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
+    let mut draft = Draft::new(event, kind(source, event.name)?);
+    draft.only_own = true;
+    draft.targets.append(&mut draft.mentions);
+    match source {
+        "cloudtrail.amazonaws.com" => {
+            draft.own_shows = Shows::LoggingWeakened;
+            for (key, kind) in
+                [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")]
+            {
+                draft.target(named(event, key, "cloudtrail", kind));
+            }
+            draft.target(text(event, "resourceArn"));
+        }
+        "events.amazonaws.com" => rule(event, &mut draft),
+        "lambda.amazonaws.com" => {
+            if event.request().is_true("dryRun") {
+                return None;
+            }
+            function(event, &mut draft);
+        }
+        "kms.amazonaws.com" => {
+            draft.target(named(event, "keyId", "kms", "key"));
+            draft.target(named(event, "targetKeyId", "kms", "key"));
+            for key in ["aliasName", "keyId"] {
+                let alias = event.request().text(key).filter(|alias| alias.starts_with("alias/"));
+                draft.target(alias.and_then(|alias| event.arn("kms", &alias)));
+            }
+        }
+        "sqs.amazonaws.com" => draft.target(queue(event)),
+        "sns.amazonaws.com" => {
+            draft.target(text(event, "topicArn"));
+            draft.target(text(event, "resourceArn"));
+            // A subscription's ARN is its topic's and an id.
+            let topic = text(event, "subscriptionArn");
+            draft.target(topic.and_then(|arn| arn.rsplit_once(':').map(|(topic, _)| topic.to_owned())));
+        }
+        _ => {
+            let bucket = event.request().text("bucketName");
+            let partition = crate::ids::partition_of(event.region.as_deref().unwrap_or_default());
+            draft.target(bucket.map(|bucket| format!("arn:{partition}:s3:::{bucket}")));
+        }
+    }
+    Some(draft)
+}
+
+fn text(event: &Event<'_>, key: &str) -> Option<String> {
+    event.request().text(key).map(Cow::into_owned)
+}
+
+/// The ARN in a parameter that may also be a name.
+fn named(event: &Event<'_>, key: &str, service: &str, kind: &str) -> Option<String> {
+    let name = event.request().text(key)?;
+    if name.starts_with("arn:") {
+        Some(name.into_owned())
+    } else {
+        event.arn(service, &format!("{kind}/{name}"))
+    }
+}
+
+/// A rule of a bus, and the bus where the event is about that.
+fn rule(event: &Event<'_>, draft: &mut Draft) {
+    let request = event.request();
+    let bus = request.text("eventBusName").unwrap_or(Cow::Borrowed("default"));
+    let bus = bus.rsplit_once("event-bus/").map_or(&*bus, |(_, name)| name);
+    let is_of_bus = ["Permission", "EventBus"].iter().any(|end| event.name.ends_with(end));
+    let rule = request.text("rule").or_else(|| request.text("name"));
+    if is_of_bus {
+        let bus = if event.name.ends_with("EventBus") { rule.as_deref().unwrap_or(bus) } else { bus };
+        draft.target(event.arn("events", &format!("event-bus/{bus}")));
+    } else if let Some(rule) = rule {
+        let rule = if bus == "default" { format!("rule/{rule}") } else { format!("rule/{bus}/{rule}") };
+        draft.target(event.arn("events", &rule));
+    }
+    draft.target(named(event, "archiveName", "events", "archive"));
+}
+
+/// A function, by its name, its ARN or what lies between, and the role that it is given.
+fn function(event: &Event<'_>, draft: &mut Draft) {
+    for name in [event.text("functionName"), event.text("functionArn"), event.request().text("resourceArn")] {
+        let Some(name) = name else { continue };
+        let (start, rest) = match name.rsplit_once("function:") {
+            Some((start, rest)) => (start, rest),
+            None => ("", &*name),
+        };
+        let bare = rest.split(':').next().unwrap_or(rest);
+        if start.starts_with("arn:") {
+            draft.target(Some(format!("{start}function:{bare}")));
+            draft.target(Some(name.to_string()));
+        } else {
+            draft.target(event.arn("lambda", &format!("function:{bare}")));
+            draft.target(event.arn("lambda", &format!("function:{rest}")));
+        }
+    }
+    draft.target(text(event, "role"));
+}
+
+/// The ARN of a queue, from its address: `https://sqs.eu-west-1.amazonaws.com/111122223333/name`.
+fn queue(event: &Event<'_>) -> Option<String> {
+    let url = event.request().text("queueUrl")?;
+    let (start, name) = url.rsplit_once('/')?;
+    let (_, account) = start.rsplit_once('/')?;
+    Some(event.arn_of("sqs", event.region.as_deref()?, account, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Sample;
+    use super::super::{Change, Own, Shows};
+    use super::call_of;
+
+    fn change(source: &str, name: &str, request: &str, resources: &[&str]) -> Option<Change> {
+        let resources: Vec<String> = resources.iter().map(|arn| (*arn).to_owned()).collect();
+        let own = Own { resources: &resources, ..Own::default() };
+        Sample::new(source, name).request(request).change_for(&own, &[])
+    }
+
+    #[test]
+    fn api_versions_are_no_part_of_a_call() {
+        for (name, call) in [
+            ("UpdateFunctionCode20150331v2", "UpdateFunctionCode"),
+            ("CreateFunction20150331", "CreateFunction"),
+            ("PutFunctionConcurrency20171031", "PutFunctionConcurrency"),
+            ("UpdateFunctionUrlConfig", "UpdateFunctionUrlConfig"),
+            ("Invoke2", "Invoke2"),
+            ("v2", "v2"),
+            ("", ""),
+        ] {
+            assert_eq!(call_of(name), call);
+        }
+    }
+
+    #[test]
+    fn each_service_counts_for_our_own_resources_alone() {
+        let prefix = |service: &str| format!("arn:aws:{service}:eu-west-1:111122223333:");
+        for (source, name, request, own) in [
+            ("cloudtrail", "StopLogging", r#"{"name":"NAME"}"#, prefix("cloudtrail") + "trail/ours"),
+            (
+                "cloudtrail",
+                "PutEventSelectors",
+                r#"{"trailName":"NAME"}"#,
+                prefix("cloudtrail") + "trail/ours",
+            ),
+            (
+                "cloudtrail",
+                "DeleteTrail",
+                r#"{"name":"arn:aws:cloudtrail:eu-west-1:999988887777:trail/NAME"}"#,
+                "arn:aws:cloudtrail:eu-west-1:999988887777:trail/ours".to_owned(),
+            ),
+            ("events", "DisableRule", r#"{"name":"NAME"}"#, prefix("events") + "rule/ours"),
+            (
+                "events",
+                "RemoveTargets",
+                r#"{"rule":"NAME","eventBusName":"b"}"#,
+                prefix("events") + "rule/b/ours",
+            ),
+            ("events", "PutPermission", r#"{"eventBusName":"NAME"}"#, prefix("events") + "event-bus/ours"),
+            ("events", "DeleteEventBus", r#"{"name":"NAME"}"#, prefix("events") + "event-bus/ours"),
+            (
+                "lambda",
+                "UpdateFunctionCode20150331v2",
+                r#"{"functionName":"NAME"}"#,
+                prefix("lambda") + "function:our*",
+            ),
+            (
+                "lambda",
+                "DeleteFunction20150331",
+                r#"{"functionName":"111122223333:function:NAME:live"}"#,
+                prefix("lambda") + "function:ours",
+            ),
+            (
+                "lambda",
+                "RemovePermission20150331v2",
+                r#"{"functionName":"arn:aws:lambda:eu-west-1:111122223333:function:NAME:live"}"#,
+                prefix("lambda") + "function:ours",
+            ),
+            ("kms", "DisableKey", r#"{"keyId":"NAME"}"#, prefix("kms") + "key/ours"),
+            ("kms", "DeleteAlias", r#"{"aliasName":"alias/NAME"}"#, prefix("kms") + "alias/ours"),
+            (
+                "sqs",
+                "DeleteQueue",
+                r#"{"queueUrl":"https://sqs.eu-west-1.amazonaws.com/111122223333/NAME"}"#,
+                prefix("sqs") + "ours",
+            ),
+            (
+                "sns",
+                "Unsubscribe",
+                r#"{"subscriptionArn":"arn:aws:sns:eu-west-1:111122223333:NAME:0-1"}"#,
+                prefix("sns") + "ours",
+            ),
+            ("s3", "PutBucketPolicy", r#"{"bucketName":"NAME"}"#, "arn:aws:s3:::ours".to_owned()),
+        ] {
+            let shown = if source == "cloudtrail" { Shows::LoggingWeakened } else { Shows::ProductChanged };
+            let source = format!("{source}.amazonaws.com");
+            let ours = change(&source, name, &request.replace("NAME", "ours"), &[&own]);
+            assert_eq!(ours.map(|change| change.shows), Some(shown), "{name}");
+            assert_eq!(change(&source, name, &request.replace("NAME", "theirs"), &[&own]), None, "{name}");
+            assert_eq!(change(&source, name, &request.replace("NAME", "ours"), &[]), None, "{name}");
+            assert_eq!(change(&source, name, "null", &[&own]), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_known_by_its_alias_is_found_in_the_records_own_list() {
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/k".to_owned();
+        let own = Own { resources: std::slice::from_ref(&key), ..Own::default() };
+        let sample = Sample::new("kms.amazonaws.com", "DisableKey").request(r#"{"keyId":"alias/a"}"#);
+        let sample = sample.field("resources", &format!(r#"[{{"ARN":"{key}"}},7,{{"ARN":7}}]"#));
+        assert_eq!(sample.change_for(&own, &[]).map(|change| change.shows), Some(Shows::ProductChanged));
+    }
+
+    #[test]
+    fn our_role_given_to_another_function_is_a_change() {
+        let roles = ["arn:aws:iam::111122223333:role/perimeter-auditor".to_owned()];
+        let own = Own { roles: &roles, ..Own::default() };
+        let shows = |role: &str| {
+            let request = format!(r#"{{"functionName":"f","role":"arn:aws:iam::111122223333:role/{role}"}}"#);
+            let sample = Sample::new("lambda.amazonaws.com", "CreateFunction20150331").request(&request);
+            sample.change_for(&own, &[]).map(|change| change.shows)
+        };
+        assert_eq!(shows("perimeter-auditor"), Some(Shows::ProductChanged));
+        assert_eq!(shows("other"), None);
+    }
+
+    #[test]
+    fn a_stop_that_failed_weakened_nothing() {
+        let trail = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/org".to_owned();
+        let own = Own { resources: std::slice::from_ref(&trail), ..Own::default() };
+        let sample = Sample::new("cloudtrail.amazonaws.com", "StopLogging").request(r#"{"name":"org"}"#);
+        let change = sample.field("errorCode", "\"AccessDenied\"").change_for(&own, &[]);
+        let change = change.map(|change| (change.what, change.shows));
+        assert_eq!(change, Some(("attempted: trail `org` stopped".to_owned(), Shows::Nothing)));
+    }
+
+    #[test]
+    fn a_surrogate_cut_in_half_hides_nothing() {
+        let own = ["arn:aws:lambda:eu-west-1:111122223333:function:ours"];
+        let request = r#"{"functionName":"ours","description":"\ud800 \\ud800 \ud83d\ude00 \udc00"}"#;
+        assert!(
+            change("lambda.amazonaws.com", "UpdateFunctionConfiguration20150331v2", request, &own).is_some()
+        );
+    }
+}

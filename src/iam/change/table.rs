@@ -1,0 +1,365 @@
+//! DynamoDB's own control plane: tables, their policies, their copies, and DAX clusters.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::event::{Event, lookup};
+use super::{Draft, Kind, Needs, Shows, grant};
+use crate::ids::Arn;
+
+/// Is a DynamoDB event a change?
+pub(super) fn is_change(name: &str) -> bool {
+    kind(name).is_some() || own_kind(name).is_some()
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    use Needs::{Nothing, Parameters};
+    Some(match name {
+        "PutResourcePolicy" => (Needs::Text("policy"), "resource policy put on {resourceArn}"),
+        "DeleteResourcePolicy" => (Parameters, "resource policy of {resourceArn} deleted"),
+        "CreateTable" => (Parameters, "table {tableName} created"),
+        "UpdateTable" => (Parameters, "table {tableName} changed"),
+        "CreateGlobalTable" => (Nothing, "global table {globalTableName} created"),
+        "UpdateGlobalTable" => (Nothing, "replicas of global table {globalTableName} changed"),
+        "RestoreTableFromBackup" | "RestoreTableFromAwsBackup" => {
+            (Nothing, "table {targetTableName} restored from backup {backupArn}")
+        }
+        "RestoreTableToPointInTime" => {
+            (Nothing, "table {targetTableName} restored from table {sourceTableArn|sourceTableName}")
+        }
+        "ImportTable" => (Nothing, "table {tableName} imported"),
+        "EnableKinesisStreamingDestination" => {
+            (Nothing, "changes of table {tableName} sent to stream {streamArn}")
+        }
+        "UpdateKinesisStreamingDestination" => {
+            (Nothing, "how changes of table {tableName} are sent to stream {streamArn} changed")
+        }
+        "DisableKinesisStreamingDestination" => {
+            (Nothing, "changes of table {tableName} no longer sent to stream {streamArn}")
+        }
+        "TagResource" => (Nothing, "{resourceArn} tagged"),
+        "UntagResource" => (Nothing, "tags of {resourceArn} removed"),
+        "UpdateAbacStatus" => (Nothing, "whether tags of tables count in policies changed"),
+        _ => return None,
+    })
+}
+
+/// What is a change to the product's own table, and to no other.
+fn own_kind(name: &str) -> Option<Kind> {
+    use Needs::Nothing;
+    Some(match name {
+        "DeleteTable" => (Nothing, "table {tableName} deleted"),
+        "DeleteBackup" => (Nothing, "backup {backupArn} deleted"),
+        // A lifetime deletes items, and no event tells of it.
+        "UpdateTimeToLive" => (Nothing, "lifetime of items of table {tableName} changed"),
+        "UpdateContinuousBackups" => (Nothing, "point-in-time recovery of table {tableName} changed"),
+        _ => return None,
+    })
+}
+
+/// What of `UpdateTable`'s parameters can lead data out of the table.
+const LEADS_OUT: [&str; 6] = [
+    "replicaUpdates",
+    "streamSpecification",
+    "globalTableWitnessUpdates",
+    "globalTableSettingsReplicationMode",
+    "multiRegionConsistency",
+    "resourcePolicy",
+];
+
+/// Reads a DynamoDB event.
+pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+    let request = event.request();
+    let kind = kind(event.name);
+    let only_own = kind.is_none()
+        || (event.name == "UpdateTable"
+            && !request.omitted
+            && !LEADS_OUT.iter().any(|field| request.carries(field)));
+    let mut draft = Draft::new(event, kind.or_else(|| own_kind(event.name))?);
+    draft.only_own = only_own;
+    // What the event is about stands in the record's own list too; in a restore's, so may its source.
+    if !event.name.starts_with("Restore") {
+        draft.targets.append(&mut draft.mentions);
+    }
+    let imported = request.get("tableCreationParameters").and_then(Value::as_object);
+    let name = imported.and_then(|fields| lookup(fields, "tableName")?.as_str()).map(Cow::Borrowed);
+    if let Some(name) = &name {
+        draft.what = format!("table {} imported", super::event::quoted(name));
+    }
+    let keys = ["tableName", "targetTableName", "globalTableName", "resourceArn"];
+    let names = keys.iter().filter_map(|key| request.text(key)).chain(name);
+    for name in names {
+        for region in regions(event) {
+            draft.mention(table_arn(event, &name, Some(region)));
+        }
+        draft.target(table_arn(event, &name, None));
+    }
+    if event.name == "DeleteBackup" {
+        draft.target(request.text("backupArn").map(Cow::into_owned));
+    }
+    for key in ["backupArn", "sourceTableArn", "globalTableSourceArn", "streamArn"] {
+        draft.mention(request.text(key).map(Cow::into_owned));
+    }
+    draft.mention(request.text("sourceTableName").and_then(|name| table_arn(event, &name, None)));
+    judge(event, &mut draft);
+    Some(draft)
+}
+
+/// The ARN of a table, wherever its name stands.
+fn table_arn(event: &Event<'_>, name: &str, region: Option<&str>) -> Option<String> {
+    if name.starts_with("arn:") {
+        return region.is_none().then(|| name.to_owned());
+    }
+    let region = region.or(event.region.as_deref())?;
+    event.arn_in("dynamodb", region, &format!("table/{name}"))
+}
+
+/// Regions that the table is copied to, or its copies taken from.
+fn regions<'e>(event: &'e Event<'_>) -> Vec<&'e str> {
+    let lists = ["replicaUpdates", "replicationGroup", "globalTableWitnessUpdates"];
+    let items = lists.iter().filter_map(|key| event.request().get(key)?.as_array()).flatten();
+    let region = |item: &'e Value| {
+        let fields = item.as_object()?;
+        let inner = fields.values().find_map(Value::as_object).unwrap_or(fields);
+        lookup(inner, "regionName").or_else(|| lookup(fields, "regionName"))?.as_str()
+    };
+    items.filter_map(region).filter(|region| !region.is_empty()).collect()
+}
+
+/// What the event's text shows.
+fn judge(event: &Event<'_>, draft: &mut Draft) {
+    let request = event.request();
+    let field = match event.name {
+        "RestoreTableFromBackup"
+        | "RestoreTableFromAwsBackup"
+        | "RestoreTableToPointInTime"
+        | "ImportTable" => {
+            draft.shows = Shows::UnguardedTable;
+            return;
+        }
+        "UpdateTable" if request.carries("replicaUpdates") => {
+            draft.what.push_str(": its replicas");
+            "resourcePolicy"
+        }
+        "UpdateTable" if request.carries("streamSpecification") => {
+            draft.what.push_str(": its stream");
+            "resourcePolicy"
+        }
+        "CreateTable" | "UpdateTable" => "resourcePolicy",
+        "PutResourcePolicy" => "policy",
+        _ => return,
+    };
+    if request.carries("globalTableSourceArn") {
+        draft.what.push_str(" as a replica of another account's table");
+        draft.shows = Shows::ExternalGrant;
+        return;
+    }
+    if !request.carries(field) || draft.shows != Shows::Nothing {
+        return;
+    }
+    let owner = request.text("resourceArn");
+    let owner = owner.as_deref().and_then(Arn::parse).map(|arn| arn.account).or(event.account.as_deref());
+    match request.get(field).and_then(|policy| grant::lets_replicate(policy, owner)) {
+        Some(true) => {
+            draft.what.push_str(", which lets a service or another account replicate it");
+            draft.shows = Shows::ExternalGrant;
+        }
+        Some(false) => {}
+        None => draft.shows = Shows::Unreadable,
+    }
+}
+
+/// Is a DAX event a change? A cluster answers for the tables behind it, and none of its answers is
+/// recorded.
+pub(super) fn is_dax_change(name: &str) -> bool {
+    dax_kind(name).is_some()
+}
+
+fn dax_kind(name: &str) -> Option<Kind> {
+    use Needs::Nothing;
+    Some(match name {
+        "CreateCluster" => (Nothing, "DAX cluster {clusterName} created in subnet group {subnetGroupName}"),
+        "UpdateCluster" => (Nothing, "DAX cluster {clusterName} changed"),
+        "DeleteCluster" => (Nothing, "DAX cluster {clusterName} deleted"),
+        "IncreaseReplicationFactor" => (Nothing, "nodes added to DAX cluster {clusterName}"),
+        "DecreaseReplicationFactor" => (Nothing, "nodes taken from DAX cluster {clusterName}"),
+        "CreateSubnetGroup" => (Nothing, "DAX subnet group {subnetGroupName} created"),
+        "UpdateSubnetGroup" => (Nothing, "DAX subnet group {subnetGroupName} changed"),
+        "DeleteSubnetGroup" => (Nothing, "DAX subnet group {subnetGroupName} deleted"),
+        "TagResource" => (Nothing, "DAX cluster {resourceName} tagged"),
+        "UntagResource" => (Nothing, "tags of DAX cluster {resourceName} removed"),
+        _ => return None,
+    })
+}
+
+/// Reads a DAX event.
+pub(super) fn dax_change(event: &Event<'_>) -> Option<Draft> {
+    let mut draft = Draft::new(event, dax_kind(event.name)?);
+    let request = event.request();
+    let name = request.text("clusterName");
+    draft.target(name.and_then(|name| event.arn("dax", &format!("cache/{name}"))));
+    for key in ["resourceName", "iamRoleArn"] {
+        draft.target(request.text(key).map(Cow::into_owned));
+    }
+    Some(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Sample, change_of};
+    use super::super::{Change, Own, Shows};
+
+    const ORDERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+
+    fn dynamodb(name: &str, request: &str) -> Option<Change> {
+        change_of("dynamodb.amazonaws.com", name, request)
+    }
+
+    fn shows(name: &str, request: &str) -> Option<Shows> {
+        dynamodb(name, request).map(|change| change.shows)
+    }
+
+    #[test]
+    fn items_and_descriptions_are_no_change() {
+        for name in [
+            "GetItem",
+            "PutItem",
+            "ExecuteStatement",
+            "DescribeTable",
+            "DescribeEndpoints",
+            "CreateBackup",
+            "UpdateContinuousBackups",
+            "UpdateTimeToLive",
+            "ExportTableToPointInTime",
+            "StartBulkPutItems",
+            "DeleteTable",
+        ] {
+            assert_eq!(dynamodb(name, r#"{"tableName":"orders"}"#), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_update_counts_where_it_leads_data_out() {
+        let update = |parameter: &str| {
+            dynamodb("UpdateTable", &format!(r#"{{"tableName":"orders",{parameter}}}"#))
+                .map(|change| change.shows)
+        };
+        assert_eq!(update(r#""provisionedThroughput":{"readCapacityUnits":1}"#), None);
+        assert_eq!(update(r#""replicaUpdates":null"#), None);
+        assert_eq!(
+            update(r#""replicaUpdates":[{"create":{"regionName":"us-east-1"}}]"#),
+            Some(Shows::Nothing)
+        );
+        assert_eq!(update(r#""StreamSpecification":{"StreamEnabled":true}"#), Some(Shows::Nothing));
+        assert_eq!(shows("UpdateTable", "null"), Some(Shows::Unreadable));
+    }
+
+    #[test]
+    fn replicas_are_named_in_their_regions() {
+        let request = r#"{"tableName":"orders","replicaUpdates":[{"create":{"regionName":"us-east-1"}}]}"#;
+        let resources = dynamodb("UpdateTable", request).map(|change| change.resources);
+        let replica = "arn:aws:dynamodb:us-east-1:111122223333:table/orders".to_owned();
+        assert_eq!(resources, Some(vec![ORDERS.to_owned(), replica.clone()]));
+        let request = r#"{"globalTableName":"orders","replicationGroup":[{"regionName":"us-east-1"}]}"#;
+        let resources = dynamodb("CreateGlobalTable", request).map(|change| change.resources);
+        assert_eq!(resources, Some(vec![ORDERS.to_owned(), replica]));
+    }
+
+    #[test]
+    fn a_table_made_from_a_copy_has_no_policy() {
+        let import = r#"{"tableCreationParameters":{"tableName":"orders"}}"#;
+        for (name, request) in [
+            ("RestoreTableFromBackup", r#"{"targetTableName":"orders"}"#),
+            ("RestoreTableToPointInTime", r#"{"targetTableName":"orders","sourceTableName":"old"}"#),
+            ("ImportTable", import),
+            ("ImportTable", "null"),
+        ] {
+            assert_eq!(shows(name, request), Some(Shows::UnguardedTable), "{name}");
+        }
+        let change = dynamodb("ImportTable", import).map(|change| (change.what, change.resources));
+        assert_eq!(change, Some(("table `orders` imported".into(), vec![ORDERS.to_owned()])));
+        assert_eq!(shows("CreateTable", r#"{"tableName":"orders"}"#), Some(Shows::Nothing));
+    }
+
+    #[test]
+    fn a_policy_is_read_for_replication() {
+        let put = |policy: &str| {
+            let policy = serde_json::Value::from(policy);
+            shows("PutResourcePolicy", &format!(r#"{{"resourceArn":"{ORDERS}","policy":{policy}}}"#))
+        };
+        let grant = |action: &str| {
+            format!(
+                r#"{{"Statement":{{"Effect":"Allow","Action":"dynamodb:{action}","Resource":"*",
+                "Principal":{{"Service":"replication.dynamodb.amazonaws.com"}}}}}}"#
+            )
+        };
+        assert_eq!(put(&grant("ReadDataForReplication")), Some(Shows::ExternalGrant));
+        assert_eq!(put(&grant("GetItem")), Some(Shows::Nothing));
+        assert_eq!(put("no JSON"), Some(Shows::Unreadable));
+        assert_eq!(put(""), Some(Shows::Unreadable));
+        assert_eq!(shows("PutResourcePolicy", "null"), Some(Shows::Unreadable));
+        let policy = serde_json::Value::from(grant("WriteDataForReplication"));
+        let request = format!(r#"{{"tableName":"orders","resourcePolicy":{policy}}}"#);
+        assert_eq!(shows("CreateTable", &request), Some(Shows::ExternalGrant));
+    }
+
+    #[test]
+    fn a_replica_of_another_accounts_table_is_an_external_grant() {
+        let request = r#"{"tableName":"orders",
+            "globalTableSourceArn":"arn:aws:dynamodb:us-east-1:777788889999:table/orders"}"#;
+        assert_eq!(shows("CreateTable", request), Some(Shows::ExternalGrant));
+        assert_eq!(shows("CreateTable", "null"), Some(Shows::Unreadable));
+    }
+
+    #[test]
+    fn tags_streams_and_policies_name_their_table() {
+        for (name, request) in [
+            ("TagResource", format!(r#"{{"resourceArn":"{ORDERS}","tags":[]}}"#)),
+            ("DeleteResourcePolicy", format!(r#"{{"resourceArn":"{ORDERS}"}}"#)),
+            ("DisableKinesisStreamingDestination", r#"{"tableName":"orders"}"#.to_owned()),
+            ("CreateTable", format!(r#"{{"tableName":"{ORDERS}"}}"#)),
+        ] {
+            let change = dynamodb(name, &request).map(|change| (change.resources, change.shows));
+            assert_eq!(change, Some((vec![ORDERS.to_owned()], Shows::Nothing)), "{name}");
+        }
+    }
+
+    #[test]
+    fn more_is_a_change_to_our_own_table() {
+        let own = Own { table: Some(ORDERS), ..Own::default() };
+        let change = |name: &str, request: &str| {
+            let sample = Sample::new("dynamodb.amazonaws.com", name).request(request);
+            sample.change_for(&own, &[]).map(|change| change.shows)
+        };
+        for name in
+            ["UpdateTable", "DeleteTable", "UpdateTimeToLive", "UpdateContinuousBackups", "TagResource"]
+        {
+            let request = format!(r#"{{"tableName":"orders","resourceArn":"{ORDERS}"}}"#);
+            assert_eq!(change(name, &request), Some(Shows::ProductChanged), "{name}");
+        }
+        let stream = format!(r#"{{"resourceArn":"{ORDERS}/stream/2026","policy":"{{}}"}}"#);
+        assert_eq!(change("PutResourcePolicy", &stream), Some(Shows::ProductChanged));
+        let other = r#"{"tableName":"orders-2"}"#;
+        for name in ["UpdateTable", "DeleteTable", "UpdateTimeToLive"] {
+            assert_eq!(change(name, other), None, "{name}");
+        }
+        assert_eq!(change("PutItem", r#"{"tableName":"orders"}"#), None);
+        // Copied from, it stays what it is.
+        let copy = format!(r#"{{"targetTableName":"copy","sourceTableArn":"{ORDERS}"}}"#);
+        assert_eq!(change("RestoreTableToPointInTime", &copy), Some(Shows::UnguardedTable));
+    }
+
+    #[test]
+    fn clusters_and_their_subnets_count() {
+        let request = r#"{"clusterName":"c","iamRoleArn":"arn:aws:iam::111122223333:role/dax"}"#;
+        let change = change_of("dax.amazonaws.com", "CreateCluster", request);
+        let resources = change.map(|change| change.resources).unwrap_or_default();
+        assert_eq!(
+            resources,
+            ["arn:aws:dax:eu-west-1:111122223333:cache/c", "arn:aws:iam::111122223333:role/dax"]
+        );
+        assert!(change_of("dax.amazonaws.com", "UpdateSubnetGroup", "{}").is_some());
+        assert_eq!(change_of("dax.amazonaws.com", "RebootNode", request), None);
+    }
+}

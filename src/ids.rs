@@ -1,0 +1,177 @@
+//! Identifiers, parsed once: accounts, regions, VPCs, endpoints, ARNs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is no identifier of its kind.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{found}` is no {kind}: {expected}")]
+pub struct IdError {
+    kind: &'static str,
+    found: String,
+    expected: &'static str,
+}
+
+/// A twelve-digit AWS account id.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// Reads an account id.
+    ///
+    /// # Errors
+    /// Where it is not exactly twelve digits.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        if is_account(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(IdError { kind: "account id", found: text.to_owned(), expected: "twelve digits" })
+    }
+
+    /// The twelve digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Is this twelve digits?
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The id of a VPC endpoint, `vpce-` and hexadecimal digits. CloudTrail writes other things in
+/// the same field (`AWS Internal`, a service's name): those are no endpoints.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EndpointId(String);
+
+impl EndpointId {
+    /// Reads an endpoint id.
+    ///
+    /// # Errors
+    /// Where it is not `vpce-` and hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        if is_endpoint(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(IdError {
+            kind: "endpoint id",
+            found: text.to_owned(),
+            expected: "`vpce-` and hexadecimal digits",
+        })
+    }
+
+    /// As AWS writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Is this `vpce-` and hexadecimal digits?
+pub fn is_endpoint(text: &str) -> bool {
+    text.strip_prefix("vpce-").is_some_and(|hex| {
+        !hex.is_empty() && hex.len() <= 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// A VPC: its id alone repeats across regions and accounts.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct VpcKey {
+    /// As `eu-west-1`.
+    pub region: String,
+    /// The owner.
+    pub account: AccountId,
+    /// As `vpc-0a1b2c3d`.
+    pub id: String,
+}
+
+macro_rules! text_id {
+    ($type:ident) => {
+        impl TryFrom<String> for $type {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+        impl From<$type> for String {
+            fn from(id: $type) -> String {
+                id.0
+            }
+        }
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+text_id!(AccountId);
+text_id!(EndpointId);
+
+/// The parts of an ARN, `arn:partition:service:region:account:resource`; the resource keeps its
+/// colons.
+///
+/// Source: IAM user guide, "Identify AWS resources with ARNs".
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Arn<'a> {
+    pub partition: &'a str,
+    pub service: &'a str,
+    pub region: &'a str,
+    pub account: &'a str,
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// Splits an ARN; `None` where it has not its six parts.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let arn = parts.next()?;
+        let (partition, service, region) = (parts.next()?, parts.next()?, parts.next()?);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        (arn == "arn").then_some(Self { partition, service, region, account, resource })
+    }
+}
+
+/// The partition that a region lies in.
+///
+/// Source: AWS general reference, "AWS service endpoints".
+pub fn partition_of(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else if region.starts_with("us-iso-") {
+        "aws-iso"
+    } else if region.starts_with("us-isob-") {
+        "aws-iso-b"
+    } else {
+        "aws"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoint_ids_are_vpce_and_hexadecimal() {
+        assert!(is_endpoint("vpce-0a1b2c3d4e5f60001"));
+        for other in ["AWS Internal", "vpce-", "vpce-0A", "vpce-0x", "kms.amazonaws.com", " vpce-0a"] {
+            assert!(!is_endpoint(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn arns_keep_the_colons_of_their_resource() {
+        let arn = Arn::parse("arn:aws:lambda:eu-west-1:111122223333:function:perimeter-auditor");
+        assert_eq!(arn.map(|arn| arn.resource), Some("function:perimeter-auditor"));
+        assert_eq!(Arn::parse("arn:aws:iam::111122223333"), None);
+    }
+}

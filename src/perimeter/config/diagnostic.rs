@@ -1,0 +1,440 @@
+//! What is wrong with a perimeter.toml, where, and what would mend it.
+
+use std::fmt::{self, Write as _};
+use std::ops::Range;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level as Title, Origin, Renderer, Snippet};
+
+use super::node::Place;
+
+/// Characters of the offending text that are kept, and of any text that a message quotes.
+const SHOWN: usize = 80;
+
+/// Characters of the longest name that a key or a rule has.
+const LONGEST: usize = 40;
+
+/// Characters of a line that are drawn: a line may be as long as the file.
+const WINDOW: usize = 100;
+
+/// Does it stop the file from being used?
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// The file is not used.
+    Error,
+    /// The file is used, and opens more than its author may think.
+    Warning,
+}
+
+/// One thing that is wrong with the file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Diagnostic {
+    pub severity: Level,
+    /// One sentence, without a full stop.
+    pub message: String,
+    /// Bytes of the text; `None` where the perimeter was not read from text.
+    pub span: Option<Range<usize>>,
+    /// From 1; 0 where there is no span.
+    pub line: usize,
+    /// From 1, in characters; 0 where there is no span.
+    pub column: usize,
+    /// The key, as `break_glass[0].principal`; empty: the whole file.
+    pub key: String,
+    /// The offending text, cut where it is long.
+    pub found: String,
+    /// What would mend it.
+    pub help: Option<String>,
+    /// The other place, where two places contradict each other.
+    pub related: Option<Related>,
+}
+
+/// The other place of a contradiction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Related {
+    /// What stands there, in a few words.
+    pub label: String,
+    pub span: Option<Range<usize>>,
+    pub line: usize,
+    pub column: usize,
+    pub key: String,
+}
+
+impl Diagnostic {
+    pub(super) fn error(at: &Place, message: impl Into<String>) -> Self {
+        Self::new(Level::Error, at, message.into())
+    }
+
+    pub(super) fn warning(at: &Place, message: impl Into<String>) -> Self {
+        Self::new(Level::Warning, at, message.into())
+    }
+
+    fn new(severity: Level, at: &Place, message: String) -> Self {
+        Self {
+            severity,
+            message,
+            span: at.span.clone(),
+            line: 0,
+            column: 0,
+            key: at.key.clone(),
+            found: String::new(),
+            help: None,
+            related: None,
+        }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn related(mut self, at: &Place, label: impl Into<String>) -> Self {
+        let (span, key) = (at.span.clone(), at.key.clone());
+        self.related = Some(Related { label: label.into(), span, line: 0, column: 0, key });
+        self
+    }
+
+    /// Draws it for a terminal, without a line break at the end: what is wrong, `path:line:column`,
+    /// the line with a caret under what is meant, the other place, the help.
+    ///
+    /// `text` is what was parsed. Another text gives a drawing that is of no use, and no panic.
+    pub fn render(&self, path: &str, text: &str, color: bool) -> String {
+        let level = match self.severity {
+            Level::Error => Title::ERROR,
+            Level::Warning => Title::WARNING,
+        };
+        let path = clean(path);
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()));
+        let mut headers = Vec::new();
+        if let Some(span) = &self.span {
+            let excerpt = Excerpt::new(text, span);
+            headers.push((self.line, excerpt.column(), self.column));
+            let caret = AnnotationKind::Primary.span(excerpt.span.clone());
+            group = group.element(excerpt.snippet(&path, self.line).annotation(caret));
+        }
+        if self.span.is_none() && !self.key.is_empty() {
+            group = group.element(Origin::path(format!("{path}, {}", clean(&self.key))));
+        }
+        if let Some((other, span)) =
+            self.related.as_ref().and_then(|other| Some((other, other.span.as_ref()?)))
+        {
+            let excerpt = Excerpt::new(text, span);
+            headers.push((other.line, excerpt.column(), other.column));
+            let caret = AnnotationKind::Context.span(excerpt.span.clone()).label(other.label.as_str());
+            group = group.element(excerpt.snippet(&path, other.line).annotation(caret));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Title::HELP.message(help.as_str()));
+        }
+        // Wider than any window: the renderer need not cut lines, which is where it could go wrong.
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(8 * WINDOW);
+        let mut drawn = renderer.render(&[group]);
+        // The renderer counts columns in what it was given, which may be the line's middle.
+        for (line, given, column) in headers.into_iter().filter(|(_, given, column)| given != column) {
+            drawn = drawn.replacen(&format!("{path}:{line}:{given}"), &format!("{path}:{line}:{column}"), 1);
+        }
+        drawn
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_place(f, self.line, self.column, &self.key)?;
+        f.write_str(&self.message)?;
+        if let Some(other) = &self.related {
+            f.write_str(" (")?;
+            write_place(f, other.line, other.column, &other.key)?;
+            write!(f, "{})", other.label)?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "; {help}")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_place(f: &mut fmt::Formatter<'_>, line: usize, column: usize, key: &str) -> fmt::Result {
+    match (line, key) {
+        (0, "") => Ok(()),
+        (0, key) => write!(f, "{}: ", clean(key)),
+        _ => write!(f, "line {line}, column {column}: "),
+    }
+}
+
+/// The line that a span begins in, so cut and cleaned that its characters can be counted.
+struct Excerpt {
+    text: String,
+    span: Range<usize>,
+}
+
+impl Excerpt {
+    fn new(text: &str, span: &Range<usize>) -> Self {
+        let start = text.floor_char_boundary(span.start);
+        let end = text.ceil_char_boundary(span.end).max(start);
+        let (before, rest) = text.split_at_checked(start).unwrap_or((text, ""));
+        let meant = rest.get(..end - start).unwrap_or(rest);
+        let line_before = before.rsplit('\n').next().unwrap_or_default();
+        // A span over several lines is drawn for its first.
+        let first_line = |part| str::lines(part).next().unwrap_or_default().to_owned();
+        let meant_here: Vec<char> = first_line(meant).chars().take(WINDOW).collect();
+        let line_after = if meant.contains('\n') || meant_here.len() == WINDOW {
+            String::new()
+        } else {
+            first_line(rest.get(meant.len()..).unwrap_or_default())
+        };
+        // Half the window for what stands before, unless what is meant needs less.
+        let room = WINDOW - meant_here.len().min(WINDOW / 2);
+        let skip = line_before.chars().count().saturating_sub(room);
+        let mut drawn = String::new();
+        drawn.extend(line_before.chars().skip(skip).map(drawable));
+        let from = drawn.len();
+        drawn.extend(meant_here.into_iter().map(drawable));
+        let to = drawn.len();
+        drawn.extend(line_after.chars().take(WINDOW).map(drawable));
+        Self { text: drawn, span: from..to }
+    }
+
+    /// The column that the renderer will print for it.
+    fn column(&self) -> usize {
+        1 + self.text.get(..self.span.start).unwrap_or_default().chars().count()
+    }
+
+    fn snippet<'a>(self, path: &'a str, line: usize) -> Snippet<'a, Annotation<'a>> {
+        Snippet::source(self.text).path(path).line_start(line.max(1))
+    }
+}
+
+/// One character for one: what has no width, or would turn the terminal's writing about, is
+/// replaced.
+fn drawable(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if is_unfit(c) => '\u{fffd}',
+        c => c,
+    }
+}
+
+fn is_unfit(c: char) -> bool {
+    // Zero-width and direction marks; tags and selectors at the end.
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text in one line.
+fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unfit(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The text as a message shows it: in backticks, in one line, and cut where it is long.
+pub(super) fn quote(text: &str) -> String {
+    format!("`{}`", cut(&clean(&cut(text))))
+}
+
+/// The text, cut where it is long.
+pub(super) fn cut(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut out: String = characters.by_ref().take(SHOWN).collect();
+    if characters.next().is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// Fills in lines, columns and the text found, and puts them in the order of the file.
+pub(super) fn place(diagnostics: &mut [Diagnostic], text: &str) {
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
+    // All places in one pass: a broken file of one line would take a pass over it for each.
+    let mut marks: Vec<(usize, &mut usize, &mut usize)> = Vec::new();
+    for Diagnostic { span, line, column, found, related, .. } in diagnostics {
+        if let Some(span) = span {
+            *found = cut(text.get(span.clone()).unwrap_or_default());
+            marks.push((span.start, line, column));
+        }
+        if let Some(Related { span: Some(span), line, column, .. }) = related {
+            marks.push((span.start, line, column));
+        }
+    }
+    marks.sort_by_key(|(offset, _, _)| *offset);
+    let (mut done, mut line, mut column) = (text.len() - text.trim_start_matches('\u{feff}').len(), 1, 1);
+    for (offset, at_line, at_column) in marks {
+        let offset = text.floor_char_boundary(offset);
+        if let Some(piece) = text.get(done..offset) {
+            match piece.rsplit_once('\n') {
+                Some((lines, last)) => {
+                    line += 1 + lines.matches('\n').count();
+                    column = 1 + last.chars().count();
+                }
+                None => column += piece.chars().count(),
+            }
+            done = offset;
+        }
+        (*at_line, *at_column) = (line, column);
+    }
+}
+
+/// The names as a sentence lists them.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
+    let mut names = names.into_iter().peekable();
+    let mut out = String::new();
+    while let Some(name) = names.next() {
+        let separator = match (out.is_empty(), names.peek()) {
+            (true, _) => "",
+            (false, Some(_)) => ", ",
+            (false, None) => last,
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{separator}`{name}`");
+    }
+    out
+}
+
+/// The known name that is nearest, and whether it is near enough to be what was meant.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, bool)> {
+    // The distance takes time with both lengths, and no name is longer.
+    let lower = |c: char| if c == '_' { '-' } else { c.to_ascii_lowercase() };
+    let name: String = name.chars().take(LONGEST).map(lower).collect();
+    let distance = |known: &str| strsim::osa_distance(&name, &known.replace('_', "-"));
+    let (best, away) =
+        known.into_iter().map(|known| (known, distance(known))).min_by_key(|(_, away)| *away)?;
+    Some((best, away <= 2.max(best.len() / 3)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(span: Range<usize>) -> Place {
+        Place { span: Some(span), key: "key".into() }
+    }
+
+    fn placed(text: &str, span: Range<usize>) -> Diagnostic {
+        let mut one = [Diagnostic::error(&at(span), "wrong")];
+        place(&mut one, text);
+        let [one] = one;
+        one
+    }
+
+    #[test]
+    fn lines_and_columns_count_from_one_in_characters() {
+        let text = "a\nüü x\r\ny";
+        let a = placed(text, 0..1);
+        assert_eq!((a.line, a.column, a.found.as_str()), (1, 1, "a"));
+        let x = placed(text, 7..8);
+        assert_eq!((x.line, x.column, x.found.as_str()), (2, 4, "x"));
+        let y = placed(text, 10..11);
+        assert_eq!((y.line, y.column, y.found.as_str()), (3, 1, "y"));
+        let end = placed(text, 11..11);
+        assert_eq!((end.line, end.column), (3, 2));
+        let beyond = placed(text, 500..600);
+        assert_eq!((beyond.line, beyond.column, beyond.found.as_str()), (3, 2, ""));
+    }
+
+    #[test]
+    fn a_byte_order_mark_takes_no_column() {
+        let x = placed("\u{feff}x", 3..4);
+        assert_eq!((x.line, x.column), (1, 1));
+        assert_eq!(placed("\u{feff}x", 0..0).column, 1);
+    }
+
+    #[test]
+    fn what_is_quoted_stays_in_one_short_line() {
+        assert_eq!(quote("a\nb\u{0}\u{202e}"), "`a\\nb\\u{0}\\u{202e}`");
+        assert_eq!(quote(&"x".repeat(81)), format!("`{}…`", "x".repeat(80)));
+        assert_eq!(quote(&"x".repeat(80)), format!("`{}`", "x".repeat(80)));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_what_is_meant() {
+        let text = format!("{}HERE{}", "a".repeat(5000), "b".repeat(5000));
+        insta::assert_snapshot!(placed(&text, 5000..5004).render("perimeter.toml", &text, false), @r"
+        error: wrong
+         --> perimeter.toml:1:5001
+          |
+        1 | aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaHEREbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+          |                                                                                                 ^^^^
+        ");
+    }
+
+    #[test]
+    fn a_span_over_several_lines_is_drawn_for_its_first() {
+        let text = "x = [\n1,\n2]\n";
+        insta::assert_snapshot!(placed(text, 4..11).render("perimeter.toml", text, false), @r"
+        error: wrong
+         --> perimeter.toml:1:5
+          |
+        1 | x = [
+          |     ^
+        ");
+    }
+
+    #[test]
+    fn odd_characters_keep_the_caret_in_its_place() {
+        let text = "a\u{0}\t\u{202e}ü漢 = 1";
+        insta::assert_snapshot!(placed(text, 12..13).render("perimeter.toml", text, false), @r"
+        error: wrong
+         --> perimeter.toml:1:8
+          |
+        1 | a� �ü漢 = 1
+          |         ^
+        ");
+    }
+
+    #[test]
+    fn the_end_of_an_empty_file_can_be_drawn() {
+        insta::assert_snapshot!(placed("", 0..0).render("p\n.toml", "", false), @r"
+        error: wrong
+         --> p\n.toml:1:1
+          |
+        1 |
+          | ^
+        ");
+        insta::assert_snapshot!(placed("x\n", 2..2).render("p.toml", "x\n", false), @r"
+        error: wrong
+         --> p.toml:2:1
+          |
+        2 |
+          | ^
+        ");
+    }
+
+    #[test]
+    fn colour_is_only_colour() {
+        let drawn = placed("x = 1", 0..1).render("p.toml", "x = 1", true);
+        assert!(drawn.contains("\u{1b}["), "{drawn}");
+        assert!(!placed("x = 1", 0..1).render("p.toml", "x = 1", false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_perimeter_that_was_no_text_is_named_by_its_key() {
+        let at = Place { span: None, key: "vpc[1].region".into() };
+        let one = Diagnostic::error(&at, "wrong").help("mend it");
+        assert_eq!(one.to_string(), "vpc[1].region: wrong; mend it");
+        insta::assert_snapshot!(one.render("bundle.json", "", false), @r"
+        error: wrong
+        --> bundle.json, vpc[1].region
+         = help: mend it
+        ");
+    }
+
+    #[test]
+    fn names_are_listed_as_in_a_sentence() {
+        assert_eq!(listed(["a"], " or "), "`a`");
+        assert_eq!(listed(["a", "b", "c"], " or "), "`a`, `b` or `c`");
+    }
+
+    #[test]
+    fn the_nearest_name_forgives_case_and_hyphens() {
+        let known = ["break_glass", "prove", "version"];
+        assert_eq!(nearest("Break-Glass", known), Some(("break_glass", true)));
+        assert_eq!(nearest("versoin", known), Some(("version", true)));
+        assert_eq!(nearest("zzzzzzzzz", known).map(|(_, near)| near), Some(false));
+        assert_eq!(nearest("a", []), None);
+    }
+}

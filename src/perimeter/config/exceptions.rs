@@ -1,0 +1,179 @@
+//! Who may come from elsewhere, and what nobody wants to hear of: the entries that take something
+//! out of the perimeter's reach.
+
+use ipnet::IpNet;
+
+use super::diagnostic::Diagnostic;
+use super::read::{BLOCK, Diagnostics, Kind, List, PATTERN, TEXT, Table, What, values};
+use super::risk;
+use super::settings::rule;
+use super::value::{self, Complaint};
+use crate::ids::{Arn, is_account};
+use crate::perimeter::{BreakGlass, Perimeter, Service, Suppression, Transit, TrustedAddress, Window};
+
+const TRANSIT: Kind = Kind { heading: "[[transit]]", keys: &["cidrs", "note"] };
+const TRUSTED: Kind = Kind { heading: "[[trusted_address]]", keys: &["cidrs", "from", "until", "reason"] };
+const BREAK_GLASS: Kind = Kind {
+    heading: "[[break_glass]]",
+    keys: &["principal", "unique_ids", "tables", "from", "until", "ticket"],
+};
+const SERVICE: Kind = Kind { heading: "[[service]]", keys: &["principal", "via", "reason"] };
+const SUPPRESS: Kind =
+    Kind { heading: "[[suppress]]", keys: &["rule", "principal", "from", "until", "reason"] };
+
+pub(super) fn transit(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Transit> {
+    let tables = found.tables(top, "transit", TRANSIT);
+    let read = |table: Table<'_>| {
+        let list = found.needed_list(&table, "cidrs", BLOCK, value::cidr);
+        warn_if_empty(&list, "the list is empty, so the entry has no effect", found);
+        let everything = |block: &IpNet| {
+            let complaint =
+                || Complaint::new(format!("`{block}` is every address: nothing would be transit any more"));
+            (block.prefix_len() == 0).then(complaint)
+        };
+        let cidrs = found.blocks(list, &[everything]);
+        Transit { cidrs, note: free(&table, "note", found) }
+    };
+    tables.into_iter().map(read).collect()
+}
+
+pub(super) fn trusted(top: &Table<'_>, found: &mut Diagnostics) -> Vec<TrustedAddress> {
+    let tables = found.tables(top, "trusted_address", TRUSTED);
+    let read = |table: Table<'_>| {
+        let list = found.needed_list(&table, "cidrs", BLOCK, value::cidr);
+        warn_if_empty(&list, "the list is empty, so the entry has no effect", found);
+        let cidrs = found.blocks(list, &[risk::private, risk::wide]);
+        let window = window(&table, found);
+        endless(&table, "the addresses are trusted without end", found);
+        TrustedAddress { cidrs, window, reason: free(&table, "reason", found) }
+    };
+    tables.into_iter().map(read).collect()
+}
+
+/// `from` and `until`.
+fn window(table: &Table<'_>, found: &mut Diagnostics) -> Window {
+    let from = found.moment(table, "from");
+    let until = found.moment(table, "until");
+    if let (Some((from, from_at)), Some((until, until_at))) = (from, until)
+        && until <= from
+    {
+        let message = if until < from {
+            "the window ends before it begins"
+        } else {
+            "the window ends when it begins: `until` is no longer in it"
+        };
+        let begins = format!("begins {from}");
+        found.report(
+            Diagnostic::error(until_at, message).related(from_at, begins).help("put `until` behind `from`"),
+        );
+    }
+    Window { from: from.map(|(from, _)| from), until: until.map(|(until, _)| until) }
+}
+
+fn endless(table: &Table<'_>, message: &str, found: &mut Diagnostics) {
+    if table.node("until").is_none() {
+        let diagnostic = Diagnostic::warning(table.at, format!("{message}: there is no `until`"));
+        found.report(diagnostic.help("add `until`, the day to look at it again"));
+    }
+}
+
+fn free(table: &Table<'_>, name: &str, found: &mut Diagnostics) -> Option<String> {
+    found.optional(table, name, TEXT, value::free).map(|(text, _)| text)
+}
+
+pub(super) fn break_glass(
+    top: &Table<'_>,
+    perimeter: &Perimeter,
+    found: &mut Diagnostics,
+) -> Vec<BreakGlass> {
+    let mut entries = Vec::new();
+    for table in found.tables(top, "break_glass", BREAK_GLASS) {
+        let principal = found.needed(&table, "principal", PATTERN, value::principal_pattern);
+        let unique_ids = found.list(
+            &table,
+            "unique_ids",
+            What("a unique id", "\"AROAEXAMPLEEXAMPLE01\""),
+            value::unique_id,
+        );
+        let tables = found.list(
+            &table,
+            "tables",
+            What("a pattern of table names or ARNs", "\"orders-*\""),
+            value::table_pattern,
+        );
+        warn_if_empty(&unique_ids, "an empty list stands for every role of the name", found);
+        warn_if_empty(&tables, "an empty list stands for every table", found);
+        let window = window(&table, found);
+        endless(&table, "the principal may come from anywhere without end", found);
+        let ticket = free(&table, "ticket", found);
+        let Some((principal, at)) = principal else { continue };
+        for complaint in [risk::broad_name(&principal), risk::never_matches(&principal)].into_iter().flatten()
+        {
+            found.warn(at, complaint);
+        }
+        let account = Arn::parse(&principal).map_or("", |arn| arn.account);
+        if is_account(account) && !perimeter.is_ours(account) {
+            let message = format!("account `{account}` is in no environment");
+            let help =
+                "add it to an environment, or use `*`, which stands for the accounts of enforce and observe";
+            found.report(Diagnostic::warning(at, message).help(help));
+        }
+        let (unique_ids, tables) = (values(unique_ids), values(tables));
+        entries.push(BreakGlass { principal, unique_ids, tables, window, ticket });
+    }
+    entries
+}
+
+fn warn_if_empty<T>(list: &Option<List<'_, T>>, message: &str, found: &mut Diagnostics) {
+    if let Some((items, at)) = list
+        && items.is_empty()
+    {
+        found.report(Diagnostic::warning(at, message).help("leave it out, or fill it"));
+    }
+}
+
+pub(super) fn services(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Service> {
+    let mut entries = Vec::new();
+    for table in found.tables(top, "service", SERVICE) {
+        let principal = found.needed(&table, "principal", PATTERN, value::principal_pattern);
+        let via = found
+            .optional(&table, "via", What("a service's name", "\"lambda.amazonaws.com\""), value::service)
+            .map(|(via, _)| via);
+        let reason = free(&table, "reason", found);
+        let Some((principal, at)) = principal else { continue };
+        if let Some(complaint) = risk::never_matches(&principal) {
+            found.warn(at, complaint);
+        }
+        entries.push(Service { principal, via, reason });
+    }
+    entries
+}
+
+pub(super) fn suppressions(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Suppression> {
+    let mut entries = Vec::new();
+    for table in found.tables(top, "suppress", SUPPRESS) {
+        let rule = found.needed(&table, "rule", What("a rule's name", "\"metadata-outside\""), rule);
+        let principal = found.optional(&table, "principal", PATTERN, value::principal_pattern);
+        if table.node("principal").is_none() {
+            let diagnostic =
+                Diagnostic::warning(table.at, "the rule is silent whoever calls: there is no `principal`");
+            found.report(diagnostic.help("add `principal`"));
+        }
+        if let Some((pattern, at)) = &principal
+            && let Some(complaint) = risk::never_matches(pattern)
+        {
+            found.warn(at, complaint);
+        }
+        let window = window(&table, found);
+        endless(&table, "the rule is silent without end", found);
+        let reason = free(&table, "reason", found);
+        let Some((rule, _)) = rule else { continue };
+        entries.push(Suppression {
+            rule: rule.id,
+            principal: principal.map(|(pattern, _)| pattern),
+            window,
+            reason,
+        });
+    }
+    entries
+}

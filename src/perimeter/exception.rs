@@ -1,0 +1,114 @@
+//! Which exception covers a call: break-glass, a listed service, a suppression.
+
+use jiff::Timestamp;
+
+use super::principal::Principal;
+use super::{BreakGlass, Mode, Perimeter, Service};
+use crate::glob;
+use crate::ids::Arn;
+
+/// What the `[[break_glass]]` entries say of a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BreakGlassUse {
+    /// No entry speaks of the principal.
+    None,
+    /// An entry covers the call.
+    InForce,
+    /// An entry speaks of the principal, and not at this time or not for this table.
+    OutOfWindow,
+    /// An entry speaks of the principal's name, and another principal bears it now.
+    Recreated,
+}
+
+/// What the `[[break_glass]]` entries say of a call by `principal` at `time` to `tables`. Where
+/// several speak of the principal, the one that allows most counts.
+pub fn break_glass(
+    perimeter: &Perimeter,
+    principal: &Principal,
+    time: Option<Timestamp>,
+    tables: &[String],
+) -> BreakGlassUse {
+    let Some(arn) = &principal.arn else { return BreakGlassUse::None };
+    let mut best = BreakGlassUse::None;
+    for entry in perimeter.break_glass.iter().filter(|entry| speaks_of(perimeter, &entry.principal, arn)) {
+        match used(entry, principal, time, tables) {
+            BreakGlassUse::InForce => return BreakGlassUse::InForce,
+            BreakGlassUse::OutOfWindow => best = BreakGlassUse::OutOfWindow,
+            BreakGlassUse::Recreated if best == BreakGlassUse::None => best = BreakGlassUse::Recreated,
+            BreakGlassUse::Recreated | BreakGlassUse::None => {}
+        }
+    }
+    best
+}
+
+fn used(
+    entry: &BreakGlass,
+    principal: &Principal,
+    time: Option<Timestamp>,
+    tables: &[String],
+) -> BreakGlassUse {
+    let pinned = |id: &String| Some(id) == principal.unique_id.as_ref();
+    if !entry.unique_ids.is_empty() && !entry.unique_ids.iter().any(pinned) {
+        BreakGlassUse::Recreated
+    } else if entry.window.contains(time) && covers_tables(&entry.tables, tables) {
+        BreakGlassUse::InForce
+    } else {
+        BreakGlassUse::OutOfWindow
+    }
+}
+
+/// Does the pattern of a break-glass entry speak of `arn`? Its account, where it is a wildcard,
+/// stands only for accounts of enforce or observe environments.
+pub fn speaks_of(perimeter: &Perimeter, pattern: &str, arn: &str) -> bool {
+    if !glob::arn_matches(pattern, arn) {
+        return false;
+    }
+    let account = |text| Arn::parse(text).map(|arn: Arn<'_>| arn.account.to_owned()).unwrap_or_default();
+    if !glob::has_wildcard(&account(pattern)) {
+        return true;
+    }
+    let account = account(arn);
+    perimeter.lists(&account) && perimeter.mode_of(&account) != Mode::Exempt
+}
+
+/// Are all of `tables` covered? A call that names no table is covered where every table is.
+fn covers_tables(patterns: &[String], tables: &[String]) -> bool {
+    if patterns.is_empty() || patterns.iter().any(|pattern| pattern == "*") {
+        return true;
+    }
+    let covered = |table: &String| patterns.iter().any(|pattern| covers_table(pattern, table));
+    !tables.is_empty() && tables.iter().all(covered)
+}
+
+fn covers_table(pattern: &str, table: &str) -> bool {
+    if pattern.starts_with("arn:") {
+        return glob::arn_matches(pattern, table);
+    }
+    let name = Arn::parse(table).and_then(|arn| arn.resource.strip_prefix("table/"));
+    name.is_some_and(|name| glob::matches(pattern, name))
+}
+
+/// The `[[service]]` entry that lists a call of `principal` by the service `via`.
+pub fn service<'p>(
+    perimeter: &'p Perimeter,
+    principal: &Principal,
+    via: Option<&str>,
+) -> Option<&'p Service> {
+    let (Some(arn), Some(via)) = (&principal.arn, via) else { return None };
+    let lists = |entry: &&Service| {
+        glob::arn_matches(&entry.principal, arn) && entry.via.as_deref().is_none_or(|name| name == via)
+    };
+    perimeter.services.iter().find(lists)
+}
+
+/// Does a `[[suppress]]` entry cover a finding of `rule` by `principal` at `time`?
+pub fn suppressed(perimeter: &Perimeter, rule: &str, principal: &Principal, time: Option<Timestamp>) -> bool {
+    perimeter.suppressions.iter().any(|entry| {
+        let whose = entry.principal.as_ref();
+        entry.rule == rule
+            && entry.window.contains(time)
+            && whose.is_none_or(|pattern| {
+                principal.arn.as_ref().is_some_and(|arn| glob::arn_matches(pattern, arn))
+            })
+    })
+}
