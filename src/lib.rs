@@ -10,10 +10,16 @@
 //! the AWS SDK is needed for is in [`aws`], and no other module can name its types.
 
 pub mod audit;
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cloudtrail;
 pub mod findings;
 pub mod glob;
 pub mod iam;
 pub mod ids;
+#[cfg(feature = "aws")]
+pub mod lambda;
 pub mod perimeter;
 pub mod pipeline;

@@ -101,6 +101,8 @@ pub struct Case {
     pub listed_service: bool,
     /// The principal's account is in an environment.
     pub principal_listed: bool,
+    /// The principal's account is in an environment, or the management account.
+    pub principal_ours: bool,
     /// The principal's account is known, not ours, and not the owner of the tables.
     pub principal_external: bool,
     /// The product's own role, at the product's own table.
@@ -167,6 +169,10 @@ impl Case {
                 .account
                 .as_ref()
                 .is_some_and(|account| known.perimeter.lists(account)),
+            principal_ours: principal
+                .account
+                .as_ref()
+                .is_some_and(|account| known.perimeter.is_ours(account)),
             principal_external: is_external(known.perimeter, &principal, owner.account.as_deref()),
             own_call: is_own(known.perimeter, &principal, &resources),
             makes_break_glass: makes_break_glass(&subject, known.perimeter),
@@ -211,6 +217,7 @@ impl Case {
             break_glass: BreakGlassUse::None,
             listed_service: false,
             principal_listed: false,
+            principal_ours: false,
             principal_external: false,
             own_call: false,
             unlisted_owner: false,
@@ -231,16 +238,16 @@ impl Case {
     /// Is this the owner's copy of a call from another of our accounts, which does not say what
     /// role made it? The caller's copy does.
     pub fn needs_other_half(&self) -> bool {
-        self.principal.kind == PrincipalKind::Account && self.principal.arn.is_none() && self.principal_listed
+        self.principal.kind == PrincipalKind::Account && self.principal.arn.is_none() && self.principal_ours
     }
 }
 
 fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bool) -> Subject {
-    if let Some(why) = no_call(record, is_call) {
-        return Subject::Nothing(why);
-    }
     if record.conflict {
         return Subject::Unreliable("a field stands in the record twice, with different values");
+    }
+    if let Some(why) = no_call(record, is_call) {
+        return Subject::Nothing(why);
     }
     if record.get(Key::EventSource).text().is_none() {
         return Subject::Unreliable("the record names no service");
@@ -360,7 +367,8 @@ fn bounded(text: &str) -> String {
 /// The AWS service that made the call: `invokedBy`, else the service that the address names. The
 /// user agent, which the caller writes, says nothing.
 fn via(identity: &Identity<'_>, origin: &Origin) -> Option<String> {
-    let invoked_by = identity.invoked_by.text().filter(|name| origin::is_service_host(name));
+    let invoked_by =
+        identity.invoked_by.text().filter(|name| !identity.unreadable && origin::is_service_host(name));
     invoked_by.map(|name| name.into_owned()).or_else(|| origin.service().map(str::to_owned))
 }
 
@@ -373,7 +381,7 @@ fn is_external(perimeter: &Perimeter, principal: &Principal, owner: Option<&str>
 fn is_own(perimeter: &Perimeter, principal: &Principal, resources: &[String]) -> bool {
     let Some(table) = &perimeter.product.table else { return false };
     let role = principal.arn.as_ref().is_some_and(|arn| perimeter.product.roles.contains(arn));
-    role && resources.iter().all(|resource| resource == table)
+    role && !resources.is_empty() && resources.iter().all(|resource| resource == table)
 }
 
 /// Does the call leave the items alone? CloudTrail says so in either of two fields; where neither

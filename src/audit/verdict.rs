@@ -240,7 +240,10 @@ fn change(case: &Case, fits: &mut Vec<&'static Rule>) {
     }
     match access(case) {
         Verdict::Outside => outside(case, fits),
-        Verdict::Undetermined => fits.push(undetermined(case)),
+        Verdict::Undetermined => {
+            fits.extend(break_glass(case));
+            fits.push(undetermined(case));
+        }
         Verdict::Exempt | Verdict::Inside => fits.extend(break_glass(case)),
         Verdict::Service | Verdict::Denied | Verdict::Change | Verdict::Ignored => {}
     }

@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `perimeter`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dynamodb_perimeter::cli::run()
+}

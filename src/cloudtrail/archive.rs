@@ -5,9 +5,9 @@
 //! libdeflate; anything else as a stream. Both give the same elements.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, Read};
 
-use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::cursor::Cause;
 use super::elements::{self, Bytes, Element, Fault, Whole};
@@ -24,6 +24,9 @@ const CHUNK: usize = 256 << 10;
 
 /// A stream that unpacks to this many bytes without one record is a bomb.
 const BARREN: u64 = 256 << 20;
+
+/// What data in an envelope may unpack to. CloudWatch Logs sends about 1 MB of them.
+const WRAPPED: u64 = 64 << 20;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const GZIP_DEFLATE: &[u8] = &[0x1f, 0x8b, 0x08];
@@ -53,7 +56,7 @@ impl Reader {
         } else if self.packed.len() <= SMALL {
             self.whole(take);
         } else {
-            stream(BufReader::with_capacity(CHUNK, Cursor::new(&self.packed).chain(source)), take);
+            stream(self.packed.chain(source), u64::MAX, take);
         }
     }
 
@@ -64,8 +67,8 @@ impl Reader {
             return;
         }
         match self.unpack() {
-            Some(len) => elements::each(&mut Whole(&self.unpacked[..len]), take),
-            None => stream(Cursor::new(&self.packed), take),
+            Some(len) => elements::each(&mut Whole(self.unpacked.get(..len).unwrap_or_default()), take),
+            None => stream(self.packed.as_slice(), u64::MAX, take),
         }
     }
 
@@ -85,20 +88,25 @@ impl Reader {
     }
 }
 
-/// Gives every element of `bytes`, packed or not, to `take`.
+/// Gives every element of `bytes`, packed or not, to `take`: data that came in an envelope, which
+/// unpack to no more than 64 MiB.
 pub fn each(bytes: &[u8], take: &mut dyn FnMut(Element<'_>)) {
     if bytes.starts_with(GZIP) {
-        stream(Cursor::new(bytes), take);
+        stream(bytes, WRAPPED, take);
     } else {
         elements::each(&mut Whole(bytes), take);
     }
 }
 
-fn stream(mut source: impl BufRead, take: &mut dyn FnMut(Element<'_>)) {
-    let packed = matches!(source.fill_buf(), Ok(bytes) if bytes.starts_with(GZIP));
+/// Reads no more than `limit` unpacked bytes.
+fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
+    let mut source = Packed::new(source);
+    let packed = source.peek(GZIP.len()).starts_with(GZIP);
     let barren = Cell::new(0);
     let mut take = |element: Element<'_>| {
-        if matches!(element, Element::Object { .. }) {
+        if let Element::Object { record, .. } = &element
+            && record.holds_anything()
+        {
             barren.set(0);
         }
         take(element);
@@ -107,6 +115,7 @@ fn stream(mut source: impl BufRead, take: &mut dyn FnMut(Element<'_>)) {
         source: if packed { Source::Gzip(Members::new(source)) } else { Source::Plain(source) },
         window: Vec::new(),
         start: 0,
+        left: limit,
         barren: &barren,
         fault: None,
     };
@@ -124,17 +133,20 @@ struct Stream<'b, R> {
     source: Source<R>,
     window: Vec<u8>,
     start: usize,
+    /// Bytes that may still be read.
+    left: u64,
     /// Bytes since the last record.
     barren: &'b Cell<u64>,
+    /// Why it is read no further.
     fault: Option<Fault>,
 }
 
 enum Source<R> {
-    Plain(R),
+    Plain(Packed<R>),
     Gzip(Members<R>),
 }
 
-impl<R: BufRead> Bytes for Stream<'_, R> {
+impl<R: Read> Bytes for Stream<'_, R> {
     fn window(&self) -> &[u8] {
         self.window.get(self.start..).unwrap_or_default()
     }
@@ -151,148 +163,274 @@ impl<R: BufRead> Bytes for Stream<'_, R> {
         self.start = 0;
         let before = self.window.len();
         self.window.resize(before + CHUNK, 0);
-        let space = self.window.get_mut(before..).unwrap_or_default();
-        let read = match &mut self.source {
-            Source::Plain(source) => read_some(source, space).map_err(|error| Cause::Io(error.kind())),
-            Source::Gzip(members) => Ok(members.read(space)),
-        };
-        let read = read.unwrap_or_else(|cause| {
-            self.fault = Some(Fault { at: 0, packed: true, cause });
-            0
-        });
-        self.window.truncate(before + read);
-        self.is_bomb(read);
-        read > 0
-    }
-}
-
-impl<R> Stream<'_, R> {
-    fn is_bomb(&mut self, read: usize) {
-        self.barren.set(self.barren.get() + read as u64);
-        if let Source::Gzip(members) = &self.source
-            && self.barren.get() > BARREN
-        {
-            let cause = Cause::Packed("unpacks to more than 256 MiB without a record: not read further");
-            self.fault = Some(Fault { at: members.at(), packed: true, cause });
+        let mut end = before;
+        // Whatever the source gives at a time, the window is looked at when much is new.
+        while let Some(space) = self.window.get_mut(end..).filter(|space| !space.is_empty()) {
+            let read = match &mut self.source {
+                Source::Plain(source) => source.take(space),
+                Source::Gzip(members) => members.read(space),
+            };
+            if read == 0 {
+                break;
+            }
+            end += read;
         }
+        self.window.truncate(end);
+        self.check((end - before) as u64);
+        end > before
     }
 }
 
-/// As [`Read::read`], and an interruption is no error.
-fn read_some(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match source.read(space) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
+impl<R: Read> Stream<'_, R> {
+    /// Looks whether to read on behind these `read` bytes.
+    fn check(&mut self, read: u64) {
+        self.barren.set(self.barren.get() + read);
+        self.left = self.left.saturating_sub(read);
+        match &self.source {
+            Source::Plain(source) => {
+                let fault = |kind| Fault { at: source.at(), packed: true, cause: Cause::Io(kind) };
+                self.fault = source.failed.map(fault);
+            }
+            Source::Gzip(members) => {
+                let stop =
+                    |what| Some(Fault { at: members.packed.at(), packed: true, cause: Cause::Packed(what) });
+                if self.barren.get() > BARREN {
+                    self.fault = stop("unpacks to more than 256 MiB without a record: not read further");
+                } else if self.left == 0 {
+                    self.fault = stop("unpacks to more than 64 MiB inside an envelope: not read further");
+                }
+            }
         }
     }
 }
 
 /// Unpacks gzip members one after another; where one is damaged, goes on at the next.
 struct Members<R> {
-    member: Option<GzDecoder<Counted<R>>>,
+    packed: Packed<R>,
+    inflate: Decompress,
     faults: Vec<Fault>,
-    end: u64,
+    /// Behind a damaged member, before the next one: not yet given.
+    seam: &'static [u8],
+    done: bool,
 }
 
 /// Damaged members named one by one; after that many the rest is not worth the list.
 const MAX_FAULTS: usize = 100;
 
-impl<R: BufRead> Members<R> {
-    fn new(source: R) -> Self {
-        Self { member: Some(GzDecoder::new(Counted { source, read: 0 })), faults: Vec::new(), end: 0 }
+/// Put where something is missing between two members, so that the halves of two records never
+/// make one. No JSON holds this, in a string or outside one.
+const SEAM: &[u8] = b"\0\"\n";
+
+const WINDOW_BITS: u8 = 15;
+
+impl<R: Read> Members<R> {
+    fn new(packed: Packed<R>) -> Self {
+        let mut members = Self {
+            packed,
+            inflate: Decompress::new_gzip(WINDOW_BITS),
+            faults: Vec::new(),
+            seam: b"",
+            done: false,
+        };
+        members.packed.mark();
+        members
     }
 
     /// Unpacks further bytes. 0: there are no more.
     fn read(&mut self, space: &mut [u8]) -> usize {
-        while let Some(member) = &mut self.member {
-            match read_some(member, space) {
-                Ok(0) => self.next(None),
-                Ok(read) => return read,
-                Err(error) => self.next(Some(error.kind())),
+        loop {
+            if let Some((first, rest)) = self.seam.split_first()
+                && let Some(slot) = space.first_mut()
+            {
+                self.seam = rest;
+                *slot = *first;
+                return 1;
+            }
+            if self.done {
+                return 0;
+            }
+            let input = self.packed.peek(1);
+            let at_end = input.is_empty();
+            let (read, made) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self.inflate.decompress(input, space, FlushDecompress::None);
+            let read = usize::try_from(self.inflate.total_in() - read).unwrap_or_default();
+            let made = usize::try_from(self.inflate.total_out() - made).unwrap_or_default();
+            self.packed.consume(read);
+            match status {
+                Ok(Status::StreamEnd) => self.next_member(),
+                Ok(Status::Ok | Status::BufError) if made > 0 || read > 0 => {}
+                Ok(Status::Ok | Status::BufError) if at_end => self.cut_off(),
+                Ok(Status::Ok | Status::BufError) => self.pass_damage("the gzip data are damaged"),
+                Err(error) if error.message().is_some_and(|text| text.ends_with("data check")) => {
+                    self.pass_wrong_sum("the gzip data have another checksum than they should");
+                }
+                Err(error) if error.message().is_some_and(|text| text.ends_with("length check")) => {
+                    self.pass_wrong_sum("the gzip data have another length than they should");
+                }
+                Err(_) => self.pass_damage("the gzip data are damaged"),
+            }
+            if made > 0 {
+                return made;
             }
         }
-        0
     }
 
-    /// Goes on to the next member, if there is one.
-    fn next(&mut self, error: Option<io::ErrorKind>) {
-        let Some(member) = self.member.take() else { return };
-        let mut source = member.into_inner();
-        let at = source.read;
-        let fault = match error {
-            Some(io::ErrorKind::UnexpectedEof) => Some("the gzip data end too early"),
-            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
-                Some("the gzip data are damaged")
-            }
-            Some(_) => Some("the gzip data cannot be read"),
-            None => None,
-        };
-        let skipped = source.skip_to_member();
-        let fault =
-            fault.or((skipped && error.is_none()).then_some("bytes behind the gzip data that are none"));
-        if let Some(what) = fault {
-            self.faults.push(Fault { at, packed: true, cause: Cause::Packed(what) });
+    /// A member is whole.
+    fn next_member(&mut self) {
+        let at = self.packed.at();
+        if self.packed.skip_to_member() {
+            self.name(at, Cause::Packed("bytes behind the gzip data that are none"));
+            self.seam = SEAM;
         }
-        self.end = source.read;
-        let more = matches!(source.source.fill_buf(), Ok(bytes) if !bytes.is_empty());
-        if more && self.faults.len() < MAX_FAULTS {
-            self.member = Some(GzDecoder::new(source));
+        self.begin();
+    }
+
+    /// All of a member was unpacked, and is not what was packed.
+    fn pass_wrong_sum(&mut self, what: &'static str) {
+        self.name(self.packed.at(), Cause::Packed(what));
+        self.packed.skip_to_member();
+        self.begin();
+    }
+
+    /// A member cannot be unpacked further. Its header may be no more than bytes that look like one:
+    /// the next is looked for right behind it.
+    fn pass_damage(&mut self, what: &'static str) {
+        self.name(self.packed.at(), Cause::Packed(what));
+        self.packed.return_to_mark(GZIP_DEFLATE.len());
+        self.packed.skip_to_member();
+        self.seam = SEAM;
+        self.begin();
+    }
+
+    fn cut_off(&mut self) {
+        let cause = self.packed.failed.map_or(Cause::Packed("the gzip data end too early"), Cause::Io);
+        self.name(self.packed.at(), cause);
+        self.done = true;
+    }
+
+    fn name(&mut self, at: u64, cause: Cause) {
+        self.faults.push(Fault { at, packed: true, cause });
+    }
+
+    fn begin(&mut self) {
+        if self.packed.peek(1).is_empty() {
+            self.seam = b"";
+            self.done = true;
+            if let Some(kind) = self.packed.failed {
+                self.name(self.packed.at(), Cause::Io(kind));
+            }
+        } else if self.faults.len() >= MAX_FAULTS {
+            self.done = true;
+            self.name(self.packed.at(), Cause::Packed("too many damaged gzip members: not read further"));
+        } else {
+            self.packed.mark();
+            self.inflate = Decompress::new_gzip(WINDOW_BITS);
         }
     }
 }
 
-impl<R> Members<R> {
-    /// Byte offset in the packed file.
-    fn at(&self) -> u64 {
-        self.member.as_ref().map_or(self.end, |member| member.get_ref().read)
-    }
-}
-
-/// Counts what is read.
-struct Counted<R> {
+/// A file's bytes as they are, with a view of what comes next.
+struct Packed<R> {
     source: R,
-    read: u64,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Bytes of the file before the buffer.
+    before: u64,
+    /// Where in the buffer the present member begins, while it is there.
+    marked: Option<usize>,
+    /// Why no more can be read.
+    failed: Option<io::ErrorKind>,
 }
 
-impl<R: BufRead> Counted<R> {
+impl<R: Read> Packed<R> {
+    fn new(source: R) -> Self {
+        Self { source, buffer: vec![0; CHUNK], start: 0, end: 0, before: 0, marked: None, failed: None }
+    }
+
+    /// Byte offset in the file.
+    fn at(&self) -> u64 {
+        self.before + self.start as u64
+    }
+
+    /// What comes next: `n` bytes, if there are as many, or more.
+    fn peek(&mut self, n: usize) -> &[u8] {
+        while self.end - self.start < n && self.fill() {}
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn fill(&mut self) -> bool {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.before += self.start as u64;
+        self.end -= self.start;
+        self.start = 0;
+        self.marked = None;
+        let read = self
+            .buffer
+            .get_mut(self.end..)
+            .map_or(0, |space| read_some(&mut self.source, space, &mut self.failed));
+        self.end += read;
+        read > 0
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.start = (self.start + n).min(self.end);
+    }
+
+    /// Moves bytes into `space`. 0: there are no more.
+    fn take(&mut self, space: &mut [u8]) -> usize {
+        if self.start == self.end {
+            let read = read_some(&mut self.source, space, &mut self.failed);
+            self.before += read as u64;
+            return read;
+        }
+        let there = self.buffer.get(self.start..self.end).unwrap_or_default();
+        let n = there.len().min(space.len());
+        space.iter_mut().zip(there).for_each(|(to, from)| *to = *from);
+        self.consume(n);
+        n
+    }
+
+    /// A member begins here.
+    fn mark(&mut self) {
+        self.marked = Some(self.start);
+    }
+
+    /// Goes back to `n` bytes behind the mark, if those are still there.
+    fn return_to_mark(&mut self, n: usize) {
+        if let Some(mark) = self.marked.take() {
+            self.start = (mark + n).min(self.start);
+        }
+    }
+
     /// Goes to the next member's header or to the end. Returns whether anything but zero bytes,
     /// with which archives are padded, was gone past.
     fn skip_to_member(&mut self) -> bool {
         let mut skipped = false;
         loop {
-            let Ok(bytes) = self.source.fill_buf() else { return skipped };
-            if bytes.is_empty() {
+            let there = self.peek(GZIP_DEFLATE.len());
+            let header = memchr::memmem::find(there, GZIP_DEFLATE);
+            let ended = there.len() < GZIP_DEFLATE.len();
+            // A header may be cut by the end of the buffer.
+            let kept = if ended { 0 } else { GZIP_DEFLATE.len() - 1 };
+            let step = header.unwrap_or(there.len() - kept);
+            skipped |= there.iter().take(step).any(|byte| *byte != 0);
+            self.consume(step);
+            if header.is_some() || ended {
                 return skipped;
             }
-            let header = memchr::memmem::find(bytes, GZIP_DEFLATE);
-            // A header may be cut by the end of the buffer: its first byte is then a last one.
-            let step = match header {
-                Some(0) => return skipped,
-                Some(at) => at,
-                None => bytes.len(),
-            };
-            skipped |= bytes.iter().take(step).any(|byte| *byte != 0);
-            self.consume(step);
         }
     }
 }
 
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(space)?;
-        self.read += read as u64;
-        Ok(read)
+/// As [`Read::read`]: an interruption is no error, and after an error nothing more is read.
+fn read_some(source: &mut impl Read, space: &mut [u8], failed: &mut Option<io::ErrorKind>) -> usize {
+    while failed.is_none() {
+        match source.read(space) {
+            Ok(read) => return read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => *failed = Some(error.kind()),
+        }
     }
-}
-
-impl<R: BufRead> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.source.fill_buf()
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.source.consume(n);
-        self.read += n as u64;
-    }
+    0
 }

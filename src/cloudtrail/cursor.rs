@@ -9,6 +9,9 @@ use super::marks::Marks;
 /// Arrays and objects may lie this deep in each other. CloudTrail's own records reach about ten.
 pub const MAX_DEPTH: u32 = 128;
 
+/// Numbers as long as this are none that any service writes.
+const LONGEST_NUMBER: usize = 1024;
+
 /// Why a text cannot be read on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stop {
@@ -73,6 +76,13 @@ pub enum Value<'a> {
     Nested(&'a [u8]),
 }
 
+/// Somewhere in a text, for [`Cursor::go_back`].
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    next: usize,
+    at: usize,
+}
+
 /// A place in a text.
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
@@ -108,9 +118,22 @@ impl<'a> Cursor<'a> {
         self
     }
 
-    /// The opposite of [`Cursor::strictly`].
-    pub fn leniently(&mut self) {
-        self.strict = false;
+    /// Whether what is gone past is checked as well: [`Cursor::strictly`].
+    pub fn be_strict(&mut self, strict: bool) {
+        self.strict = strict;
+        self.depth = 0;
+    }
+
+    /// The place, to come back to.
+    #[inline]
+    pub fn place(&self) -> Place {
+        Place { next: self.next, at: self.at }
+    }
+
+    /// Returns to a place.
+    pub fn go_back(&mut self, place: Place) {
+        self.next = place.next;
+        self.at = place.at;
     }
 
     /// Byte offset of the place.
@@ -159,8 +182,9 @@ impl<'a> Cursor<'a> {
     pub fn string(&mut self) -> Walk<&'a [u8]> {
         let open = self.at + 1;
         let close = self.next_quote(open)?;
+        let Some(string) = self.text.get(open..close) else { return Err(Stop::Incomplete) };
         self.at = close + 1;
-        Ok(&self.text[open..close])
+        Ok(string)
     }
 
     #[inline]
@@ -273,7 +297,7 @@ impl<'a> Cursor<'a> {
         loop {
             let Some(mark) = self.brackets.get(self.next) else { return Err(Stop::Incomplete) };
             let at = *mark as usize;
-            let byte = self.text.get(at).copied().unwrap_or_default();
+            let Some(byte) = self.text.get(at) else { return Err(Stop::Incomplete) };
             self.next += 1;
             // Opening and closing brackets of a kind differ by two: bit 5 tells the kind.
             let square = u128::from(byte & 0x20 == 0);
@@ -326,8 +350,13 @@ impl<'a> Cursor<'a> {
 
     fn scalar(&mut self) -> Walk<Value<'a>> {
         let rest = self.text.get(self.at..).unwrap_or_default();
+        let rest = rest.get(..LONGEST_NUMBER).unwrap_or(rest);
         let len = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')));
-        let Some(len) = len else { return Err(Stop::Incomplete) };
+        let len = match len {
+            Some(len) => len,
+            None if rest.len() < LONGEST_NUMBER => return Err(Stop::Incomplete),
+            None => return self.expected("a value"),
+        };
         let word = rest.get(..len).unwrap_or_default();
         let value = match word {
             b"null" => Value::Null,
@@ -344,22 +373,27 @@ impl<'a> Cursor<'a> {
 /// RFC 8259, section 6.
 fn is_number(word: &[u8]) -> bool {
     let word = word.strip_prefix(b"-").unwrap_or(word);
-    let digits = |part: &[u8]| part.iter().take_while(|b| b.is_ascii_digit()).count();
-    let whole = digits(word);
-    if whole == 0 || (whole > 1 && word[0] == b'0') {
+    let (whole, mut rest) = digits(word);
+    if whole.is_empty() || (whole.len() > 1 && whole.starts_with(b"0")) {
         return false;
     }
-    let mut rest = &word[whole..];
-    if let [b'.', fraction @ ..] = rest {
-        let n = digits(fraction);
-        if n == 0 {
+    if let [b'.', behind @ ..] = rest {
+        let (fraction, behind) = digits(behind);
+        if fraction.is_empty() {
             return false;
         }
-        rest = &fraction[n..];
+        rest = behind;
     }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
-        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    if let [b'e' | b'E', behind @ ..] = rest {
+        let exponent = behind.strip_prefix(b"+").or(behind.strip_prefix(b"-")).unwrap_or(behind);
+        let (exponent, behind) = digits(exponent);
+        return !exponent.is_empty() && behind.is_empty();
     }
     rest.is_empty()
+}
+
+/// The digits that `word` begins with, and the rest.
+fn digits(word: &[u8]) -> (&[u8], &[u8]) {
+    let end = word.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(word.len());
+    word.split_at_checked(end).unwrap_or_default()
 }

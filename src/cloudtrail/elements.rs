@@ -3,11 +3,17 @@
 //!
 //! Memory is bounded by [`MAX_ELEMENT`]. What cannot be read is named with its byte offset, and
 //! reading goes on behind it: at the end of the broken object where its brackets still show one,
-//! else at the next place that looks like the beginning of a record.
+//! or at the next place that looks like the beginning of a record, whichever comes first.
+//!
+//! It cannot tell every damage: inside the parts of a record that nobody reads, only strings,
+//! brackets, and what stands beside a quote are looked at, so that a flipped digit or comma there
+//! goes unnoticed. The fields of such a record are still its own.
+
+use memchr::memmem;
 
 use super::cursor::{Cause, Cursor, Stop};
 use super::marks::Marks;
-use super::record::{KeyOrder, Read, Record};
+use super::record::{Key, KeyOrder, Read, Record, unescape};
 
 /// The longest object that is read, in bytes. CloudTrail's own records end at 1 MiB, envelopes
 /// around them somewhat later.
@@ -15,6 +21,13 @@ pub const MAX_ELEMENT: usize = 4 << 20;
 
 /// Bytes indexed at a time: the marks of one window stay in the processor's cache.
 const WINDOW: usize = 128 << 10;
+
+/// Bytes indexed behind a fault, where the next may be near: twice as many each time, as long as
+/// there is none. Otherwise a text full of faults would be indexed over and over.
+const CAREFUL: usize = 256;
+
+/// From this size on, an object is searched for records that it may have swallowed.
+const SWALLOWS: usize = 8 << 10;
 
 /// Where the bytes come from.
 pub trait Bytes {
@@ -82,28 +95,38 @@ pub fn each<B: Bytes>(bytes: &mut B, take: &mut dyn FnMut(Element<'_>)) {
         places: vec![Place::Top],
         consumed: 0,
         damaged: false,
+        named_to_the_end: false,
     };
     let mut want = WINDOW;
     loop {
-        let seen = cutter.bytes.window().len().min(want);
+        let there = cutter.bytes.window().len();
+        let seen = there.min(want);
         let (used, stop) = cutter.units(seen, take);
         cutter.consume(used);
         match stop {
-            Stop::Malformed { at, cause } => cutter.pass_fault(at, cause, take),
-            Stop::Incomplete if used > 0 => {}
-            Stop::Incomplete if seen >= MAX_ELEMENT => cutter.pass_fault(0, Cause::TooLong, take),
-            Stop::Incomplete if seen < cutter.bytes.window().len() => {
-                want = seen * 2;
+            Stop::Malformed { at, cause } => cutter.pass_fault(at, at, cause, take),
+            Stop::Incomplete if used > 0 => {
+                want = (want * 2).min(WINDOW);
                 continue;
             }
-            Stop::Incomplete if cutter.bytes.fill() => continue,
+            Stop::Incomplete if seen >= MAX_ELEMENT => cutter.pass_fault(0, seen, Cause::TooLong, take),
+            Stop::Incomplete if seen < there => {
+                want = (seen * 2).min(MAX_ELEMENT);
+                continue;
+            }
+            // Much is brought at once, for all of it will be indexed again.
+            Stop::Incomplete if cutter.bytes.fill() => {
+                want = want.max(seen * 2).min(MAX_ELEMENT);
+                while cutter.bytes.window().len() < want && cutter.bytes.fill() {}
+                continue;
+            }
             Stop::Incomplete => {
                 if cutter.end(take) {
                     return;
                 }
             }
         }
-        want = WINDOW;
+        want = CAREFUL;
     }
 }
 
@@ -112,7 +135,7 @@ pub fn each<B: Bytes>(bytes: &mut B, take: &mut dyn FnMut(Element<'_>)) {
 enum Place {
     /// Between objects.
     Top,
-    /// In an array of records; `first` while no item of it was read.
+    /// In an array of records; `first` while no comma is due.
     Array { first: bool },
     /// In an object, behind its array of records.
     Tail,
@@ -121,15 +144,21 @@ enum Place {
 /// Containers in each other; deeper ones are not what any service makes.
 const MAX_PLACES: usize = 8;
 
+const NO_RECORD: Cause = Cause::Expected { expected: "a record" };
+const ENDS_EARLY: Cause = Cause::Expected { expected: "a further field of the record" };
+
 struct Cutter<'b, B> {
     bytes: &'b mut B,
     marks: Marks,
     order: KeyOrder,
+    /// Never empty: the first is [`Place::Top`].
     places: Vec<Place>,
     /// Bytes of the stream before the window.
     consumed: u64,
-    /// Something could not be read, so that brackets may be missing at the end.
+    /// Something could not be read, so that brackets may be left over.
     damaged: bool,
+    /// A fault was named behind which nothing could be read.
+    named_to_the_end: bool,
 }
 
 impl<B: Bytes> Cutter<'_, B> {
@@ -138,22 +167,23 @@ impl<B: Bytes> Cutter<'_, B> {
         self.consumed += n as u64;
     }
 
-    fn place(&mut self) -> &mut Place {
-        if self.places.is_empty() {
-            self.places.push(Place::Top);
-        }
-        let last = self.places.len() - 1;
-        &mut self.places[last]
+    fn place(&self) -> Place {
+        self.places.last().copied().unwrap_or(Place::Top)
     }
 
     /// Reads all that is whole in the first `seen` bytes of the window. Returns the bytes it
     /// stands in, and why the rest could not be read; an offset counts from behind those bytes.
     fn units(&mut self, seen: usize, take: &mut dyn FnMut(Element<'_>)) -> (usize, Stop) {
-        let Self { bytes, marks, order, places, consumed, .. } = self;
+        let Self { bytes, marks, order, places, consumed, damaged, .. } = self;
         let seen = bytes.window().get(..seen).unwrap_or_default();
         marks.index(seen);
         let (text, invalid) = if marks.is_ascii() { (seen, false) } else { valid_utf8(seen) };
+        if invalid {
+            // Nothing behind the invalid byte may be looked at.
+            marks.index(text);
+        }
         let mut walk = Units {
+            text,
             cursor: Cursor::new(text, marks),
             record: Record::new(),
             order,
@@ -161,19 +191,19 @@ impl<B: Bytes> Cutter<'_, B> {
             places,
             consumed: *consumed,
             used: 0,
+            units: 0,
+            damaged: *damaged,
         };
-        if *consumed == 0 && text.starts_with("\u{feff}".as_bytes()) {
-            walk.cursor.skip(3);
-        }
         let stop = loop {
             if let Err(stop) = walk.unit(take) {
                 break stop;
             }
             walk.used = walk.cursor.at();
+            walk.units += 1;
         };
         let used = walk.used;
         let stop = match stop {
-            Stop::Malformed { at, cause } => Stop::Malformed { at: at - used, cause },
+            Stop::Malformed { at, cause } => Stop::Malformed { at: at.saturating_sub(used), cause },
             Stop::Incomplete if invalid => Stop::Malformed { at: text.len() - used, cause: Cause::NotUtf8 },
             Stop::Incomplete => Stop::Incomplete,
         };
@@ -182,57 +212,72 @@ impl<B: Bytes> Cutter<'_, B> {
 
     /// The stream is at its end. `true`: nothing is left to read.
     fn end(&mut self, take: &mut dyn FnMut(Element<'_>)) -> bool {
-        let left = self.bytes.window();
-        if left.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
-            if *self.place() != Place::Top && !self.damaged {
-                take(Element::Fault(Fault::unpacked(self.consumed, Cause::Truncated)));
-            }
-            return true;
+        let left = self.bytes.window().len();
+        if left > 0 {
+            self.pass_fault(0, left, Cause::Truncated, take);
+        } else if self.place() != Place::Top && !self.named_to_the_end {
+            take(Element::Fault(Fault::unpacked(self.consumed, Cause::Truncated)));
         }
-        self.pass_fault(0, Cause::Truncated, take);
-        false
+        left == 0
     }
 
-    /// Names what is wrong `at` bytes into the window and goes on behind it.
-    fn pass_fault(&mut self, at: usize, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
-        take(Element::Fault(Fault::unpacked(self.consumed + at as u64, cause)));
-        self.damaged = true;
-        let place = *self.place();
-        let mut search = Resume::new(place, cause, at);
+    /// Names what is wrong `at` bytes into the window and goes on behind it. The first `sound` bytes
+    /// were read without fault.
+    fn pass_fault(&mut self, at: usize, sound: usize, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
+        let fault = Fault::unpacked(self.consumed + at as u64, cause);
+        let place = self.place();
+        let mut search = Resume::new(place, cause, sound);
         let mut ended = false;
-        loop {
-            let len = self.bytes.window().len();
-            match search.find(self.bytes.window(), ended) {
-                Some(Found { at, restarts }) => {
-                    self.consume(at);
-                    self.resume(place, restarts);
-                    return;
-                }
-                // What was searched is let go; its last bytes may be the beginning of a record.
-                None if len > MAX_ELEMENT && search.at > 1 => {
-                    let seen = search.drop_seen();
-                    self.consume(seen);
-                }
-                None if ended => {
-                    self.consume(len);
-                    return;
-                }
-                None => ended = !self.bytes.fill(),
+        let found = loop {
+            if let Some(found) = search.find(self.bytes.window(), ended) {
+                break found;
             }
+            if ended {
+                break Found { at: self.bytes.window().len(), what: Resumes::Nowhere };
+            }
+            // What was searched is let go; its last bytes may be the beginning of a record.
+            let seen = search.drop_seen();
+            self.consume(seen);
+            ended = !self.bytes.fill();
+        };
+        // Of a long part of a container that is no record nothing is lost.
+        let lost = match found.what {
+            Resumes::Container => cause != Cause::TooLong,
+            Resumes::Behind => cause != Cause::TooLong || place != Place::Tail,
+            Resumes::Record | Resumes::Nowhere => true,
+        };
+        if lost {
+            take(Element::Fault(fault));
+            self.damaged = true;
         }
+        self.named_to_the_end = found.what == Resumes::Nowhere;
+        self.consume(found.at);
+        self.resume(found.what);
     }
 
-    fn resume(&mut self, place: Place, restarts: bool) {
-        *self.place() = match place {
-            Place::Array { .. } => Place::Array { first: restarts },
-            Place::Tail if restarts => Place::Top,
-            other => other,
-        };
+    fn resume(&mut self, what: Resumes) {
+        let Some(place) = self.places.last_mut() else { return };
+        match (what, *place) {
+            (Resumes::Nowhere, _)
+            | (Resumes::Behind, Place::Top | Place::Tail)
+            | (Resumes::Record, Place::Top) => {}
+            (Resumes::Behind, Place::Array { .. }) => *place = Place::Array { first: false },
+            (Resumes::Record, Place::Array { .. }) => *place = Place::Array { first: true },
+            (Resumes::Record, Place::Tail) => *place = Place::Top,
+            (Resumes::Container, Place::Array { .. }) => {
+                *place = Place::Array { first: false };
+                self.places.extend([Place::Tail, Place::Array { first: true }]);
+            }
+            (Resumes::Container, Place::Top | Place::Tail) => {
+                self.places.extend([Place::Tail, Place::Array { first: true }]);
+            }
+        }
     }
 }
 
 /// A window's units.
 struct Units<'a, 'p> {
+    text: &'a [u8],
     cursor: Cursor<'a>,
     record: Record<'a>,
     order: &'p mut KeyOrder,
@@ -240,107 +285,230 @@ struct Units<'a, 'p> {
     places: &'p mut Vec<Place>,
     consumed: u64,
     used: usize,
+    units: usize,
+    damaged: bool,
 }
 
 impl Units<'_, '_> {
     /// One record, envelope, or step into or out of a container.
     #[inline]
     fn unit(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        match self.places.last_mut() {
-            Some(Place::Array { first }) => {
-                let was_first = std::mem::replace(first, false);
-                let item = self.cursor.item(was_first);
-                if item.is_err() {
-                    self.set_first(was_first);
-                }
-                if item? {
-                    let read = self.object(take);
-                    if read.is_err() {
-                        self.set_first(was_first);
-                    }
-                    return read;
-                }
-                self.places.pop();
+        let byte = self.cursor.peek();
+        self.used = self.cursor.at();
+        match (self.places.last(), byte?) {
+            (Some(Place::Array { first: false }), b',') => {
+                self.cursor.skip(1);
+                self.item(take)
+            }
+            (Some(Place::Array { .. }), b']') => self.leave(),
+            (Some(Place::Array { first: true }), _) => self.item(take),
+            (Some(Place::Array { first: false }), b'{') => {
+                // Read as if the comma stood there.
+                self.fault(Cause::Expected { expected: "`,` or `]`" }, take);
+                self.at_first(true);
                 Ok(())
             }
-            Some(Place::Tail) => {
-                if self.cursor.key(false)?.is_none() {
-                    self.places.pop();
-                    return Ok(());
-                }
-                self.cursor.value().map(|_| ())
-            }
-            Some(Place::Top) | None => {
-                if self.cursor.peek()? == b'[' {
-                    self.cursor.bracket()?;
-                    return self.enter(Place::Array { first: true });
-                }
-                self.object(take)
-            }
+            (Some(Place::Array { first: false }), _) => self.cursor.expected("`,` or `]`"),
+            (Some(Place::Tail), b'}') => self.leave(),
+            (Some(Place::Tail), _) => self.tail(take),
+            (Some(Place::Top) | None, byte) => self.top(byte, take),
         }
     }
 
-    fn set_first(&mut self, was: bool) {
+    fn top(&mut self, byte: u8, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
+        match byte {
+            b'{' => self.object(take),
+            b'[' => {
+                self.cursor.bracket()?;
+                self.enter(&[Place::Array { first: true }])
+            }
+            // The rest of a container whose beginning could not be read.
+            b']' | b'}' if self.damaged => self.cursor.bracket(),
+            b',' if self.damaged => {
+                self.cursor.skip(1);
+                Ok(())
+            }
+            0xef if self.cursor.skip_literal("\u{feff}".as_bytes(), true) => Ok(()),
+            _ => Err(Stop::Malformed { at: self.cursor.at(), cause: NO_RECORD }),
+        }
+    }
+
+    /// An item of an array of records, behind its comma.
+    #[inline]
+    fn item(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
+        match self.cursor.peek()? {
+            b'{' => {
+                // `object` may enter a container, whose place then lies above ours.
+                let place = self.places.len() - 1;
+                self.object(take)?;
+                if let Some(Place::Array { first }) = self.places.get_mut(place) {
+                    *first = false;
+                }
+                return Ok(());
+            }
+            b',' | b']' => self.fault(NO_RECORD, take),
+            _ => {
+                let start = self.cursor.at();
+                self.strictly(|cursor| cursor.value().map(|_| ()))?;
+                take(Element::Fault(Fault::unpacked(self.consumed + start as u64, NO_RECORD)));
+            }
+        }
+        self.at_first(false);
+        Ok(())
+    }
+
+    /// A key and its value, behind an array of records.
+    fn tail(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
+        let start = self.cursor.at();
+        let Some(key) = self.cursor.key(false)? else { return Ok(()) };
+        let key = Key::of(unescape(key).as_bytes());
+        if key == Some(Key::Records) && self.cursor.peek()? == b'[' {
+            self.cursor.bracket()?;
+            return self.enter(&[Place::Array { first: true }]);
+        }
+        self.strictly(|cursor| cursor.value().map(|_| ()))?;
+        if key.is_some_and(Key::is_of_a_record) {
+            let cause = Cause::NoRecord("a record's field beside an array of records");
+            take(Element::Fault(Fault::unpacked(self.consumed + start as u64, cause)));
+        }
+        Ok(())
+    }
+
+    fn fault(&self, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
+        take(Element::Fault(Fault::unpacked(self.consumed + self.cursor.at() as u64, cause)));
+    }
+
+    fn at_first(&mut self, is_first: bool) {
         if let Some(Place::Array { first }) = self.places.last_mut() {
-            *first = was;
+            *first = is_first;
         }
     }
 
-    fn enter(&mut self, place: Place) -> Result<(), Stop> {
-        if self.places.len() >= MAX_PLACES {
+    fn enter(&mut self, places: &[Place]) -> Result<(), Stop> {
+        if self.places.len() + places.len() > MAX_PLACES {
             return self.cursor.expected("a record, not a further container,");
         }
-        self.places.push(place);
+        self.places.extend(places);
         Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), Stop> {
+        self.cursor.bracket()?;
+        self.places.pop();
+        Ok(())
+    }
+
+    fn strictly<T>(&mut self, read: impl FnOnce(&mut Cursor<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
+        self.cursor.be_strict(true);
+        let read = read(&mut self.cursor);
+        self.cursor.be_strict(false);
+        read
     }
 
     #[inline]
     fn object(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        let start = {
-            self.cursor.peek()?;
-            self.cursor.at()
-        };
-        if self.cursor.peek()? != b'{' {
-            self.cursor.value()?;
-            let cause = Cause::Expected { expected: "a record" };
-            take(Element::Fault(Fault::unpacked(self.consumed + start as u64, cause)));
-            return Ok(());
-        }
-        let before = self.cursor.clone();
+        let start = self.cursor.at();
+        let before = self.cursor.place();
         let mut read = self.record.read(&mut self.cursor, self.order);
-        if self.is_suspect(start) {
-            self.cursor = before.strictly();
+        if self.is_suspect(start, &read) {
+            self.cursor.go_back(before);
+            self.cursor.be_strict(true);
             read = self.record.read(&mut self.cursor, self.order);
-            self.cursor.leniently();
+            self.cursor.be_strict(false);
+        }
+        if let Some(stop) = self.swallowed(start, &read) {
+            return Err(stop);
         }
         match read? {
             Read::Object => {
                 self.check_strings(start)?;
+                self.check_end()?;
                 take(Element::Object { at: self.consumed + start as u64, record: &self.record });
+                Ok(())
             }
             Read::Container => {
                 self.cursor.bracket()?;
-                self.enter(Place::Tail)?;
-                self.enter(Place::Array { first: true })?;
+                self.enter(&[Place::Tail, Place::Array { first: true }])
             }
         }
-        Ok(())
     }
 
-    /// Does something stand beside a quote that no JSON text has there, from `start` on?
-    fn is_suspect(&self, start: usize) -> bool {
-        let suspects = self.marks.suspects();
-        !suspects.is_empty() && suspects.iter().any(|at| (start..=self.cursor.at()).contains(&(*at as usize)))
+    /// Is there reason to check all of what was read from `start` on? Either something stands beside
+    /// a quote that no JSON text has there, or the object does not end where the window does: before
+    /// more is read for it, it must be right so far.
+    #[inline]
+    fn is_suspect(&self, start: usize, read: &Result<Read, Stop>) -> bool {
+        match read {
+            Err(Stop::Incomplete) => self.units == 0,
+            // To name the first thing that is wrong.
+            Err(Stop::Malformed { .. }) => true,
+            Ok(_) => {
+                let suspects = self.marks.suspects();
+                !suspects.is_empty() && holds(suspects, start, self.cursor.at() + 1)
+            }
+        }
+    }
+
+    /// A record that lost its end inside an array takes those that follow for items of that array,
+    /// without any fault. What is uncommonly long is therefore searched for beginnings of records.
+    #[inline]
+    fn swallowed(&self, start: usize, read: &Result<Read, Stop>) -> Option<Stop> {
+        let end = match read {
+            Ok(Read::Object) => self.cursor.at(),
+            Err(Stop::Malformed { at, cause: Cause::TooDeep }) => *at,
+            Err(Stop::Incomplete) if self.units == 0 => self.text.len(),
+            Ok(Read::Container) | Err(_) => return None,
+        };
+        if end - start < SWALLOWS {
+            return None;
+        }
+        let at = start + 1 + record_within(self.text.get(start + 1..end)?)?;
+        Some(Stop::Malformed { at, cause: Cause::Expected { expected: "the end of the record before" } })
     }
 
     /// Are the strings from `start` up to the place free of what JSON forbids in them?
+    #[inline]
     fn check_strings(&self, start: usize) -> Result<(), Stop> {
         let faults = self.marks.faults();
-        match faults.iter().find(|at| (start..self.cursor.at()).contains(&(**at as usize))) {
-            Some(at) => Err(Stop::Malformed { at: *at as usize, cause: Cause::BadString }),
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let within = faults.iter().map(|at| *at as usize).filter(|at| (start..self.cursor.at()).contains(at));
+        match within.min() {
+            Some(at) => Err(Stop::Malformed { at, cause: Cause::BadString }),
             None => Ok(()),
         }
     }
+
+    /// A brace too many inside a record ends it early: behind it stands another of its keys. Such a
+    /// record is not judged by half of its fields.
+    #[inline]
+    fn check_end(&self) -> Result<(), Stop> {
+        let end = self.cursor.at();
+        match self.text.get(end..end + 2) {
+            Some(b",{" | b"]}") => Ok(()),
+            _ => self.check_end_closely(),
+        }
+    }
+
+    fn check_end_closely(&self) -> Result<(), Stop> {
+        let mut cursor = self.cursor.clone();
+        let end = cursor.at();
+        let early = cursor.peek() == Ok(b',') && {
+            cursor.skip(1);
+            cursor.peek() == Ok(b'"') && cursor.string().is_ok() && cursor.peek() == Ok(b':')
+        };
+        if !early {
+            return Ok(());
+        }
+        Err(Stop::Malformed { at: end.saturating_sub(1), cause: ENDS_EARLY })
+    }
+}
+
+/// Is one of the rising `positions` in `start..end`?
+fn holds(positions: &[u32], start: usize, end: usize) -> bool {
+    let first = positions.partition_point(|at| (*at as usize) < start);
+    positions.get(first).is_some_and(|at| (*at as usize) < end)
 }
 
 /// The longest valid beginning of `bytes`; `true` where an invalid byte stands behind it, and not
@@ -352,27 +520,70 @@ fn valid_utf8(bytes: &[u8]) -> (&[u8], bool) {
     }
 }
 
+/// The key that CloudTrail's own records begin with. In a string its quotes would be escaped.
+const FIRST_KEY: &[u8] = b"\"eventVersion\"";
+
+/// Where the first object begins that must be a record: by its first key, and as no other object's
+/// value.
+fn record_within(text: &[u8]) -> Option<usize> {
+    memmem::find_iter(text, FIRST_KEY).find_map(|key| {
+        let before = text.get(..key)?.trim_ascii_end();
+        let brace = before.len().checked_sub(1).filter(|at| before.get(*at) == Some(&b'{'))?;
+        (!is_value(text, brace)).then_some(brace)
+    })
+}
+
+/// Does a colon stand before `at`?
+fn is_value(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(LOOK)..at).unwrap_or_default();
+    before.trim_ascii_end().ends_with(b":")
+}
+
 /// Searches the place where reading can go on.
 struct Resume {
+    place: Place,
     /// The object that is broken still ends where its brackets say.
     structural: bool,
-    /// A place that looks like the beginning of a record ends the broken one.
-    by_look: bool,
-    top: bool,
+    /// How much a beginning must look like one, before and after `sound`.
+    before: Look,
+    after: Look,
     /// The window is searched from here.
     at: usize,
-    /// Nothing before this looks like a beginning: it was read without fault.
-    look_from: usize,
+    /// What is before this was read without fault.
+    sound: usize,
     depth: i64,
     in_string: bool,
     escaped: bool,
     started: bool,
 }
 
+/// What an object must have to be taken for a new record, wherever it stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Look {
+    /// Nothing is taken for one.
+    Never,
+    /// The first key of CloudTrail's own records, or a line of its own.
+    Surely,
+    /// Any of [`FIRST_KEYS`], too.
+    Likely,
+}
+
 struct Found {
     at: usize,
-    /// A new record begins there, whatever stands before it.
-    restarts: bool,
+    what: Resumes,
+}
+
+/// What reading goes on with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Resumes {
+    /// What stands behind the broken unit.
+    Behind,
+    /// A new record, whatever stands before it.
+    Record,
+    /// The broken unit's own array of records.
+    Container,
+    /// Nothing is left.
+    Nowhere,
 }
 
 /// Keys that a record or an envelope begins with, in the order of the services or sorted.
@@ -391,19 +602,29 @@ const FIRST_KEYS: [&str; 12] = [
     "userIdentity",
 ];
 
-/// How far behind a brace its first key is looked for.
+/// How far around a brace its first key, and what it is the value of, are looked for.
 const LOOK: usize = 256;
 
 impl Resume {
-    fn new(place: Place, cause: Cause, at: usize) -> Self {
-        let sound = matches!(cause, Cause::TooDeep | Cause::BadString | Cause::NotUtf8);
+    fn new(place: Place, cause: Cause, sound: usize) -> Self {
+        let (before, after) = match cause {
+            Cause::TooLong if place == Place::Tail => (Look::Never, Look::Never),
+            // Those before were searched already, each within a window.
+            Cause::TooLong | Cause::TooDeep => (Look::Never, Look::Likely),
+            // The brackets are most likely right.
+            Cause::BadString | Cause::NotUtf8 => (Look::Surely, Look::Surely),
+            _ => (Look::Surely, Look::Likely),
+        };
         Self {
+            place,
             structural: cause != Cause::Truncated,
-            by_look: !sound,
-            top: place == Place::Top,
+            before,
+            after,
             at: 0,
-            look_from: at.max(1),
-            depth: 0,
+            // The string that goes on too far may have taken the next record's brace.
+            sound: sound.saturating_sub(16),
+            // One bracket more than opened will close.
+            depth: i64::from(cause == ENDS_EARLY),
             in_string: false,
             escaped: false,
             started: false,
@@ -413,18 +634,18 @@ impl Resume {
     /// Searches the window; while more may come, not its very end, where a key may be cut.
     fn find(&mut self, window: &[u8], ended: bool) -> Option<Found> {
         let end = if ended { window.len() } else { window.len().saturating_sub(LOOK) };
-        while let Some(byte) = window.get(self.at).filter(|_| self.at < end) {
-            if self.by_look
-                && self.at >= self.look_from
-                && *byte == b'{'
-                && self.looks_like_a_beginning(window)
-            {
-                return Some(Found { at: self.at, restarts: true });
+        while self.at < end {
+            let byte = *window.get(self.at)?;
+            if byte == b'{' && self.looks_like_a_beginning(window) {
+                return Some(Found { at: self.at, what: Resumes::Record });
             }
             if self.structural
-                && let Some(at) = self.structure(*byte)
+                && let Some(at) = self.structure(byte)
             {
-                return Some(Found { at, restarts: false });
+                return Some(Found { at, what: Resumes::Behind });
+            }
+            if byte == b'[' && self.opens_records(window) {
+                return Some(Found { at: self.at + 1, what: Resumes::Container });
             }
             self.at += 1;
         }
@@ -443,19 +664,20 @@ impl Resume {
             }
             return None;
         }
+        let top = self.place == Place::Top;
         match byte {
             b'"' => self.in_string = true,
             b'{' | b'[' => self.depth += 1,
             // Never without going on: a stray bracket is gone past.
-            b'}' | b']' if self.depth == 0 && !self.top => return Some(self.at.max(1)),
+            b'}' | b']' if self.depth == 0 && !top => return Some(self.at.max(1)),
             b'}' | b']' => {
                 self.depth -= 1;
-                if self.top && self.depth <= 0 {
+                if top && self.depth <= 0 {
                     return Some(self.at + 1);
                 }
             }
-            b',' if self.depth == 0 && self.started && !self.top => return Some(self.at),
-            b'\n' if self.depth == 0 && self.started && self.top => return Some(self.at),
+            b',' if self.depth == 0 && self.started && !top => return Some(self.at),
+            b'\n' if self.depth == 0 && self.started && top => return Some(self.at),
             _ => {}
         }
         self.started |= !byte.is_ascii_whitespace() && byte != b',';
@@ -463,21 +685,38 @@ impl Resume {
     }
 
     fn looks_like_a_beginning(&self, window: &[u8]) -> bool {
-        if self.top && self.at > 0 && window.get(self.at - 1) == Some(&b'\n') {
+        let look = if self.at < self.sound { self.before } else { self.after };
+        if look == Look::Never || self.at == 0 {
+            return false;
+        }
+        if self.place == Place::Top && window.get(self.at - 1) == Some(&b'\n') {
             return true;
         }
         let ahead = window.get(self.at + 1..window.len().min(self.at + LOOK)).unwrap_or_default();
         let Some(key) = ahead.trim_ascii_start().strip_prefix(b"\"") else { return false };
-        FIRST_KEYS
+        let known = if look == Look::Likely { &FIRST_KEYS[..] } else { &FIRST_KEYS[..1] };
+        let begins =
+            |first: &&str| key.strip_prefix(first.as_bytes()).is_some_and(|rest| rest.starts_with(b"\""));
+        known.iter().any(begins) && !is_value(window, self.at)
+    }
+
+    /// Is the bracket at the place that of the broken container's records? It has been counted.
+    fn opens_records(&self, window: &[u8]) -> bool {
+        if !self.structural || self.in_string || self.depth != 2 || self.after == Look::Never {
+            return false;
+        }
+        let before = window.get(self.at.saturating_sub(LOOK)..self.at).unwrap_or_default();
+        let Some(key) = before.trim_ascii_end().strip_suffix(b":") else { return false };
+        [&b"\"Records\""[..], b"\"logEvents\"", b"\"Messages\""]
             .iter()
-            .any(|first| key.strip_prefix(first.as_bytes()).is_some_and(|rest| rest.starts_with(b"\"")))
+            .any(|name| key.trim_ascii_end().ends_with(name))
     }
 
     /// Forgets what was searched, but for the last bytes. Returns how many bytes those were.
     fn drop_seen(&mut self) -> usize {
-        let seen = self.at.saturating_sub(1);
+        let seen = self.at.saturating_sub(LOOK);
         self.at -= seen;
-        self.look_from = self.look_from.saturating_sub(seen).max(1);
+        self.sound = self.sound.saturating_sub(seen);
         seen
     }
 }

@@ -59,45 +59,69 @@ pub fn open(element: &Element<'_>, take: &mut dyn FnMut(Content<'_>)) {
     match element {
         Element::Fault(fault) => take(Content::Fault(*fault)),
         Element::Object { at, record } => {
-            // Nearly every object is a record: no envelope has an `eventName` but S3's.
-            if !record.get(Key::EventName).is_absent() && record.get(Key::S3).is_absent() {
+            if is_plainly_record(record) {
                 take(Content::Record(record));
             } else {
-                wrapped(record, *at, 0, take);
+                wrapped(record, Way { at: *at, depth: 0, unpacked: false }, take);
             }
         }
     }
 }
 
-/// Reads a text that may hold records, wrapped or not.
+/// Reads a text that may hold records, wrapped or not, and gives what it holds to `take`.
 pub fn open_text(text: &[u8], take: &mut dyn FnMut(Content<'_>)) {
-    inner(text, None, 0, take);
+    elements::each(&mut Whole(text), &mut |element| open(&element, take));
 }
 
-/// `at`: where the envelope around the text stands, for naming faults in it.
-fn inner(text: &[u8], at: Option<u64>, depth: u32, take: &mut dyn FnMut(Content<'_>)) {
+/// How an object was come to.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Where the outermost envelope stands: what is wrong inside is named by it.
+    at: u64,
+    /// Envelopes around the object.
+    depth: u32,
+    /// One of them held packed data: another is not unpacked, or a small text could grow without
+    /// end.
+    unpacked: bool,
+}
+
+impl Way {
+    fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+}
+
+/// Opens the text that an envelope holds. There must be something in it.
+fn inner(text: &[u8], way: Way, take: &mut dyn FnMut(Content<'_>)) {
+    if text.trim_ascii().is_empty() {
+        let cause = Cause::NoRecord("an envelope with nothing in it");
+        return take(Content::Fault(Fault { at: way.at, packed: false, cause }));
+    }
     elements::each(&mut Whole(text), &mut |element| match element {
-        Element::Fault(fault) => take(Content::Fault(Fault { at: at.unwrap_or(fault.at), ..fault })),
-        Element::Object { at: offset, record } => wrapped(record, at.unwrap_or(offset), depth, take),
+        Element::Fault(fault) => take(Content::Fault(Fault { at: way.at, ..fault })),
+        Element::Object { record, .. } => wrapped(record, way, take),
     });
 }
 
-fn wrapped(record: &Record<'_>, at: u64, depth: u32, take: &mut dyn FnMut(Content<'_>)) {
+fn wrapped(record: &Record<'_>, way: Way, take: &mut dyn FnMut(Content<'_>)) {
+    let at = way.at;
     let mut fault = |cause| take(Content::Fault(Fault { at, packed: false, cause }));
-    if depth >= MAX_DEPTH {
+    if way.depth >= MAX_DEPTH {
         return fault(Cause::NoRecord("too many envelopes in each other"));
     }
     let text = |key| record.get(key).text();
-    if record.get(Key::Detail).json().is_some() && !record.get(Key::DetailType).is_absent() {
+    if is_plainly_record(record) {
+        take(Content::Record(record));
+    } else if record.get(Key::Detail).json().is_some() && !record.get(Key::DetailType).is_absent() {
         event_bridge(record, at, take);
     } else if let Some(body) = text(Key::Body) {
-        inner(body.as_bytes(), Some(at), depth + 1, take);
+        inner(body.as_bytes(), way.deeper(), take);
     } else if let Some(sns) = record.get(Key::Sns).json() {
-        inner(sns, Some(at), depth + 1, take);
+        inner(sns, way.deeper(), take);
     } else if let (Some(message), true) = (text(Key::Message), is_sns(record)) {
-        inner(message.as_bytes(), Some(at), depth + 1, take);
+        inner(message.as_bytes(), way.deeper(), take);
     } else if let Some(subscription) = record.get(Key::AwsLogs).json() {
-        cloudwatch(subscription, at, depth, take);
+        cloudwatch(subscription, way, take);
     } else if !record.get(Key::S3).is_absent() {
         match log_file(record) {
             Some(file) => take(Content::LogFile(file)),
@@ -107,11 +131,17 @@ fn wrapped(record: &Record<'_>, at: u64, depth: u32, take: &mut dyn FnMut(Conten
         take(Content::Record(record));
     } else if let Some(message) = text(Key::LogMessage) {
         if !message.starts_with("CWL CONTROL MESSAGE") {
-            inner(message.as_bytes(), Some(at), depth + 1, take);
+            inner(message.as_bytes(), way.deeper(), take);
         }
     } else if !record.get(Key::Event).is("s3:TestEvent") {
         fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
     }
+}
+
+/// Nearly every object is a record: no envelope has an `eventName` but S3's.
+#[inline]
+fn is_plainly_record(record: &Record<'_>) -> bool {
+    !record.get(Key::EventName).is_absent() && record.get(Key::S3).is_absent()
 }
 
 /// Has the object what CloudTrail records have some of? One that lost its service's name is still a
@@ -140,11 +170,13 @@ const DETAIL_TYPES: [&str; 7] = [
     "AWS Service Event via CloudTrail",
 ];
 
-/// Only AWS can send events whose source begins `aws.`; anybody may send one that looks the same
-/// but for that.
+/// Only AWS can send events whose source begins `aws.`, but for its partners, whose sources begin
+/// `aws.partner/`; anybody may send one that looks the same but for that.
 fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
     let source = envelope.get(Key::Source).text();
-    let genuine = source.as_ref().is_some_and(|source| source.starts_with("aws."));
+    let genuine = source
+        .as_ref()
+        .is_some_and(|source| source.starts_with("aws.") && !source.starts_with("aws.partner/"));
     let from_cloudtrail =
         envelope.get(Key::DetailType).text().is_some_and(|name| DETAIL_TYPES.contains(&&*name));
     let detail = envelope.get(Key::Detail).json().unwrap_or_default();
@@ -198,16 +230,20 @@ fn forged(envelope: &Record<'_>, why: &'static str) -> Forged {
 }
 
 /// `{"data": base64 of gzip}`.
-fn cloudwatch(subscription: &[u8], at: u64, depth: u32, take: &mut dyn FnMut(Content<'_>)) {
+fn cloudwatch(subscription: &[u8], way: Way, take: &mut dyn FnMut(Content<'_>)) {
+    let mut fault = |cause| take(Content::Fault(Fault { at: way.at, packed: false, cause }));
+    if way.unpacked {
+        return fault(Cause::NoRecord("packed data inside packed data"));
+    }
     let data = serde_json::from_slice::<Value>(subscription).ok();
     let data = data.as_ref().and_then(|data| data.get("data")?.as_str());
     let Some(packed) = data.and_then(|data| STANDARD.decode(data).ok()) else {
-        let cause = Cause::NoRecord("a CloudWatch Logs subscription whose data are no base64");
-        return take(Content::Fault(Fault { at, packed: false, cause }));
+        return fault(Cause::NoRecord("a CloudWatch Logs subscription whose data are no base64"));
     };
+    let inside = Way { unpacked: true, ..way.deeper() };
     archive::each(&packed, &mut |element| match element {
-        Element::Fault(fault) => take(Content::Fault(Fault { at, ..fault })),
-        Element::Object { record, .. } => wrapped(record, at, depth + 1, take),
+        Element::Fault(fault) => take(Content::Fault(Fault { at: way.at, packed: false, ..fault })),
+        Element::Object { record, .. } => wrapped(record, inside, take),
     });
 }
 

@@ -234,7 +234,7 @@ fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
 /// end of the text is taken to be right: the string is not whole, and is looked at again.
 fn escape_is_known(text: &[u8], at: usize) -> bool {
     match text.get(at) {
-        Some(b'u') => text[at + 1..].iter().take(4).all(u8::is_ascii_hexdigit),
+        Some(b'u') => text.iter().skip(at + 1).take(4).all(u8::is_ascii_hexdigit),
         Some(byte) => b"\"\\/bfnrt".contains(byte),
         None => true,
     }

@@ -190,7 +190,7 @@ pub enum Key {
     S3,
     Event,
     /// An array of records: a log file, an event of the Lambda service, a CloudWatch Logs
-    /// subscription.
+    /// subscription, messages received from SQS by hand.
     Records,
 }
 
@@ -198,7 +198,7 @@ pub enum Key {
 const KEYS: usize = Key::Records as usize + 1;
 
 impl Key {
-    fn of(key: &[u8]) -> Option<Self> {
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
         Some(match key {
             b"userIdentity" => Key::UserIdentity,
             b"eventTime" => Key::EventTime,
@@ -238,10 +238,18 @@ impl Key {
             b"message" => Key::LogMessage,
             b"s3" => Key::S3,
             b"Event" => Key::Event,
-            b"Records" | b"logEvents" => Key::Records,
+            b"Records" | b"logEvents" | b"Messages" => Key::Records,
             _ => return None,
         })
     }
+
+    /// Is it a field that tells a record, or an envelope around one, from a container of them?
+    pub(super) fn is_of_a_record(self) -> bool {
+        Key::TELLING.contains(&self)
+    }
+
+    const TELLING: [Key; 6] =
+        [Key::EventName, Key::EventSource, Key::EventId, Key::UserIdentity, Key::Detail, Key::Body];
 }
 
 /// A CloudTrail record, or an envelope around one.
@@ -379,7 +387,9 @@ impl<'a> Record<'a> {
             before = at;
             match key {
                 Some(Key::UserIdentity) => self.skip_identity(cursor)?,
-                Some(Key::Records) if cursor.peek()? == b'[' => return Ok(Read::Container),
+                Some(Key::Records) if cursor.peek()? == b'[' && !self.is_record() => {
+                    return Ok(Read::Container);
+                }
                 Some(key) => {
                     let value = cursor.value()?;
                     set(&mut self.fields[key as usize], value, &mut self.conflict);
@@ -412,11 +422,20 @@ impl<'a> Record<'a> {
     #[inline]
     fn skip_identity(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Stop> {
         cursor.peek()?;
-        self.conflict |= self.identity.is_some();
         self.identity = Some(cursor.clone());
         let value = cursor.value()?;
-        self.fields[Key::UserIdentity as usize] = Field::of(value);
+        set(&mut self.fields[Key::UserIdentity as usize], value, &mut self.conflict);
         Ok(())
+    }
+
+    /// Does it hold anything that no container of records does?
+    fn is_record(&self) -> bool {
+        Key::TELLING.iter().any(|key| self.get(*key) != Field::Absent)
+    }
+
+    /// Does it hold any field that we know?
+    pub(super) fn holds_anything(&self) -> bool {
+        self.fields.iter().any(|field| *field != Field::Absent)
     }
 }
 

@@ -1,0 +1,121 @@
+//! The store of findings: one DynamoDB table, in AWS or inside the process.
+//!
+//! docs/store.md has its items, and why counts stay exact whatever the order, the repetition and
+//! the number of writers.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use crate::findings::finding::{Evidence, Kept};
+use crate::findings::sample::EventKey;
+use crate::findings::store::{Delta, FindingStore, Query, StoreError, Waiting, WaitsFor};
+use crate::perimeter::Endpoint;
+use crate::perimeter::principal::Principal;
+
+mod bounds;
+mod document;
+mod item;
+mod list;
+mod record;
+mod requests;
+mod retry;
+pub mod schema;
+
+pub(super) use retry::described;
+use schema::Key;
+
+/// An item, as the SDK has it.
+type Item = HashMap<String, AttributeValue>;
+
+/// A table of findings.
+#[derive(Clone, Debug)]
+pub struct FindingsTable {
+    client: Client,
+    table: String,
+}
+
+impl FindingsTable {
+    /// The table of that name. Nothing is asked of it yet.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.table
+    }
+}
+
+impl FindingStore for FindingsTable {
+    async fn record(&self, delta: Delta, now: Timestamp) -> Result<Kept, StoreError> {
+        record::record(self, delta, now).await
+    }
+
+    async fn withdraw(&self, finding: &str, key: EventKey) -> Result<(), StoreError> {
+        record::withdraw(self, finding, key).await
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Kept>, StoreError> {
+        let (mut kept, mut evidence) = (None, Vec::new());
+        for found in self.partition(&Key::finding(id).pk, None).await? {
+            if item::is_finding(&found) {
+                kept = item::read_finding(&found)?.kept;
+            } else {
+                evidence.push(item::read_evidence(&found)?);
+            }
+        }
+        if let Some(kept) = &mut kept {
+            evidence.sort_unstable_by_key(|one| one.key);
+            kept.sightings.evidence = evidence;
+        }
+        Ok(kept)
+    }
+
+    async fn evidence(&self, id: &str) -> Result<Vec<Evidence>, StoreError> {
+        let found = self.partition(&Key::finding(id).pk, Some(schema::EVIDENCE)).await?;
+        let mut evidence = found.iter().map(item::read_evidence).collect::<Result<Vec<_>, _>>()?;
+        evidence.sort_by_cached_key(|one| {
+            let time = one.event.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+            (time.is_none(), time, one.key)
+        });
+        Ok(evidence)
+    }
+
+    async fn list(
+        &self,
+        query: &Query,
+        after: Option<String>,
+    ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
+        list::list(self, query, after).await
+    }
+
+    async fn learn_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
+        self.put_once(item::write_endpoint(endpoint)).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Endpoint>, StoreError> {
+        self.partition(schema::ENDPOINTS, None).await?.iter().map(item::read_endpoint).collect()
+    }
+
+    async fn half(&self, shared_id: &str) -> Result<Option<Principal>, StoreError> {
+        let found = self.get(&Key::half(shared_id)).await?;
+        found.as_ref().map(item::read_half).transpose()
+    }
+
+    async fn waiting(&self, waits_for: &WaitsFor) -> Result<Vec<Waiting>, StoreError> {
+        let found = self.partition(&Key::waits_for(waits_for), Some(schema::WAIT)).await?;
+        found.iter().map(|found| item::read_waiting(found, waits_for)).collect()
+    }
+
+    async fn settled(&self, waiting: &Waiting) -> Result<(), StoreError> {
+        self.delete(&Key::waiting(waiting)).await
+    }
+
+    async fn note_message(&self, message_id: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        // What was noted first stays: a message that comes again costs no write.
+        self.put_once(item::write_message(message_id, reason, now)).await.map(drop)
+    }
+}

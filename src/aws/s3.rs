@@ -1,0 +1,104 @@
+//! Log files from S3, as they arrive: nothing of them is kept but the piece that is being read.
+
+use std::io::{self, Read};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use tokio::runtime::Handle;
+
+use crate::cloudtrail::envelope::LogFile;
+use crate::lambda::log_file::{FetchError, LogFiles};
+
+/// The longest text that is read whole, in bytes.
+const MAX_TEXT: u64 = 4 << 20;
+
+/// Reads objects of S3.
+#[derive(Clone, Debug)]
+pub struct S3LogFiles {
+    client: Client,
+}
+
+impl S3LogFiles {
+    /// Reads with that client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// A whole object that is text, as a perimeter.toml is.
+    ///
+    /// # Errors
+    /// [`FetchError`], also where it is longer than a few megabytes or no UTF-8.
+    pub async fn text(&self, bucket: &str, key: &str) -> Result<String, FetchError> {
+        let failed =
+            |cause: String| FetchError { bucket: bucket.into(), key: key.into(), cause, lasting: true };
+        let mut body = self.object(bucket, key).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().await {
+            bytes.extend_from_slice(&piece.map_err(|error| failed(error.to_string()))?);
+            if bytes.len() as u64 > MAX_TEXT {
+                return Err(failed(format!("longer than {} MiB", MAX_TEXT >> 20)));
+            }
+        }
+        String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+    }
+
+    async fn object(&self, bucket: &str, key: &str) -> Result<ByteStream, FetchError> {
+        let object = self.client.get_object().bucket(bucket).key(key).send().await;
+        object.map(|object| object.body).map_err(|error| FetchError {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            lasting: is_lasting(&error),
+            cause: described(&error),
+        })
+    }
+}
+
+/// S3 has answered, and means it: it is no such object, or not ours to read.
+fn is_lasting<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    matches!(status, Some(301 | 400 | 403 | 404 | 405 | 410 | 412))
+}
+
+/// The code and message of an error, or all that stands behind it.
+fn described<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => DisplayErrorContext(error).to_string(),
+    }
+}
+
+impl LogFiles for S3LogFiles {
+    async fn fetch(&self, file: &LogFile) -> Result<Box<dyn Read + Send>, FetchError> {
+        let stream = self.object(&file.bucket, &file.key).await?;
+        Ok(Box::new(Body { stream, runtime: Handle::current(), piece: Vec::new(), read: 0 }))
+    }
+}
+
+/// An object as it arrives, read on a thread that is none of the runtime's.
+struct Body {
+    stream: ByteStream,
+    runtime: Handle,
+    piece: Vec<u8>,
+    /// Bytes of the piece that were read.
+    read: usize,
+}
+
+impl Read for Body {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        while self.read == self.piece.len() {
+            match self.runtime.block_on(self.stream.next()) {
+                Some(piece) => {
+                    self.piece.clear();
+                    self.piece.extend_from_slice(&piece.map_err(io::Error::other)?);
+                    self.read = 0;
+                }
+                None => return Ok(0),
+            }
+        }
+        let read = self.piece.get(self.read..).unwrap_or_default().read(space)?;
+        self.read += read;
+        Ok(read)
+    }
+}

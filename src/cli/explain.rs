@@ -1,0 +1,89 @@
+//! `perimeter explain`: a rule, explained.
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::output::Output;
+use super::view::{json, plain_line, rule_page};
+use super::{Common, Done, Ending, Failure, Format};
+use crate::audit::rules::{self, RULES};
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// Rules, as `perimeter rules` lists them
+    #[arg(required = true, value_name = "RULE")]
+    names: Vec<String>,
+}
+
+impl Explain {
+    /// Runs the command.
+    pub fn run(&self, common: &Common) -> Done {
+        let found = self.names.iter().map(|name| rules::find(name).ok_or_else(|| unknown(name)));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let settings = common.rule_settings()?;
+        let settings = settings.as_ref();
+        let explained: Vec<_> = found.iter().map(|rule| rule_page::Explained::new(rule, settings)).collect();
+        let mut out = Output::open(common)?;
+        match (common.format, explained.as_slice()) {
+            (Format::Text, _) => {
+                for (at, rule) in found.iter().enumerate() {
+                    if at > 0 {
+                        writeln!(out, "\n")?;
+                    }
+                    rule_page::text(&mut out, rule, settings)?;
+                }
+            }
+            (Format::Json, [one]) => json::pretty(&mut out, one)?,
+            (Format::Json, all) => json::pretty(&mut out, &all)?,
+            (Format::Ndjson, all) => all.iter().try_for_each(|rule| json::line(&mut out, rule))?,
+            (Format::Csv, _) => {
+                return Err(Failure::Said(
+                    "a page is no table: `rules --format csv` lists the rules".to_owned(),
+                ));
+            }
+        }
+        out.flush()?;
+        Ok(Ending::Clean)
+    }
+}
+
+/// Names the rules that may have been meant.
+pub fn unknown(name: &str) -> Failure {
+    let given = name.to_ascii_lowercase().replace(['_', ' '], "-");
+    let mut near: Vec<(f64, &str)> =
+        RULES.iter().map(|rule| (strsim::jaro_winkler(&given, rule.id), rule.id)).collect();
+    near.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let parts = RULES.iter().map(|rule| rule.id).filter(|id| given.len() > 2 && id.contains(&given));
+    let mut meant: Vec<&str> = parts.collect();
+    meant.extend(near.iter().filter(|(likeness, _)| *likeness > 0.82).map(|(_, id)| *id).take(3));
+    let mut seen = std::collections::HashSet::new();
+    meant.retain(|id| seen.insert(*id));
+    meant.truncate(4);
+    let name = plain_line(name);
+    let hint =
+        if meant.is_empty() { String::new() } else { format!("did you mean `{}`?\n", meant.join("`, `")) };
+    Failure::Said(format!("no rule is named `{name}`\n{hint}`perimeter rules` lists them all"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_get_a_hint() {
+        let cases = [
+            ("public-acess", "did you mean `public-access`"),
+            ("Public_Access", "did you mean `public-access`"),
+            ("unaproved-vpc", "did you mean `unapproved-vpc`"),
+            ("break-glass", "`break-glass-use`"),
+            ("zzzz", "`zzzz`\n`perimeter rules`"),
+            ("", "``\n`perimeter rules`"),
+        ];
+        for (name, hint) in cases {
+            let said = unknown(name).to_string();
+            assert!(said.contains(hint), "{name}: {said}");
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! `perimeter scan`: audits CloudTrail logs.
+
+use std::io::Write;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::input::{Input, Inputs, Missing};
+use super::output::Output;
+use super::progress::Progress;
+use super::settings::{self, Settings};
+use super::view::records::RecordWriter;
+use super::view::summary::{Summary, Unreadable};
+use super::{Common, Done, Ending, Failure, Format, runtime, severity, time, view};
+use crate::audit::rule::Severity;
+use crate::aws::findings_table::FindingsTable;
+use crate::aws::s3_tree::Tree;
+use crate::aws::store_url::StoreUrl;
+use crate::cloudtrail::archive::Reader;
+use crate::cloudtrail::cursor::Cause;
+use crate::cloudtrail::elements::Fault;
+use crate::findings::finding::{Finding, Kept};
+use crate::findings::store::{Delta, FindingStore, Query};
+use crate::perimeter::principal::Principal;
+use crate::pipeline::{Audited, Auditor, Tally, keep};
+
+/// Arguments of `scan`.
+#[derive(Args, Debug)]
+pub struct Scan {
+    /// Files, folders, globs, s3://bucket/prefix, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// Print every record with its verdict, in the order of the input, and not the findings
+    #[arg(long)]
+    records: bool,
+    /// Exit with 1 where a finding is at least this severe
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
+    /// Of s3:// trees, only files delivered since this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<Timestamp>,
+    /// Of s3:// trees, only files of records before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
+    /// Of s3:// trees, only these accounts
+    #[arg(long, value_name = "ID")]
+    account: Vec<String>,
+    /// Of s3:// trees, only these regions
+    #[arg(long, value_name = "REGION")]
+    region: Vec<String>,
+}
+
+/// Findings that a thread gathers before it hands them over, in bytes.
+const HAND_OVER: usize = 2 << 20;
+
+/// Findings that are held before they are written out, in bytes.
+const SPILL: usize = 12 << 20;
+
+/// Unreadable places that are named; beyond, they are counted.
+const MAX_UNREADABLE: usize = 10_000;
+
+impl Scan {
+    /// Runs the command.
+    pub fn run(&self, common: &Common) -> Done {
+        let began = Instant::now();
+        let runtime = runtime()?;
+        let mut settings = common.settings()?;
+        let url = common.store_url(&settings)?;
+        let store = runtime.block_on(settings::open(&url))?;
+        if let Some(store) = &store {
+            runtime.block_on(settings.learn_store(store))?;
+        }
+        let mut out = Output::open(common)?;
+        let halves = |shared: &str| -> Option<Principal> {
+            // What the store cannot say now is settled when the findings are recorded.
+            store.as_ref().and_then(|store| runtime.block_on(store.half(shared)).ok().flatten())
+        };
+        let mut auditor = Auditor::new(&settings.perimeter, &settings.inventory).with_halves(&halves);
+        if store.is_some() {
+            auditor = auditor.for_store();
+        }
+        let gathered = Mutex::new(Gathered::new(store.as_ref(), &auditor, &runtime));
+        let inputs = self.inputs(&runtime)?;
+        let progress = Progress::start(common, &self.paths);
+        let skipped = self.read(common, &auditor, inputs, &gathered, &progress, &mut out)?;
+        progress.finish();
+        let gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let outcome = gathered.finish(&settings)?;
+        let mut report = Report { outcome, skipped, settings: &settings, store: &url, began };
+        report.print(self, common, &mut out)?;
+        out.flush()?;
+        Ok(report.ending(self.fail_on))
+    }
+
+    fn inputs(&self, runtime: &tokio::runtime::Runtime) -> Result<Inputs, Failure> {
+        let mut inputs = Inputs::default();
+        for path in &self.paths {
+            match path.strip_prefix("s3://") {
+                Some(rest) => {
+                    let tree = Tree {
+                        accounts: self.account.clone(),
+                        regions: self.region.clone(),
+                        since: self.since,
+                        until: self.until,
+                        ..Tree::parse(rest).map_err(|error| Failure::Said(format!("{path}: {error}")))?
+                    };
+                    inputs.ask_objects(tree.objects(runtime.handle()));
+                }
+                None => inputs.ask(path),
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// Reads all inputs on as many threads as are wanted. Returns the number of files skipped.
+    fn read<'g>(
+        &self,
+        common: &Common,
+        auditor: &Auditor<'g>,
+        inputs: Inputs,
+        gathered: &Mutex<Gathered<'g>>,
+        progress: &Progress,
+        out: &mut Output,
+    ) -> Result<u64, Failure> {
+        let threads = common.threads.map(usize::from);
+        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let (jobs, lanes) = sync_channel(2 * threads);
+        let queue = Mutex::new(Queue { inputs, lanes: self.records.then_some(jobs) });
+        let written = std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let worker = Worker { auditor, gathered, progress, format: common.format, color: out.color };
+                let queue = &queue;
+                scope.spawn(move || worker.run(queue));
+            }
+            if self.records { write_lanes(lanes, &queue, common.format, out) } else { Ok(()) }
+        });
+        written?;
+        Ok(queue.into_inner().unwrap_or_else(PoisonError::into_inner).inputs.skipped())
+    }
+}
+
+/// A panic in one thread is shown by the scope that joins it; what the others gathered is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is still to be read, and a lane for the printed records of each input, in its order.
+struct Queue {
+    inputs: Inputs,
+    lanes: Option<SyncSender<Receiver<Vec<u8>>>>,
+}
+
+/// An input, and where its printed records go.
+type Job = (Result<Input, Missing>, Option<SyncSender<Vec<u8>>>);
+
+/// Pieces of printed records that wait in a lane.
+const LANE: usize = 8;
+
+fn next_job(queue: &Mutex<Queue>) -> Option<Job> {
+    let mut queue = lock(queue);
+    let input = queue.inputs.next();
+    let Some(input) = input else {
+        queue.lanes = None;
+        return None;
+    };
+    let lane = queue.lanes.as_ref().map(|lanes| {
+        let (lane, records) = sync_channel(LANE);
+        // Where nobody reads on, nobody is waited for either.
+        let _ = lanes.send(records);
+        lane
+    });
+    Some((input, lane))
+}
+
+/// Writes the records of each lane, one lane after another.
+fn write_lanes(
+    lanes: Receiver<Receiver<Vec<u8>>>,
+    queue: &Mutex<Queue>,
+    format: Format,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let write = |out: &mut Output| -> std::io::Result<()> {
+        out.write_all(&RecordWriter::head(format))?;
+        let mut first = true;
+        for lane in &lanes {
+            for piece in lane {
+                // The separators of a JSON array stand before each record but the first.
+                let piece = if first { RecordWriter::without_separator(format, &piece) } else { &piece };
+                first &= piece.is_empty();
+                out.write_all(piece)?;
+            }
+        }
+        out.write_all(&RecordWriter::foot(format))?;
+        out.flush()
+    };
+    let written = write(out);
+    if written.is_err() {
+        // The threads end at their next record.
+        drop(lanes);
+        lock(queue).inputs = Inputs::default();
+    }
+    Ok(written?)
+}
+
+/// Reads inputs, one after another.
+struct Worker<'w, 'g> {
+    auditor: &'w Auditor<'g>,
+    gathered: &'w Mutex<Gathered<'g>>,
+    progress: &'w Progress,
+    format: Format,
+    color: bool,
+}
+
+/// Printed records are handed on in pieces of about this size.
+const PIECE: usize = 64 << 10;
+
+impl Worker<'_, '_> {
+    fn run(&self, queue: &Mutex<Queue>) {
+        let mut reader = Reader::default();
+        let mut tally = Tally::default();
+        while let Some((input, lane)) = next_job(queue) {
+            match input {
+                Ok(input) => self.file(input, lane, &mut reader, &mut tally),
+                Err(missing) => {
+                    let reason = missing.reason;
+                    let place =
+                        Unreadable { file: missing.name, record: None, offset: None, packed: false, reason };
+                    lock(self.gathered).unreadable(place);
+                }
+            }
+        }
+        lock(self.gathered).take(tally);
+    }
+
+    fn file(&self, input: Input, lane: Option<SyncSender<Vec<u8>>>, reader: &mut Reader, tally: &mut Tally) {
+        let name = input.name();
+        let mut source = match input.open() {
+            Ok(source) => self.progress.counting(source),
+            Err(error) => {
+                let reason = error.to_string();
+                let place = Unreadable { file: name, record: None, offset: None, packed: false, reason };
+                return lock(self.gathered).unreadable(place);
+            }
+        };
+        let mut records = lane.map(|lane| (RecordWriter::new(self.format, self.color), lane));
+        let mut count = 0;
+        reader.read(&mut source, &mut |element| {
+            self.auditor.element(&element, records.is_some(), tally, &mut |audited| {
+                count += 1;
+                match audited {
+                    Audited::Plain(_) => {}
+                    Audited::Record(judged) => {
+                        if let Some((writer, lane)) = &mut records {
+                            writer.write(&judged.line());
+                            writer.hand_over(PIECE, lane);
+                        }
+                    }
+                    Audited::LogFile(_) => {
+                        let cause =
+                            Cause::NoRecord("an S3 notification names a log file and holds no record");
+                        let fault = Fault { at: 0, packed: false, cause };
+                        lock(self.gathered).fault(&name, count, fault);
+                    }
+                    Audited::Fault(fault) => lock(self.gathered).fault(&name, count, fault),
+                }
+            });
+            if tally.weight > HAND_OVER {
+                lock(self.gathered).take(std::mem::take(tally));
+            }
+        });
+        if let Some((mut writer, lane)) = records {
+            writer.hand_over(0, &lane);
+        }
+        lock(self.gathered).read(source.read);
+    }
+}
+
+/// What all threads gathered.
+struct Gathered<'g> {
+    tally: Tally,
+    files: u64,
+    bytes: u64,
+    unreadable: Vec<Unreadable>,
+    unreadable_more: u64,
+    /// Where findings are kept, if anywhere.
+    store: Option<&'g FindingsTable>,
+    auditor: &'g Auditor<'g>,
+    runtime: &'g tokio::runtime::Runtime,
+    /// Findings beyond what is held, in a store of their own that is gone afterwards.
+    spilled: Option<(FindingsTable, tempfile::TempDir)>,
+    /// The first error of a store.
+    failed: Option<Failure>,
+}
+
+impl<'g> Gathered<'g> {
+    fn new(
+        store: Option<&'g FindingsTable>,
+        auditor: &'g Auditor<'g>,
+        runtime: &'g tokio::runtime::Runtime,
+    ) -> Self {
+        Self {
+            tally: Tally::default(),
+            files: 0,
+            bytes: 0,
+            unreadable: Vec::new(),
+            unreadable_more: 0,
+            store,
+            auditor,
+            runtime,
+            spilled: None,
+            failed: None,
+        }
+    }
+
+    fn read(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+
+    fn unreadable(&mut self, place: Unreadable) {
+        if self.unreadable.len() < MAX_UNREADABLE {
+            self.unreadable.push(place);
+        } else {
+            self.unreadable_more += 1;
+        }
+    }
+
+    fn fault(&mut self, file: &str, record: u64, fault: Fault) {
+        self.unreadable(Unreadable {
+            file: file.to_owned(),
+            record: Some(record),
+            offset: Some(fault.at),
+            packed: fault.packed,
+            reason: fault.cause.to_string(),
+        });
+    }
+
+    fn take(&mut self, tally: Tally) {
+        self.tally.join(tally);
+        if self.tally.weight > SPILL && self.failed.is_none() {
+            let deltas = self.tally.take_deltas();
+            let spilled = self.spill(deltas);
+            self.failed = spilled.err();
+        }
+    }
+
+    /// Writes findings out, for this scan's own list and into the store.
+    fn spill(&mut self, deltas: Vec<Delta>) -> Result<(), Failure> {
+        if self.spilled.is_none() {
+            let failed = |error: std::io::Error| Failure::Said(format!("no room for findings: {error}"));
+            let folder = tempfile::tempdir().map_err(failed)?;
+            let table =
+                self.runtime.block_on(settings::open(&StoreUrl::File(folder.path().join("spilled.db"))))?;
+            self.spilled = table.map(|table| (table, folder));
+        }
+        self.keep(deltas.clone())?;
+        let Some((table, _)) = &self.spilled else { return Ok(()) };
+        first_error(self.runtime.block_on(keep::record(table, self.auditor, deltas, Timestamp::now())))
+    }
+
+    fn keep(&self, deltas: Vec<Delta>) -> Result<(), Failure> {
+        let Some(store) = self.store else { return Ok(()) };
+        first_error(self.runtime.block_on(keep::record(store, self.auditor, deltas, Timestamp::now())))
+    }
+
+    /// All is read: keeps what is left and settles what waited.
+    fn finish(mut self, settings: &Settings) -> Result<Outcome, Failure> {
+        let deltas = self.tally.take_deltas();
+        let mut failed = self.failed.take();
+        let mut findings = Vec::new();
+        if self.spilled.is_some() {
+            failed = failed.or(self.spill(deltas).err());
+        } else {
+            findings = own_view(&deltas);
+            failed = failed.or(self.keep(deltas).err());
+        }
+        if let (Some(store), None) = (self.store, &failed) {
+            failed = self.settle(store, settings).err();
+        }
+        if let Some((table, _)) = &self.spilled {
+            findings = self.runtime.block_on(all(table))?;
+        }
+        if let Some(store) = self.store {
+            self.runtime.block_on(with_status(store, &mut findings))?;
+        }
+        Ok(Outcome {
+            tally: self.tally,
+            files: self.files,
+            bytes: self.bytes,
+            unreadable: self.unreadable,
+            unreadable_more: self.unreadable_more,
+            findings,
+            failed,
+        })
+    }
+
+    /// Remembers the endpoints that were seen created, and judges again what waited for one.
+    fn settle(&self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
+        let mut inventory = settings.inventory.clone();
+        for endpoint in &self.tally.endpoints {
+            // What the record contradicts was known before it: that stays.
+            let _ = inventory.learn(endpoint.clone());
+        }
+        let auditor = Auditor::new(&settings.perimeter, &inventory).for_store();
+        let settled = keep::settle(store, &auditor, &inventory, &self.tally.endpoints, Timestamp::now());
+        Ok(self.runtime.block_on(settled)?)
+    }
+}
+
+fn first_error(stored: Vec<keep::Stored>) -> Result<(), Failure> {
+    match stored.into_iter().find_map(|(_, kept)| kept.err()) {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+/// The findings of this scan alone, the worst and latest first.
+fn own_view(deltas: &[Delta]) -> Vec<Finding> {
+    let kept = deltas.iter().map(|delta| Kept::new(delta.sightings.clone())).filter(|kept| kept.count() > 0);
+    let mut findings: Vec<Finding> = kept.map(|kept| kept.finding()).collect();
+    findings.sort_by(|one, other| {
+        let order = |finding: &Finding| (finding.severity, finding.last_seen);
+        order(other).cmp(&order(one)).then_with(|| one.id.cmp(&other.id))
+    });
+    findings
+}
+
+async fn all(table: &FindingsTable) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, next) = table.list(&Query::default(), after).await?;
+        findings.extend(page.iter().map(Kept::finding));
+        after = next;
+        if after.is_none() {
+            return Ok(findings);
+        }
+    }
+}
+
+/// What people decided about a finding is in the store.
+async fn with_status(store: &FindingsTable, findings: &mut [Finding]) -> Result<(), Failure> {
+    for finding in findings {
+        if let Some(kept) = store.find(&finding.id).await? {
+            finding.status = kept.status;
+            finding.history = kept.history;
+        }
+    }
+    Ok(())
+}
+
+/// What came of a scan.
+struct Outcome {
+    tally: Tally,
+    files: u64,
+    bytes: u64,
+    unreadable: Vec<Unreadable>,
+    unreadable_more: u64,
+    findings: Vec<Finding>,
+    failed: Option<Failure>,
+}
+
+struct Report<'r> {
+    outcome: Outcome,
+    skipped: u64,
+    settings: &'r Settings,
+    store: &'r StoreUrl,
+    began: Instant,
+}
+
+impl Report<'_> {
+    fn print(&mut self, scan: &Scan, common: &Common, out: &mut Output) -> Result<(), Failure> {
+        let summary = self.summary();
+        let findings = &self.outcome.findings;
+        match (common.format, scan.records) {
+            (Format::Text, false) => {
+                view::findings::text(out, findings)?;
+                view::summary::text(out, &summary, self.began.elapsed(), true)?;
+            }
+            (Format::Json, false) => view::findings::json(out, &summary, findings)?,
+            (Format::Ndjson, false) => view::findings::ndjson(out, findings)?,
+            (Format::Csv, false) => view::findings::csv(out, findings)?,
+            (_, true) => {}
+        }
+        out.flush()?;
+        if !common.quiet && (scan.records || matches!(common.format, Format::Ndjson | Format::Csv)) {
+            let mut beside = Output::stderr(common);
+            view::summary::text(&mut beside, &summary, self.began.elapsed(), false)?;
+            beside.flush()?;
+        }
+        if let Some(failure) = &self.outcome.failed {
+            common.fault(&format!("not all findings are kept: {failure}"));
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> Summary {
+        let Outcome { tally, files, bytes, unreadable, unreadable_more, findings, .. } = &self.outcome;
+        Summary::new(tally, findings)
+            .of_files(*files, self.skipped, *bytes)
+            .with_unreadable(unreadable.clone(), *unreadable_more)
+            .with_warnings(self.settings.warnings.clone())
+            .in_store(match self.store {
+                StoreUrl::None => None,
+                url => Some(url.to_string()),
+            })
+    }
+
+    fn ending(&self, fail_on: Option<Severity>) -> Ending {
+        let Outcome { unreadable, findings, failed, .. } = &self.outcome;
+        if !unreadable.is_empty() || failed.is_some() {
+            return Ending::Incomplete;
+        }
+        let worst = findings.iter().map(|finding| finding.severity).max();
+        match fail_on {
+            Some(limit) if worst.is_some_and(|worst| worst >= limit) => Ending::Findings,
+            Some(_) | None => Ending::Clean,
+        }
+    }
+}
