@@ -124,6 +124,10 @@ pub enum Failure {
     /// In words for the user, several lines where it helps.
     #[error("{0}")]
     Said(String),
+    /// In words for the user, with the lines of the configuration that they are about; made inert where
+    /// they were made, and coloured.
+    #[error("{0}")]
+    Configuration(String),
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
     Write(#[from] std::io::Error),
@@ -145,7 +149,7 @@ pub fn run() -> ExitCode {
         // Whoever read the result has seen enough.
         Err(Failure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            output::fault(&failure.to_string(), cli.common.colored());
+            output::failure(&failure, cli.common.colored());
             Ending::Incomplete.into()
         }
     }

@@ -122,7 +122,7 @@ fn weight(delta: &Delta) -> usize {
 /// Judges records with what is known when it is made.
 pub struct Auditor<'k> {
     known: Known<'k>,
-    shortcut: Shortcut,
+    shortcut: Shortcut<'k>,
     keeps: bool,
     ignores_own: bool,
     halves: Option<Halves<'k>>,

@@ -254,9 +254,7 @@ fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bo
     }
     let name = record.get(Key::EventName).text().unwrap_or_default();
     if change::is_candidate(source, &name) {
-        let product = &perimeter.product;
-        let own =
-            Own { table: product.table.as_deref(), resources: &product.resources, roles: &product.roles };
+        let own = own(perimeter);
         let break_glass: Vec<String> =
             perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
         if let Some(change) = change::recognise(record, &own, &break_glass) {
@@ -264,6 +262,12 @@ fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bo
         }
     }
     if is_call { Subject::Call } else { Subject::Nothing("neither DynamoDB nor what guards it") }
+}
+
+/// What belongs to the product itself.
+pub(super) fn own(perimeter: &Perimeter) -> Own<'_> {
+    let product = &perimeter.product;
+    Own { table: product.table.as_deref(), resources: &product.resources, roles: &product.roles }
 }
 
 fn makes_break_glass(subject: &Subject, perimeter: &Perimeter) -> bool {

@@ -4,30 +4,36 @@
 //! those alone this gives the verdict of [`super::verdict::judge`] from a handful of fields; it
 //! gives none wherever anything is unusual. That both agree is a property test.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use memchr::memmem::Finder;
 
-use super::case::Known;
+use super::case::{self, Known};
 use super::verdict::Verdict;
+use crate::cloudtrail::outcome::{Outcome, outcome};
 use crate::cloudtrail::record::{Field, Key, Record};
-use crate::iam::change;
+use crate::iam::change::{self, Change, Shows};
+use crate::ids::{self, Arn};
 use crate::perimeter::Perimeter;
 
 /// What shortcuts are taken with: made once for many records.
 #[derive(Debug)]
-pub struct Shortcut {
-    /// By the endpoint's id.
-    approved: HashMap<Vec<u8>, Approved>,
+pub struct Shortcut<'k> {
+    perimeter: &'k Perimeter,
+    /// By the end of the endpoint's id.
+    approved: BTreeMap<u64, Vec<Approved>>,
     /// A part of every ARN that some break-glass pattern speaks of; `None`: no such part is known.
     break_glass: Option<Vec<Finder<'static>>>,
+    /// Those patterns.
+    patterns: Vec<String>,
 }
 
 /// An approved endpoint.
 #[derive(Debug)]
 struct Approved {
+    id: Vec<u8>,
     owner: Vec<u8>,
     region: Vec<u8>,
     cidrs: Vec<IpNet>,
@@ -36,18 +42,21 @@ struct Approved {
 /// A part shorter than this is in too many names to be worth looking for.
 const SHORTEST: usize = 4;
 
-impl Shortcut {
+impl<'k> Shortcut<'k> {
     /// Made for what is known.
-    pub fn new(known: Known<'_>) -> Self {
-        let approved = known.inventory.endpoints().filter_map(|(id, vpc)| {
-            let cidrs = known.perimeter.vpcs.get(vpc)?.clone();
+    pub fn new(known: Known<'k>) -> Self {
+        let mut approved: BTreeMap<u64, Vec<Approved>> = BTreeMap::new();
+        for (id, vpc) in known.inventory.endpoints() {
+            let Some(cidrs) = known.perimeter.vpcs.get(vpc).cloned() else { continue };
             let (owner, region) = (vpc.account.as_str().into(), vpc.region.as_str().into());
-            Some((id.as_str().into(), Approved { owner, region, cidrs }))
-        });
-        Self { approved: approved.collect(), break_glass: finders(known.perimeter) }
+            let id: Vec<u8> = id.as_str().into();
+            approved.entry(end_of(&id)).or_default().push(Approved { id, owner, region, cidrs });
+        }
+        let patterns = known.perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
+        Self { perimeter: known.perimeter, approved, break_glass: finders(known.perimeter), patterns }
     }
 
-    /// `Ignored` or `Inside`, without a rule; or nothing, and then all facts count.
+    /// `Ignored`, `Inside` or `Change`, without a rule; or nothing, and then all facts count.
     ///
     /// Fields are compared as they stand in the record: one that is equal so is equal, and one that
     /// is written with escapes is equal to nothing here.
@@ -61,7 +70,47 @@ impl Shortcut {
         if source == b"dynamodb.amazonaws.com" {
             return self.is_plainly_inside(record, name).then_some(Verdict::Inside);
         }
-        is_no_concern(source, name).then_some(Verdict::Ignored)
+        let (source, name) = (plain(source)?, plain(name)?);
+        if is_of_dynamodb(source) {
+            None
+        } else if change::is_candidate(source, name) {
+            self.of_candidate(record, source, name)
+        } else {
+            Some(Verdict::Ignored)
+        }
+    }
+
+    /// Of an event that changes what guards the perimeter, if anything, and does not touch DynamoDB
+    /// itself.
+    fn of_candidate(&self, record: &Record<'_>, source: &str, name: &str) -> Option<Verdict> {
+        // What it made is to be learned.
+        if name == "CreateVpcEndpoint" {
+            return None;
+        }
+        // Sessions are opened all the time, and only those of break-glass roles count.
+        if (source, name) == ("sts.amazonaws.com", "AssumeRole")
+            && !self.may_be_break_glass(record, Key::RequestParameters)
+        {
+            return Some(Verdict::Ignored);
+        }
+        let own = case::own(self.perimeter);
+        let Some(change) = change::recognise(record, &own, &self.patterns) else {
+            return Some(Verdict::Ignored);
+        };
+        let plain = change.shows == Shows::Nothing
+            && change.made_role.is_none()
+            && is_api_call(record)
+            && outcome(record) != Outcome::Denied
+            && self.is_of_ours(record, &change);
+        plain.then_some(Verdict::Change)
+    }
+
+    /// Do both the record and all that it changed belong to accounts of ours?
+    fn is_of_ours(&self, record: &Record<'_>, change: &Change) -> bool {
+        let is_ours = |account: &str| self.perimeter.is_ours(account);
+        let owners = change.resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account);
+        owners.filter(|owner| ids::is_account(owner)).all(is_ours)
+            && raw(record, Key::RecipientAccountId).and_then(plain).is_some_and(is_ours)
     }
 
     #[inline]
@@ -70,33 +119,33 @@ impl Shortcut {
             && is_api_call(record)
             && record.get(Key::ErrorCode).is_absent()
             && self.is_through_approved(record)
-            && !self.may_be_break_glass(record)
+            && !self.may_be_break_glass(record, Key::UserIdentity)
     }
 
     /// Through an approved endpoint, by a record that contradicts nothing, from the VPC's own
     /// addresses.
     #[inline]
     fn is_through_approved(&self, record: &Record<'_>) -> bool {
-        let Some(approved) = raw(record, Key::VpcEndpointId).and_then(|id| self.approved.get(id)) else {
+        let Some(approved) = raw(record, Key::VpcEndpointId).and_then(|id| self.approved(id)) else {
             return false;
         };
-        let address = raw(record, Key::SourceIpAddress).and_then(|text| std::str::from_utf8(text).ok());
-        let address: Option<IpAddr> = address.and_then(|text| text.parse().ok());
+        let address = raw(record, Key::SourceIpAddress).and_then(address);
         raw(record, Key::VpcEndpointAccountId) == Some(&approved.owner)
             && raw(record, Key::AwsRegion) == Some(&approved.region)
             && address.is_some_and(|address| approved.cidrs.iter().any(|cidr| cidr.contains(&address)))
     }
 
-    /// May a break-glass pattern speak of the caller? Looked for in the text of `userIdentity`, where
+    #[inline]
+    fn approved(&self, id: &[u8]) -> Option<&Approved> {
+        self.approved.get(&end_of(id))?.iter().find(|approved| approved.id == id)
+    }
+
+    /// May a break-glass pattern speak of a role that `key` names? Looked for in the field's text, where
     /// the ARN stands letter by letter unless something in it is escaped.
     #[inline]
-    fn may_be_break_glass(&self, record: &Record<'_>) -> bool {
-        let (Some(finders), Some(identity)) = (&self.break_glass, record.get(Key::UserIdentity).json())
-        else {
-            return true;
-        };
-        finders.iter().any(|finder| finder.find(identity).is_some())
-            || memchr::memchr(b'\\', identity).is_some()
+    fn may_be_break_glass(&self, record: &Record<'_>, key: Key) -> bool {
+        let (Some(finders), Some(text)) = (&self.break_glass, record.get(key).json()) else { return true };
+        finders.iter().any(|finder| finder.find(text).is_some()) || memchr::memchr(b'\\', text).is_some()
     }
 }
 
@@ -138,21 +187,55 @@ fn is_api_call(record: &Record<'_>) -> bool {
     raw(record, Key::EventType) == Some(b"AwsApiCall") && matches!(category, Some(b"Data" | b"Management"))
 }
 
-/// Neither DynamoDB nor anything that guards it.
+/// A name of a service or a call, where it is written as they are written.
 #[inline]
-fn is_no_concern(source: &[u8], name: &[u8]) -> bool {
-    let plain =
-        |text| memchr::memchr(b'\\', text).is_none().then(|| std::str::from_utf8(text).ok()).flatten();
-    let (Some(source), Some(name)) = (plain(source), plain(name)) else { return false };
-    !source.contains("dynamodb")
-        && !source.contains("dax")
-        && !change::is_candidate(source, name)
-        && is_lower(source)
+fn plain(text: &[u8]) -> Option<&str> {
+    if text.contains(&b'\\') { None } else { std::str::from_utf8(text).ok() }
 }
 
-/// Services write their names so; another spelling is looked at with care.
-fn is_lower(source: &str) -> bool {
-    !source.bytes().any(|byte| byte.is_ascii_uppercase())
+/// May this be DynamoDB or DAX? Services write their names in small letters; another spelling is
+/// looked at with care.
+#[inline]
+fn is_of_dynamodb(source: &str) -> bool {
+    let own = |(at, byte): (usize, &u8)| {
+        let rest = source.as_bytes().get(at..).unwrap_or_default();
+        byte.is_ascii_uppercase() || rest.starts_with(b"dynamodb") || rest.starts_with(b"dax")
+    };
+    source.as_bytes().iter().enumerate().any(own)
+}
+
+/// Reads an address. Nearly every one has four parts, and those need no general parser.
+#[inline]
+fn address(text: &[u8]) -> Option<IpAddr> {
+    match ipv4(text) {
+        Some(address) => Some(IpAddr::V4(address)),
+        None => std::str::from_utf8(text).ok()?.parse().ok(),
+    }
+}
+
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut parts = text.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        *octet = decimal(parts.next()?)?;
+    }
+    parts.next().is_none().then(|| octets.into())
+}
+
+/// A number without a leading zero.
+fn decimal(digits: &[u8]) -> Option<u8> {
+    if digits.is_empty() || (digits.len() > 1 && digits.starts_with(b"0")) {
+        return None;
+    }
+    digits.iter().try_fold(0u8, |sum, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// The last bytes of an endpoint's id: nearly as telling as the whole, and quick to compare.
+fn end_of(id: &[u8]) -> u64 {
+    id.last_chunk().map_or(0, |end| u64::from_be_bytes(*end))
 }
 
 fn finders(perimeter: &Perimeter) -> Option<Vec<Finder<'static>>> {

@@ -55,6 +55,15 @@ impl Write for Output {
     }
 }
 
+/// Says why nothing could be done.
+pub fn failure(failure: &Failure, color: bool) {
+    match failure {
+        // As for remarks.
+        Failure::Configuration(rendered) => drop(writeln!(io::stderr(), "{rendered}")),
+        other => fault(&other.to_string(), color),
+    }
+}
+
 /// Names something that could not be done, beside the result.
 pub fn fault(text: &str, color: bool) {
     let label = if color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };

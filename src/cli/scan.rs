@@ -131,7 +131,8 @@ impl Scan {
         let queue = Mutex::new(Queue { inputs, lanes: self.records.then_some(jobs) });
         let written = std::thread::scope(|scope| {
             for _ in 0..threads {
-                let worker = Worker { auditor, gathered, progress, format: common.format, color: out.color };
+                let writer = (common.format, out.color, out.width);
+                let worker = Worker { auditor, gathered, progress, writer };
                 let queue = &queue;
                 scope.spawn(move || worker.run(queue));
             }
@@ -210,8 +211,8 @@ struct Worker<'w, 'g> {
     auditor: &'w Auditor<'g>,
     gathered: &'w Mutex<Gathered<'g>>,
     progress: &'w Progress,
-    format: Format,
-    color: bool,
+    /// Format, colours and columns of printed records.
+    writer: (Format, bool, usize),
 }
 
 /// Printed records are handed on in pieces of about this size.
@@ -245,7 +246,8 @@ impl Worker<'_, '_> {
                 return lock(self.gathered).unreadable(place);
             }
         };
-        let mut records = lane.map(|lane| (RecordWriter::new(self.format, self.color), lane));
+        let (format, color, width) = self.writer;
+        let mut records = lane.map(|lane| (RecordWriter::new(format, color).with_width(width), lane));
         let mut count = 0;
         reader.read(&mut source, &mut |element| {
             self.auditor.element(&element, records.is_some(), tally, &mut |audited| {

@@ -33,7 +33,7 @@ impl Common {
         let shown = path.display().to_string();
         let parsed = config::parse(&text).map_err(|errors| {
             let rendered = errors.0.iter().map(|error| error.render(&shown, &text, self.colored()));
-            Failure::Said(format!("{shown} cannot be used\n{}", rendered.collect::<Vec<_>>().join("\n")))
+            Failure::Configuration(rendered.collect::<Vec<_>>().join("\n\n"))
         })?;
         let warnings = parsed
             .warnings

@@ -75,9 +75,10 @@ impl Reader {
     /// Unpacks a file of a single member; `None` where it is not one, or damaged, or large.
     fn unpack(&mut self) -> Option<usize> {
         let len = u32::from_le_bytes(*self.packed.last_chunk()?) as usize;
-        // A second member, even of the same length as the first, shows by its header.
-        let second = memchr::memmem::find(self.packed.get(GZIP_DEFLATE.len()..)?, GZIP_DEFLATE);
-        if len > SMALL_UNPACKED || second.is_some() {
+        // A member ends in its length. Where the file's last length stands nowhere else in it, the member
+        // that unpacks to that length is the whole file.
+        let (before, length) = self.packed.split_last_chunk::<4>()?;
+        if len > SMALL_UNPACKED || memchr::memmem::find(before, length).is_some() {
             return None;
         }
         if self.unpacked.len() < len {

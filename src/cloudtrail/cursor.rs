@@ -83,6 +83,48 @@ pub struct Place {
     at: usize,
 }
 
+/// A short text to be compared with what stands at a place, very often: all of it at once, without
+/// a loop over its length.
+#[derive(Debug)]
+pub struct Literal {
+    words: [u64; Literal::WORDS],
+    /// Ones where a byte of the literal stands.
+    mask: [u64; Literal::WORDS],
+    len: usize,
+}
+
+impl Literal {
+    const WORDS: usize = 4;
+
+    /// The longest that can be.
+    pub const MAX: usize = Self::WORDS * 8;
+
+    /// `None`: too long.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let (mut bytes, mut mask) = ([0; Self::MAX], [0; Self::MAX]);
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        mask.get_mut(..text.len())?.fill(0xff);
+        Some(Self { words: words(&bytes), mask: words(&mask), len: text.len() })
+    }
+
+    /// Does `text` begin so? Never where fewer than [`Literal::MAX`] bytes are there.
+    #[inline]
+    fn begins(&self, text: &[u8]) -> bool {
+        let Some(text) = text.first_chunk() else { return false };
+        let pairs = words(text).into_iter().zip(self.words).zip(self.mask);
+        pairs.fold(0, |differing, ((there, word), mask)| differing | ((there ^ word) & mask)) == 0
+    }
+}
+
+#[inline]
+fn words(bytes: &[u8; Literal::MAX]) -> [u64; Literal::WORDS] {
+    let mut words = [0; Literal::WORDS];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    words
+}
+
 /// A place in a text.
 #[derive(Clone, Debug)]
 pub struct Cursor<'a> {
@@ -232,7 +274,7 @@ impl<'a> Cursor<'a> {
     /// Goes past a key and its colon where they stand there exactly as in `literal`, with quotes and
     /// colon; `first` tells whether a comma must stand before it. Otherwise nothing is done.
     #[inline]
-    pub fn skip_literal(&mut self, literal: &[u8], first: bool) -> bool {
+    pub fn skip_key(&mut self, literal: &Literal, first: bool) -> bool {
         let at = if first {
             self.at
         } else if self.text.get(self.at) == Some(&b',') {
@@ -240,9 +282,18 @@ impl<'a> Cursor<'a> {
         } else {
             return false;
         };
-        let there = self.text.get(at..at + literal.len()) == Some(literal);
+        let there = self.text.get(at..).is_some_and(|text| literal.begins(text));
         if there {
-            self.at = at + literal.len();
+            self.at = at + literal.len;
+        }
+        there
+    }
+
+    /// Goes past a mark of the byte order, if one stands there.
+    pub fn skip_byte_order(&mut self) -> bool {
+        let there = self.text.get(self.at..).is_some_and(|text| text.starts_with("\u{feff}".as_bytes()));
+        if there {
+            self.at += '\u{feff}'.len_utf8();
         }
         there
     }
@@ -272,6 +323,13 @@ impl<'a> Cursor<'a> {
     /// The value at the place, whole and checked.
     #[inline]
     pub fn value(&mut self) -> Walk<Value<'a>> {
+        if self.text.get(self.at) == Some(&b'"') {
+            return self.string().map(Value::Text);
+        }
+        self.value_of_any_kind()
+    }
+
+    fn value_of_any_kind(&mut self) -> Walk<Value<'a>> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
             b'{' | b'[' => {
@@ -350,6 +408,17 @@ impl<'a> Cursor<'a> {
 
     fn scalar(&mut self) -> Walk<Value<'a>> {
         let rest = self.text.get(self.at..).unwrap_or_default();
+        let (value, len) = match rest {
+            [b'n', b'u', b'l', b'l', b',' | b'}', ..] => (Value::Null, 4),
+            [b't', b'r', b'u', b'e', b',' | b'}', ..] => (Value::Bool(true), 4),
+            [b'f', b'a', b'l', b's', b'e', b',' | b'}', ..] => (Value::Bool(false), 5),
+            _ => return self.any_scalar(rest),
+        };
+        self.at += len;
+        Ok(value)
+    }
+
+    fn any_scalar(&mut self, rest: &'a [u8]) -> Walk<Value<'a>> {
         let rest = rest.get(..LONGEST_NUMBER).unwrap_or(rest);
         let len = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')));
         let len = match len {

@@ -328,7 +328,7 @@ impl Units<'_, '_> {
                 self.cursor.skip(1);
                 Ok(())
             }
-            0xef if self.cursor.skip_literal("\u{feff}".as_bytes(), true) => Ok(()),
+            0xef if self.cursor.skip_byte_order() => Ok(()),
             _ => Err(Stop::Malformed { at: self.cursor.at(), cause: NO_RECORD }),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{Cursor, Stop, Value};
+use super::cursor::{Cursor, Literal, Stop, Value};
 
 /// A field of a record.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -97,7 +97,7 @@ impl<'a> Field<'a> {
 #[inline]
 pub fn unescape(raw: &[u8]) -> Cow<'_, str> {
     // The window that `raw` comes from was checked; lossy decoding changes nothing here.
-    let text = String::from_utf8_lossy(raw);
+    let text = std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed);
     if memchr::memchr(b'\\', raw).is_none() { text } else { Cow::Owned(unescape_all(&text)) }
 }
 
@@ -306,10 +306,13 @@ pub enum Read {
     Container,
 }
 
-/// A key seen before: as it stands in the text, with its quotes and its colon.
+/// A key seen before.
 #[derive(Debug)]
 struct Seen {
-    literal: Box<[u8]>,
+    /// As it stands in the text, with its quotes and its colon.
+    text: Box<[u8]>,
+    /// The same, where it is short enough to be looked for.
+    literal: Option<Literal>,
     key: Option<Key>,
     /// The key that stood behind it last time.
     next: usize,
@@ -328,7 +331,7 @@ const MAX_SEEN: usize = 64;
 impl Default for KeyOrder {
     fn default() -> Self {
         // The first entry stands for the opening brace.
-        Self { seen: vec![Seen { literal: Box::default(), key: None, next: 0 }] }
+        Self { seen: vec![Seen { text: Box::default(), literal: None, key: None, next: 0 }] }
     }
 }
 
@@ -342,7 +345,7 @@ impl KeyOrder {
     ) -> Result<Option<(Option<Key>, usize)>, Stop> {
         let next = self.seen[before].next;
         let guess = &self.seen[next];
-        if next != 0 && cursor.skip_literal(&guess.literal, before == 0) {
+        if guess.literal.as_ref().is_some_and(|literal| cursor.skip_key(literal, before == 0)) {
             return Ok(Some((guess.key, next)));
         }
         let Some(text) = cursor.key(before == 0)? else { return Ok(None) };
@@ -352,12 +355,13 @@ impl KeyOrder {
 
     #[cold]
     fn remember(&mut self, before: usize, text: &[u8], key: Option<Key>) -> usize {
-        let literal = [b"\"", text, b"\":"].concat();
-        let known = self.seen.iter().position(|seen| *seen.literal == *literal);
+        let text = [b"\"", text, b"\":"].concat();
+        let known = self.seen.iter().position(|seen| *seen.text == *text);
         let at = match known {
             Some(at) => at,
             None if self.seen.len() < MAX_SEEN => {
-                self.seen.push(Seen { literal: literal.into(), key, next: 0 });
+                let literal = Literal::new(&text);
+                self.seen.push(Seen { text: text.into(), literal, key, next: 0 });
                 self.seen.len() - 1
             }
             // Forgotten at once; what follows is read without a guess.

@@ -6,9 +6,13 @@
 //! Source: DynamoDB developer guide, "Logging DynamoDB operations by using AWS CloudTrail"; API
 //! reference.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::record::{Field, Key, Record};
 use crate::ids::{self, Arn};
@@ -40,9 +44,110 @@ pub fn tables(record: &Record<'_>, caller: Option<&str>) -> Vec<String> {
     found.into_iter().collect()
 }
 
+/// Parses a request or a list of resources, without what is never looked at: most of a request is
+/// item keys and attributes. All of it is still read, and wrong where reading a [`Value`] says so.
 fn parse(field: Field<'_>) -> Option<Value> {
-    serde_json::from_slice(field.json()?).ok()
+    let mut json = serde_json::Deserializer::from_slice(field.json()?);
+    let value = Part::Request.deserialize(&mut json).ok()?;
+    json.end().ok()?;
+    Some(value)
 }
+
+/// What is kept of a part of a request.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Part {
+    /// Texts, and members whose names are known.
+    Request,
+    /// Every member's name.
+    Names,
+    /// Nothing.
+    Unread,
+}
+
+impl Part {
+    fn of_member(self, name: &str) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let mut known = ONE.iter().chain(&MANY).chain(&PARTS).chain(&["arn", "statement"]);
+        match self {
+            Part::Request if is("requestItems") => Part::Names,
+            Part::Request if known.any(|known| is(known)) => Part::Request,
+            Part::Request | Part::Names | Part::Unread => Part::Unread,
+        }
+    }
+
+    fn of_item(self) -> Self {
+        match self {
+            Part::Request | Part::Names => Part::Request,
+            Part::Unread => Part::Unread,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Part {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Part {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(if self == Part::Request { Value::String(text.to_owned()) } else { Value::Null })
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let (item, mut kept) = (self.of_item(), Vec::new());
+        while let Some(value) = items.next_element_seed(item)? {
+            if item == Part::Request {
+                kept.push(value);
+            }
+        }
+        Ok(Value::Array(kept))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut kept = Map::new();
+        while let Some(Name(name)) = members.next_key()? {
+            let member = self.of_member(&name);
+            let value = members.next_value_seed(member)?;
+            if member != Part::Unread || self == Part::Names {
+                kept.insert(name.into_owned(), value);
+            }
+        }
+        Ok(Value::Object(kept))
+    }
+}
+
+/// A member's name, borrowed where nothing in it is escaped.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Cuts an ARN of DynamoDB down to its table. Other resources of DynamoDB and DAX stay as they are;
 /// those of other services are none.

@@ -323,13 +323,7 @@ async fn every_item_comes_back_as_it_was_written() -> Result {
         };
         one.sightings.addresses = vec![text().unwrap_or_default()];
         one.sightings.span = (n % 2 == 0).then(|| (Timestamp::MIN, Timestamp::MAX));
-        let event = Event {
-            id: text(),
-            time: text(),
-            region: None,
-            error: text(),
-            ..Event::default()
-        };
+        let event = Event { id: text(), time: text(), region: None, error: text(), ..Event::default() };
         let reason = text().unwrap_or_default();
         one.sightings.evidence = vec![Evidence { key: key(n), event, ip: text(), reason }];
         let id = one.sightings.identity.id();
