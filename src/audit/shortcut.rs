@@ -109,8 +109,7 @@ impl<'k> Shortcut<'k> {
     fn is_of_ours(&self, record: &Record<'_>, change: &Change) -> bool {
         let is_ours = |account: &str| self.perimeter.is_ours(account);
         let owners = change.resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account);
-        owners.filter(|owner| ids::is_account(owner)).all(is_ours)
-            && raw(record, Key::RecipientAccountId).and_then(plain).is_some_and(is_ours)
+        owners.filter(|owner| ids::is_account(owner)).all(is_ours) && self.is_delivered_to_ours(record)
     }
 
     #[inline]
@@ -119,6 +118,7 @@ impl<'k> Shortcut<'k> {
             && is_api_call(record)
             && record.get(Key::ErrorCode).is_absent()
             && self.is_through_approved(record)
+            && self.is_delivered_to_ours(record)
             && !self.may_be_break_glass(record, Key::UserIdentity)
     }
 
@@ -133,6 +133,14 @@ impl<'k> Shortcut<'k> {
         raw(record, Key::VpcEndpointAccountId) == Some(&approved.owner)
             && raw(record, Key::AwsRegion) == Some(&approved.region)
             && address.is_some_and(|address| approved.cidrs.iter().any(|cidr| cidr.contains(&address)))
+    }
+
+    /// An account that is in no environment is to be named in the summary.
+    #[inline]
+    fn is_delivered_to_ours(&self, record: &Record<'_>) -> bool {
+        raw(record, Key::RecipientAccountId)
+            .and_then(plain)
+            .is_some_and(|account| self.perimeter.is_ours(account))
     }
 
     #[inline]

@@ -194,7 +194,7 @@ fn write_lanes(
                 out.write_all(piece)?;
             }
         }
-        out.write_all(&RecordWriter::foot(format))?;
+        out.write_all(RecordWriter::foot(format))?;
         out.flush()
     };
     let written = write(out);

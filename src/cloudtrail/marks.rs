@@ -44,13 +44,13 @@ impl Marks {
         // A loop and no closure: a closure would be compiled without the instruction set.
         for (n, (block, quotes)) in blocks.iter().zip(&mut quotes).enumerate() {
             let found = structure.block(simd, block, &mut high);
-            *quotes = self.note(text, &found, n * BLOCK);
+            *quotes = self.note(text, found, n * BLOCK);
         }
         if !rest.is_empty() {
             let mut last = [b' '; BLOCK];
             last[..rest.len()].copy_from_slice(rest);
             let found = structure.block(simd, &last, &mut high);
-            quotes.push(self.note(text, &found, blocks.len() * BLOCK));
+            quotes.push(self.note(text, found, blocks.len() * BLOCK));
         }
         self.quotes = quotes;
         self.ascii = high.simd_lt(0x80).all_true();
@@ -58,7 +58,7 @@ impl Marks {
 
     /// Keeps what a block holds, and gives back its quotes.
     #[inline(always)]
-    fn note(&mut self, text: &[u8], found: &Found, base: usize) -> u64 {
+    fn note(&mut self, text: &[u8], found: Found, base: usize) -> u64 {
         if found.control | found.escaped | found.suspect != 0 {
             self.check(text, found, base);
         }
@@ -69,7 +69,7 @@ impl Marks {
     /// The bytes in strings that JSON does not allow there (bare control characters, unknown
     /// escapes), and those outside that stand beside a quote and may not.
     #[cold]
-    fn check(&mut self, text: &[u8], found: &Found, base: usize) {
+    fn check(&mut self, text: &[u8], found: Found, base: usize) {
         self.faults.extend(bits(found.control).map(|at| position(base + at)));
         let escapes = bits(found.escaped).filter(|at| !escape_is_known(text, base + at));
         self.faults.extend(escapes.map(|at| position(base + at)));

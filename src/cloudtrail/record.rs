@@ -132,11 +132,12 @@ fn unescape_all(raw: &str) -> String {
 fn unicode(escape: &str) -> (char, usize) {
     let unit = |from: usize| escape.get(from..from + 4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
     let Some(first) = unit(1) else { return (char::REPLACEMENT_CHARACTER, 1) };
-    if (0xd800..0xdc00).contains(&first) && escape.get(5..7) == Some("\\u") {
-        if let Some(second @ 0xdc00..0xe000) = unit(7) {
-            let joined = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-            return (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 11);
-        }
+    if (0xd800..0xdc00).contains(&first)
+        && escape.get(5..7) == Some("\\u")
+        && let Some(second @ 0xdc00..0xe000) = unit(7)
+    {
+        let joined = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 11);
     }
     (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 5)
 }
@@ -372,10 +373,16 @@ impl KeyOrder {
     }
 }
 
+impl Default for Record<'_> {
+    fn default() -> Self {
+        Self { json: b"", at: 0, fields: [Field::Absent; KEYS], identity: None, conflict: false }
+    }
+}
+
 impl<'a> Record<'a> {
     /// Nothing read yet.
     pub fn new() -> Self {
-        Self { json: b"", at: 0, fields: [Field::Absent; KEYS], identity: None, conflict: false }
+        Self::default()
     }
 
     /// Reads the object at the place of `cursor`.

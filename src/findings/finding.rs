@@ -148,6 +148,7 @@ impl Sightings {
         }
         if let Some(ip) = &case.origin.ip
             && (self.addresses.len() < ADDRESSES || self.addresses.last().is_some_and(|last| ip < last))
+            && self.addresses.binary_search(ip).is_err()
         {
             join_addresses(&mut self.addresses, vec![ip.clone()]);
         }

@@ -1,5 +1,7 @@
 //! All tests that go through the public interface: one binary, so that it is linked once.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "these are tests: they measure and may fail")]
+
 mod cli_views;
 mod corpus;
 mod generated;
