@@ -322,7 +322,7 @@ async fn every_item_comes_back_as_it_was_written() -> Result {
             ip: text(),
         };
         one.sightings.addresses = vec![text().unwrap_or_default()];
-        one.sightings.span = (n % 2 == 0).then(|| (Timestamp::MIN, Timestamp::MAX));
+        one.sightings.span = (n % 2 == 0).then_some((Timestamp::MIN, Timestamp::MAX));
         let event = Event { id: text(), time: text(), region: None, error: text(), ..Event::default() };
         let reason = text().unwrap_or_default();
         one.sightings.evidence = vec![Evidence { key: key(n), event, ip: text(), reason }];
@@ -700,10 +700,10 @@ fn a_flood_is_far_from_a_write_an_event() -> Result {
 fn listed(n: u32) -> Delta {
     let mut delta = delta(n, [n]);
     delta.sightings.severity = Severity::ALL[n as usize % 5];
-    delta.sightings.identity.rule = if n % 7 == 0 { "bulk-export".into() } else { "public-access".into() };
-    delta.sightings.identity.account = (n % 11 != 0).then(|| format!("11112222333{}", n % 3));
-    delta.sightings.unsuppressed = n % 4 != 0;
-    delta.sightings.span = (n % 13 != 0).then(|| (at(i64::from(n / 2)), at(i64::from(n))));
+    delta.sightings.identity.rule = if n.is_multiple_of(7) { "bulk-export".into() } else { "public-access".into() };
+    delta.sightings.identity.account = (!n.is_multiple_of(11)).then(|| format!("11112222333{}", n % 3));
+    delta.sightings.unsuppressed = !n.is_multiple_of(4);
+    delta.sightings.span = (!n.is_multiple_of(13)).then(|| (at(i64::from(n / 2)), at(i64::from(n))));
     delta
 }
 
