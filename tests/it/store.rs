@@ -700,7 +700,8 @@ fn a_flood_is_far_from_a_write_an_event() -> Result {
 fn listed(n: u32) -> Delta {
     let mut delta = delta(n, [n]);
     delta.sightings.severity = Severity::ALL[n as usize % 5];
-    delta.sightings.identity.rule = if n.is_multiple_of(7) { "bulk-export".into() } else { "public-access".into() };
+    delta.sightings.identity.rule =
+        if n.is_multiple_of(7) { "bulk-export".into() } else { "public-access".into() };
     delta.sightings.identity.account = (!n.is_multiple_of(11)).then(|| format!("11112222333{}", n % 3));
     delta.sightings.unsuppressed = !n.is_multiple_of(4);
     delta.sightings.span = (!n.is_multiple_of(13)).then(|| (at(i64::from(n / 2)), at(i64::from(n))));

@@ -7,11 +7,13 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Critical,
     subject: Subject::Change,
     title: "Table policy admits an unlisted account",
-    what: "A resource policy on a table or a stream, set by `PutResourcePolicy` or with the \
-        table itself, whose `Allow` names a principal outside the accounts that perimeter.toml \
-        lists: another account, `*`, or a service that acts for other accounts, as \
-        `replication.dynamodb.amazonaws.com` does for a global table across accounts. It is \
-        told from the text of the policy alone.\n\n\
+    what: "A resource policy on a table, set by `PutResourcePolicy` or with the table itself, \
+        that lets a replica in another account be made: an `Allow` of \
+        `dynamodb:ReadDataForReplication` and its kin, for a service, for everybody or for \
+        another account; or a table that is made as a replica of one elsewhere. It is told \
+        from the text alone.\n\n\
+        Not raised by this version: a policy that grants another account reads or writes of \
+        items. That needs a proof over all policies together.\n\n\
         Cannot see: whether an RCP or an endpoint policy refuses the grant all the same, or \
         the other account's own policies; who stands behind a role's unique id, which is what \
         the name of a deleted role turns into.",

@@ -8,8 +8,9 @@ pub(crate) const RULE: Rule = Rule {
     subject: Subject::Change,
     title: "Audit trail stopped or narrowed",
     what: "A change to the trail that this audit lives on, as `[product]` names it, after \
-        which less is recorded: `StopLogging`, `DeleteTrail`, `UpdateTrail`, or \
-        `PutEventSelectors` that leave out data events.\n\n\
+        which less may be recorded: `StopLogging`, `DeleteTrail`, `UpdateTrail`, or \
+        `PutEventSelectors`. Whether less is recorded in fact is not looked into: such a \
+        change is rare, and somebody should know of each.\n\n\
         Cannot see: what was called while nothing was recorded; changes to a trail that \
         `[product]` does not list; a bucket policy or a KMS key that keeps the files from \
         being delivered.",

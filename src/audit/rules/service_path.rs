@@ -8,8 +8,7 @@ pub(crate) const RULE: Rule = Rule {
     subject: Subject::Call,
     title: "Item access through an AWS service",
     what: "Items read or written by an ordinary role through an AWS service: the record gives \
-        the service, or `AWS Internal`, as its source, or the service in `invokedBy`, as with \
-        Step Functions, API Gateway and AppSync integrations, Glue jobs, EventBridge Pipes, \
+        the service, or `AWS Internal`, as its source, as with Step Functions, API Gateway and AppSync integrations, Glue jobs, EventBridge Pipes, \
         Lambda event source mappings, DAX clusters and restores by AWS Backup; and no \
         `[[service]]` entry lists the role with that service. Management calls made by a \
         service are not meant.\n\n\

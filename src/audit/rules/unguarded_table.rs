@@ -7,9 +7,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::High,
     subject: Subject::Change,
     title: "New table without a resource policy",
-    what: "A table that comes into being without a resource policy of its own. Restores and \
-        imports always do: `RestoreTableFromBackup`, `RestoreTableToPointInTime` and \
-        `ImportTable` take no policy, whatever the table had that the items came from.\n\n\
+    what: "A table that comes into being by a restore or an import, and so without a resource \
+        policy of its own: `RestoreTableFromBackup`, `RestoreTableToPointInTime` and \
+        `ImportTable` take none, whatever the table had that the items came from. A table made \
+        empty, by `CreateTable` without a policy, is not told of by this version.\n\n\
         Cannot see: whether an SCP or RCP guards the new table as well; a policy that the same \
         pipeline puts on it a moment later, which is an event of its own.",
     why: "The items are the old ones and the guard is not there: to restore a table beside its \
