@@ -1,5 +1,6 @@
 //! `perimeter scan`: audits CloudTrail logs.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +23,7 @@ use crate::aws::store_url::StoreUrl;
 use crate::cloudtrail::archive::Reader;
 use crate::cloudtrail::cursor::Cause;
 use crate::cloudtrail::elements::Fault;
-use crate::findings::finding::{Finding, Kept};
+use crate::findings::finding::{Finding, Kept, Status, Step};
 use crate::findings::store::{Delta, FindingStore, Query};
 use crate::perimeter::principal::Principal;
 use crate::pipeline::{Audited, Auditor, Tally, keep};
@@ -57,7 +58,7 @@ pub struct Scan {
 const HAND_OVER: usize = 2 << 20;
 
 /// Findings that are held before they are written out, in bytes.
-const SPILL: usize = 12 << 20;
+const SPILL: usize = 24 << 20;
 
 /// Unreadable places that are named; beyond, they are counted.
 const MAX_UNREADABLE: usize = 10_000;
@@ -295,6 +296,8 @@ struct Gathered<'g> {
     spilled: Option<(FindingsTable, tempfile::TempDir)>,
     /// The first error of a store.
     failed: Option<Failure>,
+    /// Findings that people have decided about.
+    decided: HashMap<String, (Status, Vec<Step>)>,
 }
 
 impl<'g> Gathered<'g> {
@@ -314,6 +317,7 @@ impl<'g> Gathered<'g> {
             runtime,
             spilled: None,
             failed: None,
+            decided: HashMap::new(),
         }
     }
 
@@ -363,9 +367,17 @@ impl<'g> Gathered<'g> {
         first_error(self.runtime.block_on(keep::record(table, self.auditor, deltas, Timestamp::now())))
     }
 
-    fn keep(&self, deltas: Vec<Delta>) -> Result<(), Failure> {
+    fn keep(&mut self, deltas: Vec<Delta>) -> Result<(), Failure> {
         let Some(store) = self.store else { return Ok(()) };
-        first_error(self.runtime.block_on(keep::record(store, self.auditor, deltas, Timestamp::now())))
+        let stored = self.runtime.block_on(keep::record(store, self.auditor, deltas, Timestamp::now()));
+        for (id, kept) in &stored {
+            if let Ok(kept) = kept
+                && kept.status != Status::Open
+            {
+                self.decided.insert(id.clone(), (kept.status, kept.history.clone()));
+            }
+        }
+        first_error(stored)
     }
 
     /// All is read: keeps what is left and settles what waited.
@@ -385,8 +397,10 @@ impl<'g> Gathered<'g> {
         if let Some((table, _)) = &self.spilled {
             findings = self.runtime.block_on(all(table))?;
         }
-        if let Some(store) = self.store {
-            self.runtime.block_on(with_status(store, &mut findings))?;
+        for finding in &mut findings {
+            if let Some((status, history)) = self.decided.remove(&finding.id) {
+                (finding.status, finding.history) = (status, history);
+            }
         }
         Ok(Outcome {
             tally: self.tally,
@@ -441,17 +455,6 @@ async fn all(table: &FindingsTable) -> Result<Vec<Finding>, Failure> {
             return Ok(findings);
         }
     }
-}
-
-/// What people decided about a finding is in the store.
-async fn with_status(store: &FindingsTable, findings: &mut [Finding]) -> Result<(), Failure> {
-    for finding in findings {
-        if let Some(kept) = store.find(&finding.id).await? {
-            finding.status = kept.status;
-            finding.history = kept.history;
-        }
-    }
-    Ok(())
 }
 
 /// What came of a scan.

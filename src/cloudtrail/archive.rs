@@ -17,7 +17,7 @@ const SMALL: usize = 4 << 20;
 
 /// What a small file may unpack to at once. CloudTrail's files hold up to 50 MB; those beyond this
 /// go through the stream.
-const SMALL_UNPACKED: usize = 16 << 20;
+const SMALL_UNPACKED: usize = 8 << 20;
 
 /// Bytes brought into a stream's window at a time.
 const CHUNK: usize = 256 << 10;

@@ -157,14 +157,24 @@ impl Sightings {
                 Event { id: record.get(Key::EventId).text().map(|id| id.into_owned()), ..Event::default() };
             join_evidence(&mut self.evidence, vec![Evidence { key, event, ip: None, reason: String::new() }]);
         }
-        Some(200)
+        Some(size_of::<Evidence>() / 2)
     }
 
     /// Bytes that it takes in memory, roughly.
     pub fn weight(&self) -> usize {
-        let texts = |event: &Event| event.user_agent.as_ref().map_or(0, String::len) + 600;
-        512 + 8 * self.seen.keys().len()
-            + self.evidence.iter().map(|evidence| texts(&evidence.event)).sum::<usize>()
+        let texts = self.identity.resources.iter().chain(&self.addresses).map(String::len).sum::<usize>();
+        let evidence = self.evidence.iter().map(Evidence::weight).sum::<usize>();
+        2 * size_of::<Self>() + 2 * texts + size_of_val(self.seen.keys()) + evidence
+    }
+}
+
+impl Evidence {
+    /// Bytes that it takes in memory, roughly.
+    fn weight(&self) -> usize {
+        let Event { id, time, region, source, name, user_agent, error, session, function } = &self.event;
+        let texts = [id, time, region, source, name, user_agent, error, session, function, &self.ip];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        size_of::<Self>() + texts + self.reason.len()
     }
 }
 

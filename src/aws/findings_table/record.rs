@@ -13,7 +13,7 @@ use super::item::{self, Stored, VERSION};
 use super::retry::{Backoff, Failure};
 use super::schema::{Key, PK};
 use super::{FindingsTable, Item, bounds};
-use crate::findings::finding::{EVIDENCE, Kept};
+use crate::findings::finding::{EVIDENCE, Evidence, Kept};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{Delta, StoreError};
 
@@ -44,16 +44,41 @@ async fn try_record(
     table.put_all(beside(&before, &after, delta, written)?).await?;
     let mut change = Change::of(id, &before, item::write_finding(id, &after, before.version + 1)?)?;
     let (shown, shown_before) = (shown(&after.sightings.seen, &after.sightings.gone), before.shown());
-    for evidence in &delta.sightings.evidence {
-        if shown.contains(&evidence.key) && !shown_before.contains(&evidence.key) {
-            change.puts.push(item::write_evidence(id, evidence, now)?);
-        }
+    let news = |evidence: &&Evidence| shown.contains(&evidence.key) && !shown_before.contains(&evidence.key);
+    let mut puts: Vec<&Evidence> = delta.sightings.evidence.iter().filter(news).collect();
+    let known: Vec<&Evidence> = delta
+        .sightings
+        .evidence
+        .iter()
+        .filter(|evidence| shown.contains(&evidence.key) && shown_before.contains(&evidence.key))
+        .collect();
+    puts.extend(shown_instead(table, id, known).await?);
+    for evidence in puts {
+        change.puts.push(item::write_evidence(id, evidence, now)?);
     }
     change.deletes.extend(shown_before.difference(&shown).map(|key| Key::evidence(id, *key)));
     change.commit(table).await?;
     let mut after = after;
     after.sightings.evidence.retain(|evidence| shown.contains(&evidence.key));
     Ok(after)
+}
+
+/// A cross-account call has two records, with one key. Whichever comes first, it is the same that is
+/// shown in the end: what [`Sightings::join`](crate::findings::finding::Sightings::join) does where both
+/// are at hand. Evidence that has expired does not come back.
+async fn shown_instead<'d>(
+    table: &FindingsTable,
+    id: &str,
+    known: Vec<&'d Evidence>,
+) -> Result<Vec<&'d Evidence>, StoreError> {
+    let keys: Vec<Key> = known.iter().map(|evidence| Key::evidence(id, evidence.key)).collect();
+    let mut instead = Vec::new();
+    for stored in table.get_all(&keys).await? {
+        let stored = item::read_evidence(&stored)?;
+        let other = known.iter().find(|other| other.key == stored.key && other.event.id < stored.event.id);
+        instead.extend(other.copied());
+    }
+    Ok(instead)
 }
 
 fn joined(before: &Stored, delta: &Delta, now: Timestamp) -> Kept {
@@ -148,8 +173,10 @@ fn shown(seen: &Sample, gone: &Sample) -> HashSet<EventKey> {
 /// What changes with a finding, all at once or not at all. What is to be told of it belongs here as
 /// well, as one of the `puts`: a finding and its alert then stand or fall together.
 struct Change {
-    /// The finding, unless it stays as it is.
-    finding: Option<Item>,
+    /// The finding. It is written along with whatever hangs on it, so that all changes are in a row.
+    finding: Item,
+    /// The finding itself is not as it was.
+    changed: bool,
     /// The version that it must still have; 0: it must not be there.
     expected: u64,
     puts: Vec<Item>,
@@ -164,14 +191,21 @@ impl Change {
             Some(kept) => item::write_finding(id, kept, version)? == after,
             None => before.version > 0 && item::write_gone(id, &before.gone, version) == after,
         };
-        let finding = (!unchanged).then_some(after);
-        Ok(Self { finding, expected: before.version, puts: Vec::new(), deletes: Vec::new() })
+        Ok(Self {
+            finding: after,
+            changed: !unchanged,
+            expected: before.version,
+            puts: Vec::new(),
+            deletes: Vec::new(),
+        })
     }
 
     /// Nothing where nothing changes. At most 33 items, of the 100 that a transaction may have.
     async fn commit(self, table: &FindingsTable) -> Result<(), Failure> {
-        // What hangs on a finding follows from it: it changes only where the finding does.
-        let Some(finding) = self.finding else { return Ok(()) };
+        let finding = self.finding;
+        if !self.changed && self.puts.is_empty() && self.deletes.is_empty() {
+            return Ok(());
+        }
         let expected = (self.expected > 0).then(|| (":version".to_owned(), item::number(self.expected)));
         let values = expected.map(|value| std::collections::HashMap::from([value]));
         let (condition, name) = if values.is_some() {
