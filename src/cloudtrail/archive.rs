@@ -224,6 +224,9 @@ const SEAM: &[u8] = b"\0\"\n";
 
 const WINDOW_BITS: u8 = 15;
 
+/// Bytes of a member behind its data: checksum and length.
+const TRAILER: usize = 8;
+
 impl<R: Read> Members<R> {
     fn new(packed: Packed<R>) -> Self {
         let mut members = Self {
@@ -263,10 +266,10 @@ impl<R: Read> Members<R> {
                 Ok(Status::Ok | Status::BufError) if at_end => self.cut_off(),
                 Ok(Status::Ok | Status::BufError) => self.pass_damage("the gzip data are damaged"),
                 Err(error) if error.message().is_some_and(|text| text.ends_with("data check")) => {
-                    self.pass_wrong_sum("the gzip data have another checksum than they should");
+                    self.pass_damage("the gzip data have another checksum than they should");
                 }
                 Err(error) if error.message().is_some_and(|text| text.ends_with("length check")) => {
-                    self.pass_wrong_sum("the gzip data have another length than they should");
+                    self.pass_damage("the gzip data have another length than they should");
                 }
                 Err(_) => self.pass_damage("the gzip data are damaged"),
             }
@@ -286,27 +289,26 @@ impl<R: Read> Members<R> {
         self.begin();
     }
 
-    /// All of a member was unpacked, and is not what was packed.
-    fn pass_wrong_sum(&mut self, what: &'static str) {
-        self.name(self.packed.at(), Cause::Packed(what));
-        self.packed.skip_to_member();
-        self.begin();
-    }
-
-    /// A member cannot be unpacked further. Its header may be no more than bytes that look like one:
-    /// the next is looked for right behind it.
+    /// A member cannot be unpacked further, or not to what was packed. Its header may be no more than
+    /// bytes that look like one, and its end may be missing, so that the next one's beginning was taken
+    /// for it: the next is looked for right behind the header.
     fn pass_damage(&mut self, what: &'static str) {
         self.name(self.packed.at(), Cause::Packed(what));
-        self.packed.return_to_mark(GZIP_DEFLATE.len());
+        self.packed.return_to_mark(1);
         self.packed.skip_to_member();
         self.seam = SEAM;
         self.begin();
     }
 
+    /// The file ends inside a member; what seemed to be of that one may have been the next.
     fn cut_off(&mut self) {
-        let cause = self.packed.failed.map_or(Cause::Packed("the gzip data end too early"), Cause::Io);
-        self.name(self.packed.at(), cause);
-        self.done = true;
+        match self.packed.failed {
+            None => self.pass_damage("the gzip data end too early"),
+            Some(kind) => {
+                self.name(self.packed.at(), Cause::Io(kind));
+                self.done = true;
+            }
+        }
     }
 
     fn name(&mut self, at: u64, cause: Cause) {
@@ -361,11 +363,13 @@ impl<R: Read> Packed<R> {
     }
 
     fn fill(&mut self) -> bool {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.before += self.start as u64;
-        self.end -= self.start;
-        self.start = 0;
-        self.marked = None;
+        if self.end == self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.before += self.start as u64;
+            self.end -= self.start;
+            self.start = 0;
+            self.marked = None;
+        }
         let read = self
             .buffer
             .get_mut(self.end..)
@@ -397,11 +401,10 @@ impl<R: Read> Packed<R> {
         self.marked = Some(self.start);
     }
 
-    /// Goes back to `n` bytes behind the mark, if those are still there.
+    /// Goes back to `n` bytes behind the mark; where that is gone, by as many bytes as a trailer has.
     fn return_to_mark(&mut self, n: usize) {
-        if let Some(mark) = self.marked.take() {
-            self.start = (mark + n).min(self.start);
-        }
+        let back = self.marked.take().map_or(self.start.saturating_sub(TRAILER), |mark| mark + n);
+        self.start = back.min(self.start);
     }
 
     /// Goes to the next member's header or to the end. Returns whether anything but zero bytes,

@@ -76,13 +76,6 @@ pub enum Value<'a> {
     Nested(&'a [u8]),
 }
 
-/// Somewhere in a text, for [`Cursor::go_back`].
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    next: usize,
-    at: usize,
-}
-
 /// A short text to be compared with what stands at a place, very often: all of it at once, without
 /// a loop over its length.
 #[derive(Debug)]
@@ -130,9 +123,7 @@ fn words(bytes: &[u8; Literal::MAX]) -> [u64; Literal::WORDS] {
 pub struct Cursor<'a> {
     text: &'a [u8],
     quotes: &'a [u64],
-    brackets: &'a [u32],
-    /// The next bracket.
-    next: usize,
+    brackets: &'a [u64],
     at: usize,
     depth: u32,
     strict: bool,
@@ -143,15 +134,7 @@ type Walk<T> = Result<T, Stop>;
 impl<'a> Cursor<'a> {
     /// At the beginning of `text`, of which `marks` are the marks.
     pub fn new(text: &'a [u8], marks: &'a Marks) -> Self {
-        Self {
-            text,
-            quotes: marks.quotes(),
-            brackets: marks.brackets(),
-            next: 0,
-            at: 0,
-            depth: 0,
-            strict: false,
-        }
+        Self { text, quotes: marks.quotes(), brackets: marks.brackets(), at: 0, depth: 0, strict: false }
     }
 
     /// From here on, what is gone past is checked as well: without this, only its brackets are.
@@ -166,16 +149,9 @@ impl<'a> Cursor<'a> {
         self.depth = 0;
     }
 
-    /// The place, to come back to.
-    #[inline]
-    pub fn place(&self) -> Place {
-        Place { next: self.next, at: self.at }
-    }
-
-    /// Returns to a place.
-    pub fn go_back(&mut self, place: Place) {
-        self.next = place.next;
-        self.at = place.at;
+    /// Returns to a place that was [`Cursor::at`].
+    pub fn go_back(&mut self, at: usize) {
+        self.at = at;
     }
 
     /// Byte offset of the place.
@@ -205,10 +181,10 @@ impl<'a> Cursor<'a> {
     /// Goes past an opening or closing bracket.
     #[inline]
     pub fn bracket(&mut self) -> Walk<()> {
-        if self.brackets.get(self.next).is_none_or(|mark| *mark as usize != self.at) {
+        let marks = self.brackets.get(self.at / 64).copied().unwrap_or_default();
+        if marks >> (self.at % 64) & 1 == 0 {
             return self.expected("a bracket outside a string");
         }
-        self.next += 1;
         self.at += 1;
         Ok(())
     }
@@ -347,16 +323,19 @@ impl<'a> Cursor<'a> {
         if self.strict {
             return self.check_nested();
         }
-        if self.brackets.get(self.next).is_none_or(|mark| *mark as usize != self.at) {
-            return self.expected("a bracket outside a string");
-        }
+        let mut word = self.at / 64;
+        let mut marks = self.brackets.get(word).copied().unwrap_or_default() & (!0 << (self.at % 64));
         let mut open: u128 = 0;
         let mut depth = 0u32;
         loop {
-            let Some(mark) = self.brackets.get(self.next) else { return Err(Stop::Incomplete) };
-            let at = *mark as usize;
+            while marks == 0 {
+                word += 1;
+                let Some(more) = self.brackets.get(word) else { return Err(Stop::Incomplete) };
+                marks = *more;
+            }
+            let at = word * 64 + marks.trailing_zeros() as usize;
+            marks &= marks - 1;
             let Some(byte) = self.text.get(at) else { return Err(Stop::Incomplete) };
-            self.next += 1;
             // Opening and closing brackets of a kind differ by two: bit 5 tells the kind.
             let square = u128::from(byte & 0x20 == 0);
             if byte & 0x04 == 0 {

@@ -27,7 +27,7 @@ const WINDOW: usize = 128 << 10;
 const CAREFUL: usize = 256;
 
 /// From this size on, an object is searched for records that it may have swallowed.
-const SWALLOWS: usize = 8 << 10;
+const SWALLOWS: usize = 2 << 10;
 
 /// Where the bytes come from.
 pub trait Bytes {
@@ -408,10 +408,9 @@ impl Units<'_, '_> {
     #[inline]
     fn object(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
         let start = self.cursor.at();
-        let before = self.cursor.place();
         let mut read = self.record.read(&mut self.cursor, self.order);
         if self.is_suspect(start, &read) {
-            self.cursor.go_back(before);
+            self.cursor.go_back(start);
             self.cursor.be_strict(true);
             read = self.record.read(&mut self.cursor, self.order);
             self.cursor.be_strict(false);
@@ -520,17 +519,29 @@ fn valid_utf8(bytes: &[u8]) -> (&[u8], bool) {
     }
 }
 
-/// The key that CloudTrail's own records begin with. In a string its quotes would be escaped.
+/// The keys that CloudTrail's own records begin with. In a string their quotes would be escaped.
 const FIRST_KEY: &[u8] = b"\"eventVersion\"";
+const SECOND_KEY: &[u8] = b"\"userIdentity\"";
 
-/// Where the first object begins that must be a record: by its first key, and as no other object's
-/// value.
+/// Where the first object begins that must be a record: as no other object's value, and with an
+/// object for its second key's value. Callers choose some of what a record's arrays hold, such as
+/// the keys of items, and could make their own records unreadable by less than that.
 fn record_within(text: &[u8]) -> Option<usize> {
     memmem::find_iter(text, FIRST_KEY).find_map(|key| {
         let before = text.get(..key)?.trim_ascii_end();
         let brace = before.len().checked_sub(1).filter(|at| before.get(*at) == Some(&b'{'))?;
-        (!is_value(text, brace)).then_some(brace)
+        let behind = text.get(key + FIRST_KEY.len()..)?;
+        let behind = behind.get(..LOOK).unwrap_or(behind);
+        let version = after(after(behind, b":")?, b"\"")?;
+        let second = after(version.get(memchr::memchr(b'"', version)? + 1..)?, b",")?;
+        let value = after(after(second, SECOND_KEY)?, b":")?.trim_ascii_start();
+        (value.starts_with(b"{") && !is_value(text, brace)).then_some(brace)
     })
+}
+
+/// What stands behind `token`, with which `text` begins but for white space.
+fn after<'t>(text: &'t [u8], token: &[u8]) -> Option<&'t [u8]> {
+    text.trim_ascii_start().strip_prefix(token)
 }
 
 /// Does a colon stand before `at`?
@@ -554,6 +565,7 @@ struct Resume {
     depth: i64,
     in_string: bool,
     escaped: bool,
+    /// The broken unit has begun.
     started: bool,
 }
 
@@ -627,7 +639,8 @@ impl Resume {
             depth: i64::from(cause == ENDS_EARLY),
             in_string: false,
             escaped: false,
-            started: false,
+            // Behind an array of records, a brace is nothing but another's.
+            started: place == Place::Tail,
         }
     }
 
@@ -636,7 +649,7 @@ impl Resume {
         let end = if ended { window.len() } else { window.len().saturating_sub(LOOK) };
         while self.at < end {
             let byte = *window.get(self.at)?;
-            if byte == b'{' && self.looks_like_a_beginning(window) {
+            if byte == b'{' && self.started && self.looks_like_a_beginning(window) {
                 return Some(Found { at: self.at, what: Resumes::Record });
             }
             if self.structural
@@ -647,6 +660,8 @@ impl Resume {
             if byte == b'[' && self.opens_records(window) {
                 return Some(Found { at: self.at + 1, what: Resumes::Container });
             }
+            // The comma before an item is its own, and the brace behind that is not another's.
+            self.started |= !byte.is_ascii_whitespace() && (byte != b',' || self.place == Place::Top);
             self.at += 1;
         }
         None
@@ -676,20 +691,19 @@ impl Resume {
                     return Some(self.at + 1);
                 }
             }
-            b',' if self.depth == 0 && self.started && !top => return Some(self.at),
+            b',' if self.depth == 0 && self.started && self.at > 0 && !top => return Some(self.at),
             b'\n' if self.depth == 0 && self.started && top => return Some(self.at),
             _ => {}
         }
-        self.started |= !byte.is_ascii_whitespace() && byte != b',';
         None
     }
 
     fn looks_like_a_beginning(&self, window: &[u8]) -> bool {
         let look = if self.at < self.sound { self.before } else { self.after };
-        if look == Look::Never || self.at == 0 {
+        if look == Look::Never {
             return false;
         }
-        if self.place == Place::Top && window.get(self.at - 1) == Some(&b'\n') {
+        if self.place == Place::Top && self.at > 0 && window.get(self.at - 1) == Some(&b'\n') {
             return true;
         }
         let ahead = window.get(self.at + 1..window.len().min(self.at + LOOK)).unwrap_or_default();

@@ -14,9 +14,8 @@ const BLOCK: usize = 64;
 pub struct Marks {
     /// Unescaped quotes, a bit a byte.
     quotes: Vec<u64>,
-    /// Brackets outside strings.
-    brackets: Vec<u32>,
-    len: usize,
+    /// Brackets outside strings, a bit a byte.
+    brackets: Vec<u64>,
     faults: Vec<u32>,
     suspects: Vec<u32>,
     ascii: bool,
@@ -25,8 +24,6 @@ pub struct Marks {
 impl Marks {
     /// Indexes `text`, which must begin outside any string and be shorter than 4 GiB.
     pub fn index(&mut self, text: &[u8]) {
-        self.len = 0;
-        self.quotes.clear();
         self.faults.clear();
         self.suspects.clear();
         let level = Level::new();
@@ -37,65 +34,47 @@ impl Marks {
     #[inline(always)]
     fn index_with<S: Simd>(&mut self, simd: S, text: &[u8]) {
         let mut structure = Structure::default();
-        let mut high = u8x64::splat(simd, 0);
         let (blocks, rest) = text.as_chunks::<BLOCK>();
-        let mut quotes = std::mem::take(&mut self.quotes);
+        let (mut quotes, mut brackets) =
+            (std::mem::take(&mut self.quotes), std::mem::take(&mut self.brackets));
+        // What is in them already is overwritten.
         quotes.resize(blocks.len(), 0);
+        brackets.resize(blocks.len(), 0);
+        let mut high = 0;
         // A loop and no closure: a closure would be compiled without the instruction set.
-        for (n, (block, quotes)) in blocks.iter().zip(&mut quotes).enumerate() {
-            let found = structure.block(simd, block, &mut high);
-            *quotes = self.note(text, found, n * BLOCK);
+        for (n, ((block, quotes), brackets)) in blocks.iter().zip(&mut quotes).zip(&mut brackets).enumerate()
+        {
+            let found = structure.block(simd, block);
+            high |= found.high;
+            *quotes = found.quotes;
+            *brackets = found.brackets;
+            if found.control | found.escaped | found.suspect != 0 {
+                self.check(text, n * BLOCK, found.control, found.escaped, found.suspect);
+            }
         }
         if !rest.is_empty() {
             let mut last = [b' '; BLOCK];
-            last[..rest.len()].copy_from_slice(rest);
-            let found = structure.block(simd, &last, &mut high);
-            quotes.push(self.note(text, found, blocks.len() * BLOCK));
+            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            let found = structure.block(simd, &last);
+            high |= found.high;
+            quotes.push(found.quotes);
+            brackets.push(found.brackets);
+            self.check(text, blocks.len() * BLOCK, found.control, found.escaped, found.suspect);
         }
         self.quotes = quotes;
-        self.ascii = high.simd_lt(0x80).all_true();
+        self.brackets = brackets;
+        self.ascii = high == 0;
     }
 
-    /// Keeps what a block holds, and gives back its quotes.
-    #[inline(always)]
-    fn note(&mut self, text: &[u8], found: Found, base: usize) -> u64 {
-        if found.control | found.escaped | found.suspect != 0 {
-            self.check(text, found, base);
-        }
-        self.push_brackets(found.brackets, base);
-        found.quotes
-    }
-
-    /// The bytes in strings that JSON does not allow there (bare control characters, unknown
-    /// escapes), and those outside that stand beside a quote and may not.
+    /// Notes of one block the bytes in strings that JSON does not allow there (bare control
+    /// characters, unknown escapes), and those outside that may not stand behind the byte before them.
     #[cold]
-    fn check(&mut self, text: &[u8], found: Found, base: usize) {
-        self.faults.extend(bits(found.control).map(|at| position(base + at)));
-        let escapes = bits(found.escaped).filter(|at| !escape_is_known(text, base + at));
+    fn check(&mut self, text: &[u8], base: usize, control: u64, escaped: u64, suspect: u64) {
+        self.faults.extend(bits(control).map(|at| position(base + at)));
+        let escapes = bits(escaped).filter(|at| !escape_is_known(text, base + at));
         self.faults.extend(escapes.map(|at| position(base + at)));
-        let white = |at: &usize| text.get(base + at).is_none_or(u8::is_ascii_whitespace);
-        let suspects = bits(found.suspect).filter(|at| !white(at) && !is_separator(text, base + at));
-        self.suspects.extend(suspects.map(|at| position(base + at)));
-    }
-
-    #[inline(always)]
-    fn push_brackets(&mut self, mut marks: u64, base: usize) {
-        if self.brackets.len() < self.len + BLOCK {
-            self.brackets.resize((self.len + BLOCK).next_power_of_two(), 0);
-        }
-        let base = position(base);
-        let count = marks.count_ones() as usize;
-        // Four at a time, the last ones past the end: fewer branches, and those easier to foretell.
-        for places in self.brackets[self.len..self.len + BLOCK].chunks_exact_mut(4) {
-            for place in places {
-                *place = base + marks.trailing_zeros();
-                marks &= marks.wrapping_sub(1);
-            }
-            if marks == 0 {
-                break;
-            }
-        }
-        self.len += count;
+        let suspects = bits(suspect).map(|at| base + at).filter(|at| !is_in_order(text, *at));
+        self.suspects.extend(suspects.map(position));
     }
 
     /// Unescaped quotes, a bit a byte, lowest first.
@@ -103,9 +82,9 @@ impl Marks {
         &self.quotes
     }
 
-    /// Brackets outside strings, in rising order.
-    pub fn brackets(&self) -> &[u32] {
-        &self.brackets[..self.len]
+    /// Brackets outside strings, likewise.
+    pub fn brackets(&self) -> &[u64] {
+        &self.brackets
     }
 
     /// Bytes inside strings that JSON forbids there, in no order.
@@ -113,7 +92,7 @@ impl Marks {
         &self.faults
     }
 
-    /// Bytes beside a quote that no JSON text has there, in no order.
+    /// Bytes that no JSON text has behind the byte before them, in rising order.
     pub fn suspects(&self) -> &[u32] {
         &self.suspects
     }
@@ -131,10 +110,12 @@ struct Structure {
     in_string: u64,
     /// One where the first byte of the next block is escaped.
     escape: u64,
-    /// One where the last byte of the block before was a closing quote.
-    closed: u64,
-    /// One where the last byte of the block before was something that no string may follow.
-    barred: u64,
+    /// One where the last byte of the block before was a closing quote, a comma or colon, an opening
+    /// or a closing bracket.
+    closing: u64,
+    separator: u64,
+    open: u64,
+    close: u64,
 }
 
 /// What one block of 64 bytes holds, a bit a byte.
@@ -148,47 +129,62 @@ struct Found {
     control: u64,
     /// Bytes inside strings that a backslash stands before.
     escaped: u64,
-    /// Bytes beside a quote that are neither separator nor bracket; white space among them.
+    /// Bytes that may not stand behind the one before them; many of them may, where one of the two is
+    /// white space.
     suspect: u64,
+    /// Bytes above 0x7f.
+    high: u64,
 }
 
 impl Structure {
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK], high: &mut u8x64<S>) -> Found {
-        let raw = Raw::of(simd, block, high);
+    fn block<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK]) -> Found {
+        let raw = Raw::of(simd, block);
         let escaped = self.escaped(raw.backslash);
         let quotes = raw.quote & !escaped;
         // Ones from each opening quote up to the byte before the closing one.
         let string = prefix_xor(quotes) ^ self.in_string;
         self.in_string = 0u64.wrapping_sub(string >> 63);
         let (opening, closing) = (quotes & string, quotes & !string);
-        let brackets = raw.bracket & !string;
-        let around = !(raw.separator | brackets);
-        let suspect = ((closing << 1 | self.closed) & around) | ((around << 1 | self.barred) & opening);
-        self.closed = closing >> 63;
-        self.barred = (around & !quotes) >> 63;
-        Found { quotes, brackets, control: raw.control & string, escaped: escaped & string, suspect }
+        let (open, close) = (raw.open & !string, raw.close & !string);
+        let (comma, colon) = (raw.comma & !string, raw.colon & !string);
+        let separator = comma | colon;
+        let behind_string = closing << 1 | self.closing;
+        let behind_separator = separator << 1 | self.separator;
+        let behind_open = open << 1 | self.open;
+        let behind_close = close << 1 | self.close;
+        let suspect = (behind_string & !(separator | close))
+            | (opening & !(behind_separator | behind_open))
+            | (colon & !behind_string)
+            | (comma & (behind_separator | behind_open))
+            | (close & behind_separator)
+            | (open & behind_close);
+        self.closing = closing >> 63;
+        self.separator = separator >> 63;
+        self.open = open >> 63;
+        self.close = close >> 63;
+        Found {
+            quotes,
+            brackets: open | close,
+            control: raw.control & string,
+            escaped: escaped & string,
+            suspect,
+            high: raw.high,
+        }
     }
 
     /// The bytes that an odd run of backslashes stands before.
     #[inline(always)]
     fn escaped(&mut self, backslash: u64) -> u64 {
+        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
         if backslash == 0 {
             return std::mem::take(&mut self.escape);
         }
-        let mut escaped = self.escape;
-        let mut left = backslash & !self.escape;
-        self.escape = 0;
-        while left != 0 {
-            let at = left.trailing_zeros();
-            if at == 63 {
-                self.escape = 1;
-                break;
-            }
-            let next = 1u64 << (at + 1);
-            escaped |= next;
-            left &= !(next | (next - 1));
-        }
+        // Subtracting carries through each run, and ends behind it where the run is odd.
+        let starts = backslash & !self.escape;
+        let codes = ((starts << 1 | ODD).wrapping_sub(starts)) ^ ODD;
+        let escaped = codes ^ (backslash | self.escape);
+        self.escape = (codes & backslash) >> 63;
         escaped
     }
 }
@@ -197,25 +193,29 @@ impl Structure {
 struct Raw {
     quote: u64,
     backslash: u64,
-    bracket: u64,
+    open: u64,
+    close: u64,
+    comma: u64,
+    colon: u64,
     control: u64,
-    /// `,` and `:`, and a few bytes that share their bits.
-    separator: u64,
+    high: u64,
 }
 
 impl Raw {
     #[inline(always)]
-    fn of<S: Simd>(simd: S, block: &[u8; BLOCK], high: &mut u8x64<S>) -> Self {
+    fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Self {
         let bytes = u8x64::from_slice(simd, block);
-        *high |= bytes;
-        // `[` and `{`, `]` and `}` differ in one bit only; so do, but for three, `,` and `:`.
+        // `[` and `{`, `]` and `}` differ in one bit only.
         let folded = bytes | 0x20;
         Self {
             quote: bytes.simd_eq(b'"').to_bitmask(),
             backslash: bytes.simd_eq(b'\\').to_bitmask(),
-            bracket: (folded.simd_eq(b'{') | folded.simd_eq(b'}')).to_bitmask(),
+            open: folded.simd_eq(b'{').to_bitmask(),
+            close: folded.simd_eq(b'}').to_bitmask(),
+            comma: bytes.simd_eq(b',').to_bitmask(),
+            colon: bytes.simd_eq(b':').to_bitmask(),
             control: bytes.simd_le(0x1f).to_bitmask(),
-            separator: (bytes & !0x16).simd_eq(b',' & b':').to_bitmask(),
+            high: bytes.simd_ge(0x80).to_bitmask(),
         }
     }
 }
@@ -247,11 +247,21 @@ fn escape_is_known(text: &[u8], at: usize) -> bool {
     }
 }
 
-/// A suspect before an opening quote is marked on the quote: is the byte before it all right?
-fn is_separator(text: &[u8], at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|before| text.get(before));
-    text.get(at) == Some(&b'"')
-        && before.is_none_or(|byte| byte.is_ascii_whitespace() || b",:[{".contains(byte))
+/// May the byte at `at` stand where it does, white space left out? It is not in a string, or opens
+/// one. What stands at the beginning or behind the end is looked at with what is there.
+fn is_in_order(text: &[u8], at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default().trim_ascii_end().last();
+    let (Some(byte), Some(before)) = (text.get(at), before) else { return true };
+    match (before, byte) {
+        // What follows the white space is looked at itself.
+        (_, byte) if byte.is_ascii_whitespace() => true,
+        (b'"', byte) => b",:]}".contains(byte),
+        (before, b'"') => b",:[{".contains(before),
+        (_, b':') => false,
+        (before, b',' | b']' | b'}') => !b",:".contains(before) && (*byte != b',' || !b"[{".contains(before)),
+        (before, b'[' | b'{') => !b"]}".contains(before),
+        _ => true,
+    }
 }
 
 /// Windows are bounded far below 4 GiB by their makers; a position never wraps.

@@ -195,7 +195,7 @@ pub enum Key {
     Records,
 }
 
-/// How many [`Key`]s there are.
+/// How many [`Key`]s there are: no more than a `u64` has bits.
 const KEYS: usize = Key::Records as usize + 1;
 
 impl Key {
@@ -244,6 +244,11 @@ impl Key {
         })
     }
 
+    #[inline]
+    fn bit(self) -> u64 {
+        1 << self as u32
+    }
+
     /// Is it a field that tells a record, or an envelope around one, from a container of them?
     pub(super) fn is_of_a_record(self) -> bool {
         Key::TELLING.contains(&self)
@@ -260,6 +265,8 @@ pub struct Record<'a> {
     pub json: &'a [u8],
     /// Byte offset of the object in its window.
     pub at: usize,
+    /// The keys that it has, a bit each. The fields of the others are those of another record.
+    present: u64,
     fields: [Field<'a>; KEYS],
     /// `userIdentity`, read where it is asked for.
     identity: Option<Cursor<'a>>,
@@ -375,7 +382,7 @@ impl KeyOrder {
 
 impl Default for Record<'_> {
     fn default() -> Self {
-        Self { json: b"", at: 0, fields: [Field::Absent; KEYS], identity: None, conflict: false }
+        Self { json: b"", at: 0, present: 0, fields: [Field::Absent; KEYS], identity: None, conflict: false }
     }
 }
 
@@ -390,63 +397,62 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Where the text ends before the object does, or is no JSON.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, order: &mut KeyOrder) -> Result<Read, Stop> {
-        *self = Self::new();
         self.at = cursor.at();
+        self.present = 0;
+        self.conflict = false;
         cursor.bracket()?;
         let mut before = 0;
         while let Some((key, at)) = order.key(cursor, before)? {
             before = at;
             match key {
-                Some(Key::UserIdentity) => self.skip_identity(cursor)?,
+                Some(Key::UserIdentity) => {
+                    cursor.peek()?;
+                    self.identity = Some(cursor.clone());
+                }
                 Some(Key::Records) if cursor.peek()? == b'[' && !self.is_record() => {
                     return Ok(Read::Container);
                 }
-                Some(key) => {
-                    let value = cursor.value()?;
-                    set(&mut self.fields[key as usize], value, &mut self.conflict);
-                }
-                None => {
-                    cursor.value()?;
-                }
+                Some(_) | None => {}
+            }
+            let value = cursor.value()?;
+            if let Some(key) = key {
+                self.set(key, Field::of(value));
             }
         }
         self.json = cursor.text_since(self.at);
         Ok(Read::Object)
     }
 
+    #[inline]
+    fn set(&mut self, key: Key, value: Field<'a>) {
+        let field = &mut self.fields[key as usize];
+        self.conflict |= self.present & key.bit() != 0 && *field != value;
+        self.present |= key.bit();
+        *field = value;
+    }
+
     /// The same record without some of its fields.
     pub fn without(&self, names: &[String]) -> Self {
-        let mut fields = self.fields;
-        for key in names.iter().filter_map(|name| Key::of(name.as_bytes())) {
-            fields[key as usize] = Field::Absent;
-        }
-        let identity = self.identity.clone().filter(|_| fields[Key::UserIdentity as usize] != Field::Absent);
-        Self { json: self.json, at: self.at, fields, identity, conflict: self.conflict }
+        let gone =
+            names.iter().filter_map(|name| Key::of(name.as_bytes())).fold(0, |gone, key| gone | key.bit());
+        let present = self.present & !gone;
+        Self { present, identity: self.identity.clone(), ..*self }
     }
 
     /// A field.
     #[inline]
     pub fn get(&self, key: Key) -> Field<'a> {
-        self.fields[key as usize]
-    }
-
-    #[inline]
-    fn skip_identity(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Stop> {
-        cursor.peek()?;
-        self.identity = Some(cursor.clone());
-        let value = cursor.value()?;
-        set(&mut self.fields[Key::UserIdentity as usize], value, &mut self.conflict);
-        Ok(())
+        if self.present & key.bit() == 0 { Field::Absent } else { self.fields[key as usize] }
     }
 
     /// Does it hold anything that no container of records does?
     fn is_record(&self) -> bool {
-        Key::TELLING.iter().any(|key| self.get(*key) != Field::Absent)
+        Key::TELLING.iter().any(|key| self.present & key.bit() != 0)
     }
 
     /// Does it hold any field that we know?
     pub(super) fn holds_anything(&self) -> bool {
-        self.fields.iter().any(|field| *field != Field::Absent)
+        self.present != 0
     }
 }
 
@@ -461,7 +467,9 @@ impl<'a> Record<'a> {
     /// Reads `userIdentity`.
     pub fn identity(&self) -> Identity<'a> {
         let mut identity = Identity::default();
-        if let Some(cursor) = &self.identity {
+        if let Some(cursor) = &self.identity
+            && self.present & Key::UserIdentity.bit() != 0
+        {
             identity.unreadable |= read_identity(&mut cursor.clone(), &mut identity).is_err();
         }
         identity

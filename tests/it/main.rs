@@ -8,5 +8,6 @@ mod generated;
 mod halves;
 mod lambda;
 mod layers;
+mod reading;
 mod s3;
 mod store;
