@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloudtrail::envelope::Forged;
 use crate::cloudtrail::outcome::{Outcome, outcome};
 use crate::cloudtrail::record::{Identity, Key, Record};
-use crate::cloudtrail::tables;
+use crate::cloudtrail::tables::{self, Tables};
 use crate::iam::change::{self, Change, Own};
 use crate::ids::{self, Arn};
 use crate::perimeter::exception::{self, BreakGlassUse};
@@ -91,6 +91,8 @@ pub struct Case {
     pub time: Option<Timestamp>,
     /// No item is read or written by it.
     pub management: bool,
+    /// It reads or writes items, and the record does not show of which tables, or not of which besides.
+    pub tables_untold: bool,
     /// `readOnly`, where it is recorded.
     pub read_only: bool,
     /// The AWS service that made the call for somebody.
@@ -144,26 +146,33 @@ impl Case {
         let source = record.get(Key::EventSource).text().unwrap_or_default();
         let is_call = is_dynamodb(&source);
         let subject = subject(record, known.perimeter, &source, is_call);
+        let tables = if is_call {
+            tables::tables(record, owner_of_names(record, &principal))
+        } else {
+            Tables::default()
+        };
         let resources = match &subject {
-            Subject::Change { change, .. } if !is_call => change.resources.clone(),
+            // A call to DynamoDB may change what is no table: a cluster, say.
+            Subject::Change { change, .. } if tables.arns.is_empty() => change.resources.clone(),
             Subject::Change { .. }
             | Subject::Call
             | Subject::Unreliable(_)
             | Subject::Nothing(_)
-            | Subject::Forged(_) => {
-                if is_call {
-                    tables::tables(record, principal.account.as_deref())
-                } else {
-                    Vec::new()
-                }
-            }
+            | Subject::Forged(_) => tables.arns,
         };
+        let management = is_management(record);
+        let tables_untold = tables.incomplete || (resources.is_empty() && !management);
         let owner = Owner::of(record, &principal, &resources, known.perimeter);
         let (origin, passage) = origin::origin(record, known.perimeter, known.inventory);
         let time = origin::event_time(record);
         let via = via(identity, &origin);
         Case {
-            break_glass: exception::break_glass(known.perimeter, &principal, time, &resources),
+            break_glass: exception::break_glass(
+                known.perimeter,
+                &principal,
+                time,
+                (&resources, tables_untold),
+            ),
             listed_service: exception::service(known.perimeter, &principal, via.as_deref()).is_some(),
             principal_listed: principal
                 .account
@@ -183,7 +192,8 @@ impl Case {
             mode: owner.mode,
             unlisted_owner: owner.unlisted,
             outcome: outcome(record),
-            management: is_management(record),
+            management,
+            tables_untold,
             read_only: record.get(Key::ReadOnly).is_true(),
             subject,
             origin,
@@ -212,6 +222,7 @@ impl Case {
             mode: Mode::Enforce,
             time: None,
             management: false,
+            tables_untold: false,
             read_only: false,
             via: None,
             break_glass: BreakGlassUse::None,
@@ -295,6 +306,14 @@ pub fn no_call(record: &Record<'_>, is_call: bool) -> Option<&'static str> {
     // DynamoDB answers it to anybody, whatever the policies say, and it shows no data.
     (is_call && record.get(Key::EventName).is("DescribeEndpoints"))
         .then_some("DescribeEndpoints shows no data")
+}
+
+/// The account that a table without one belongs to: the caller's, who cannot name another's so. The owner's
+/// copy of a call from elsewhere, which has no more than the caller's account, is of its own tables.
+fn owner_of_names<'p>(record: &Record<'_>, principal: &'p Principal) -> Option<&'p str> {
+    let is_copy = principal.kind == PrincipalKind::Account
+        && record.get(Key::RecipientAccountId).text().is_some_and(|recipient| ids::is_account(&recipient));
+    principal.account.as_deref().filter(|_| !is_copy)
 }
 
 /// The account whose environment counts.

@@ -118,7 +118,7 @@ fn code(case: &Case) -> String {
 }
 
 fn exemption(case: &Case) -> String {
-    if case.mode == Mode::Exempt {
+    if case.mode == Mode::Exempt && !case.tables_untold {
         "its environment is".to_owned()
     } else if case.principal.kind == PrincipalKind::ServiceLinkedRole {
         "no policy of the organization binds a service-linked role".to_owned()
@@ -148,6 +148,9 @@ fn unclear(case: &Case) -> String {
         let code = case.error.as_deref().unwrap_or("an error that cannot be read");
         return format!("{code} can come before authorisation or after it");
     }
+    if case.tables_untold && !case.needs_other_half() {
+        return "the record does not show which tables, so it cannot be told whether it is exempt".to_owned();
+    }
     "only the caller's copy of the record says which role it was".to_owned()
 }
 
@@ -157,6 +160,7 @@ fn break_glass(case: &Case) -> Option<&'static str> {
         BreakGlassUse::Recreated => {
             Some("the name is a break-glass one, the unique id is not the one approved")
         }
+        BreakGlassUse::Untold => Some("its break-glass grant is for some tables only"),
         BreakGlassUse::None | BreakGlassUse::InForce => None,
     }
 }

@@ -113,7 +113,7 @@ fn access(case: &Case) -> Verdict {
 /// 5. Exempt environment, service-linked role of a listed account, break-glass in force, trusted
 ///    address.
 fn is_exempt(case: &Case) -> bool {
-    case.mode == Mode::Exempt
+    (case.mode == Mode::Exempt && !case.tables_untold)
         || (case.principal.kind == PrincipalKind::ServiceLinkedRole && case.principal_listed)
         || case.break_glass == BreakGlassUse::InForce
         || case.origin.kind == OriginKind::TrustedAddress
@@ -140,7 +140,12 @@ fn is_undetermined(case: &Case) -> bool {
         | OriginKind::AwsService
         | OriginKind::AwsInternal => false,
     };
-    origin || case.outcome == Outcome::Undetermined || case.needs_other_half()
+    origin
+        || case.outcome == Outcome::Undetermined
+        || case.needs_other_half()
+        // It may be exempt, or reach a table that is not.
+        || (case.mode == Mode::Exempt && case.tables_untold)
+        || case.break_glass == BreakGlassUse::Untold
 }
 
 /// A rule that fits a case, with the severity it has there.
@@ -178,7 +183,7 @@ fn inside(case: &Case) -> Vec<Fit> {
 
 fn break_glass(case: &Case) -> Option<&'static Rule> {
     match case.break_glass {
-        BreakGlassUse::None => None,
+        BreakGlassUse::None | BreakGlassUse::Untold => None,
         BreakGlassUse::InForce => Some(&rules::BREAK_GLASS_USE),
         BreakGlassUse::OutOfWindow => Some(&rules::BREAK_GLASS_OUT_OF_WINDOW),
         BreakGlassUse::Recreated => Some(&rules::BREAK_GLASS_RECREATED),
@@ -205,7 +210,7 @@ fn outside(case: &Case, fits: &mut Vec<&'static Rule>) {
         fits.push(&rules::EXTERNAL_PRINCIPAL);
     }
     // What shows no item is a lesser matter, wherever it came from.
-    if case.management && case.read_only {
+    if case.management && case.read_only && !case.is_bulk_export() {
         fits.push(&rules::METADATA_OUTSIDE);
         return;
     }

@@ -7,12 +7,10 @@
 //! reference.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::record::{Field, Key, Record};
 use crate::ids::{self, Arn};
@@ -20,128 +18,200 @@ use crate::ids::{self, Arn};
 /// The tables of one call are at most this many: a transaction has 100 items.
 const MAX_TABLES: usize = 128;
 
+/// Names read of one request. Some of them may be of one table.
+const MAX_NAMES: usize = 1024;
+
 /// PartiQL is read up to here; a statement has at most 8 KiB.
 const MAX_STATEMENT: usize = 64 << 10;
 
-/// ARNs of the tables that a record's call touched, without index, stream, export or backup:
-/// sorted, each once. A name without an account is taken to be of `caller`.
-pub fn tables(record: &Record<'_>, caller: Option<&str>) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    if let Some(Value::Array(resources)) = parse(record.get(Key::Resources)) {
-        let arns = resources.iter().filter_map(|resource| text(resource, "arn"));
-        found.extend(arns.filter_map(table_of_arn).take(MAX_TABLES));
-    }
-    if let Some(request) = parse(record.get(Key::RequestParameters)) {
-        let mut named = Vec::new();
-        names(&request, &mut named);
-        for name in named {
-            if found.len() >= MAX_TABLES {
-                break;
-            }
-            found.extend(arn_of(&name, &found, record, caller));
+/// The tables that a record's call touched.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tables {
+    /// Their ARNs, without index, stream, export or backup: sorted, each once.
+    pub arns: Vec<String>,
+    /// There may be others: the request was left out of the record, which CloudTrail does with those of
+    /// more than 100 KB, or could not be read to its end.
+    pub incomplete: bool,
+}
+
+/// The tables that a record's call touched. A name without an account is taken to be of `account`.
+pub fn tables(record: &Record<'_>, account: Option<&str>) -> Tables {
+    let (mut listed, mut asked) = (Names::default(), Names::default());
+    listed.read(record.get(Key::Resources), Part::Resources);
+    asked.read(record.get(Key::RequestParameters), Part::Request);
+    let mut arns: Vec<String> = listed.texts.iter().filter_map(|text| table_of_arn(text)).collect();
+    let known = arns.len();
+    let is_arn = |text: &&Cow<'_, str>| text.starts_with("arn:");
+    // A shard iterator is a stream's ARN and more, behind a bar.
+    let asked_arns = asked.texts.iter().filter(is_arn).filter_map(|text| text.split('|').next());
+    arns.extend(asked_arns.filter_map(table_of_arn));
+    for name in asked.texts.iter().filter(|text| !is_arn(text) && !text.is_empty()) {
+        let (listed, by_arn) = arns.split_at(known);
+        // What is listed and not asked for by its ARN may be what the name stands for.
+        let is_listed = listed.iter().any(|arn| is_of_name(arn, name) && !by_arn.contains(arn));
+        if !is_listed {
+            arns.extend(arn_of(name, record, account));
         }
     }
-    found.into_iter().collect()
+    arns.sort_unstable();
+    arns.dedup();
+    let incomplete = listed.incomplete || asked.incomplete || arns.len() > MAX_TABLES;
+    arns.truncate(MAX_TABLES);
+    Tables { arns, incomplete }
 }
 
-/// Parses a request or a list of resources, without what is never looked at: most of a request is
-/// item keys and attributes. All of it is still read, and wrong where reading a [`Value`] says so.
-fn parse(field: Field<'_>) -> Option<Value> {
-    let mut json = serde_json::Deserializer::from_slice(field.json()?);
-    let value = Part::Request.deserialize(&mut json).ok()?;
-    json.end().ok()?;
-    Some(value)
+/// What a request or a list of resources names, as it names it.
+#[derive(Debug, Default)]
+struct Names<'a> {
+    texts: Vec<Cow<'a, str>>,
+    incomplete: bool,
 }
 
-/// What is kept of a part of a request.
-#[derive(Clone, Copy, Eq, PartialEq)]
+impl<'a> Names<'a> {
+    /// Reads all of a field; of what cannot be read to its end, what stands before.
+    fn read(&mut self, field: Field<'a>, part: Part) {
+        let Some(json) = field.json() else {
+            self.incomplete |= !field.is_absent();
+            return;
+        };
+        let mut json = serde_json::Deserializer::from_slice(json);
+        let read = Reading { part, names: self }.deserialize(&mut json).and_then(|()| json.end());
+        self.incomplete |= read.is_err();
+    }
+
+    fn take(&mut self, text: Cow<'a, str>) {
+        if self.texts.len() < MAX_NAMES {
+            self.texts.push(text);
+        } else {
+            self.incomplete = true;
+        }
+    }
+}
+
+/// What a part of a request, or of a list of resources, may hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Part {
-    /// Texts, and members whose names are known.
+    /// ARNs, by themselves or as members of objects.
+    Resources,
+    /// The whole request.
     Request,
-    /// Every member's name.
-    Names,
-    /// Nothing.
+    /// A batch: its keys are the tables, or it is a list of such batches.
+    Batch,
+    /// Further requests.
+    Items,
+    /// What one item of a transaction does.
+    Piece,
+    /// A name or ARN.
+    Name,
+    /// A PartiQL statement.
+    Statement,
+    /// `true` where CloudTrail left something out.
+    Omitted,
+    /// Nothing; item keys and values above all.
     Unread,
 }
 
 impl Part {
     fn of_member(self, name: &str) -> Self {
-        let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let mut known = ONE.iter().chain(&MANY).chain(&PARTS).chain(&["arn", "statement"]);
+        let is = |known: &&str| name.eq_ignore_ascii_case(known);
+        let is_arn = || name.len() >= 3 && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b"arn");
         match self {
-            Part::Request if is("requestItems") => Part::Names,
-            Part::Request if known.any(|known| is(known)) => Part::Request,
-            Part::Request | Part::Names | Part::Unread => Part::Unread,
-        }
-    }
-
-    fn of_item(self) -> Self {
-        match self {
-            Part::Request | Part::Names => Part::Request,
-            Part::Unread => Part::Unread,
+            Part::Resources if is(&"arn") => Part::Name,
+            Part::Resources | Part::Name | Part::Statement | Part::Omitted | Part::Unread => Part::Unread,
+            Part::Request | Part::Items | Part::Piece | Part::Batch => match () {
+                () if ONE.iter().any(|known| is(known)) || is_arn() => Part::Name,
+                () if is(&"statement") => Part::Statement,
+                () if self == Part::Piece => Part::Unread,
+                () if PIECES.iter().any(|known| is(known)) && self != Part::Request => Part::Piece,
+                () if self != Part::Request => Part::Unread,
+                () if is(&"requestItems") => Part::Batch,
+                () if MANY.iter().any(|known| is(known)) => Part::Items,
+                () if is(&"omitted") => Part::Omitted,
+                () => Part::Unread,
+            },
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Part {
-    type Value = Value;
+/// Gathers the names of a part, reading all of it.
+struct Reading<'n, 'a> {
+    part: Part,
+    names: &'n mut Names<'a>,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
+impl<'a> DeserializeSeed<'a> for Reading<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
         json.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Part {
-    type Value = Value;
+impl<'a> Visitor<'a> for Reading<'_, 'a> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(if self == Part::Request { Value::String(text.to_owned()) } else { Value::Null })
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let (item, mut kept) = (self.of_item(), Vec::new());
-        while let Some(value) = items.next_element_seed(item)? {
-            if item == Part::Request {
-                kept.push(value);
-            }
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
+        match self.part {
+            Part::Name | Part::Resources => self.names.take(Cow::Borrowed(text)),
+            Part::Statement => partiql(text, self.names),
+            _ => {}
         }
-        Ok(Value::Array(kept))
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut kept = Map::new();
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        match self.part {
+            Part::Name | Part::Resources => self.names.take(Cow::Owned(text.to_owned())),
+            Part::Statement => partiql(text, self.names),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.names.incomplete |= value && self.part == Part::Omitted;
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+        let part = if self.part == Part::Request { Part::Unread } else { self.part };
+        while items.next_element_seed(Reading { part, names: self.names })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = members.next_key()? {
-            let member = self.of_member(&name);
-            let value = members.next_value_seed(member)?;
-            if member != Part::Unread || self == Part::Names {
-                kept.insert(name.into_owned(), value);
+            let part = self.part.of_member(&name);
+            if self.part == Part::Batch && part == Part::Unread {
+                self.names.take(name);
+            }
+            if part == Part::Unread {
+                members.next_value::<IgnoredAny>()?;
+            } else {
+                members.next_value_seed(Reading { part, names: self.names })?;
             }
         }
-        Ok(Value::Object(kept))
+        Ok(())
     }
 }
 
@@ -161,88 +231,34 @@ pub fn table_of_arn(text: &str) -> Option<String> {
     Some(format!("arn:{}:{}:{}:{}:table/{name}", arn.partition, arn.service, arn.region, arn.account))
 }
 
-/// The ARN of a table by name or ARN, unless `found` has it.
-fn arn_of(name: &str, found: &BTreeSet<String>, record: &Record<'_>, caller: Option<&str>) -> Option<String> {
-    if name.starts_with("arn:") {
-        // A shard iterator is a stream's ARN and more, behind a bar.
-        return table_of_arn(name.split('|').next().unwrap_or_default());
-    }
-    let suffix = format!(":table/{name}");
-    if name.is_empty() || found.iter().any(|arn| arn.ends_with(&suffix)) {
-        return None;
-    }
+/// Is this the ARN of a table of that name?
+fn is_of_name(arn: &str, name: &str) -> bool {
+    arn.strip_suffix(name).is_some_and(|before| before.ends_with(":table/"))
+}
+
+/// The ARN of a table by its name.
+fn arn_of(name: &str, record: &Record<'_>, account: Option<&str>) -> Option<String> {
     let region = record.get(Key::AwsRegion).text()?;
     let recipient = record.get(Key::RecipientAccountId).text();
-    let account = caller.or(recipient.as_deref())?;
+    let account = account.or(recipient.as_deref())?;
     let partition = ids::partition_of(&region);
     Some(format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}"))
 }
 
-/// A member whose name is `name` in any casing.
-fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-}
-
-fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
-    member(value, name)?.as_str()
-}
-
-/// Parameters that name one table.
-const ONE: [&str; 12] = [
-    "tableName",
-    "tableArn",
-    "globalTableName",
-    "resourceArn",
-    "sourceTableName",
-    "sourceTableArn",
-    "targetTableName",
-    "globalTableSourceArn",
-    "streamArn",
-    "shardIterator",
-    "backupArn",
-    "exportArn",
-];
+/// Parameters that name one table; those that end in `Arn` may, too.
+const ONE: [&str; 5] =
+    ["tableName", "globalTableName", "sourceTableName", "targetTableName", "shardIterator"];
 
 /// Parameters that hold further requests.
-const MANY: [&str; 5] =
-    ["transactItems", "statements", "transactStatements", "tableCreationParameters", "requestItems"];
+const MANY: [&str; 4] = ["transactItems", "statements", "transactStatements", "tableCreationParameters"];
 
 /// What one item of a transaction does.
-const PARTS: [&str; 5] = ["get", "put", "update", "delete", "conditionCheck"];
-
-/// All that a request names, as it names it.
-fn names(request: &Value, out: &mut Vec<String>) {
-    out.extend(ONE.iter().filter_map(|name| text(request, name)).map(str::to_owned));
-    if let Some(statement) = text(request, "statement") {
-        partiql(statement, out);
-    }
-    for name in MANY {
-        match member(request, name) {
-            // In a batch the keys are the tables.
-            Some(Value::Object(items)) if name == "requestItems" => {
-                out.extend(items.keys().take(MAX_TABLES).cloned())
-            }
-            Some(Value::Array(items)) => items.iter().take(MAX_TABLES).for_each(|item| item_names(item, out)),
-            Some(item @ Value::Object(_)) => item_names(item, out),
-            _ => {}
-        }
-    }
-}
-
-fn item_names(item: &Value, out: &mut Vec<String>) {
-    let parts = PARTS.iter().filter_map(|part| member(item, part));
-    for part in parts.chain([item]) {
-        out.extend(ONE.iter().filter_map(|name| text(part, name)).map(str::to_owned));
-        if let Some(statement) = text(part, "statement") {
-            partiql(statement, out);
-        }
-    }
-}
+const PIECES: [&str; 5] = ["get", "put", "update", "delete", "conditionCheck"];
 
 /// The tables of a PartiQL statement: what stands behind `FROM`, `INTO` and `UPDATE`.
 ///
 /// Source: DynamoDB developer guide, "PartiQL statements for DynamoDB".
-fn partiql(statement: &str, out: &mut Vec<String>) {
+fn partiql(statement: &str, names: &mut Names<'_>) {
     let mut rest = statement.get(..MAX_STATEMENT).unwrap_or(statement);
     let mut table_follows = false;
     while let Some((token, behind)) = token(rest) {
@@ -251,7 +267,7 @@ fn partiql(statement: &str, out: &mut Vec<String>) {
         match token.kind {
             Token::Word if word => table_follows = true,
             Token::Word | Token::Name if table_follows => {
-                out.push(token.text);
+                names.take(Cow::Owned(token.text));
                 table_follows = false;
             }
             Token::Word | Token::Name | Token::Other => table_follows = false,
@@ -273,7 +289,7 @@ struct Lexeme {
 
 /// The next token of a statement, and what stands behind it.
 fn token(text: &str) -> Option<(Lexeme, &str)> {
-    let text = text.trim_start();
+    let text = without_comments(text);
     let first = text.chars().next()?;
     if first == '"' || first == '\'' {
         let (content, rest) = quoted(text, first);
@@ -285,6 +301,21 @@ fn token(text: &str) -> Option<(Lexeme, &str)> {
     let (kind, end) = if end == 0 { (Token::Other, first.len_utf8()) } else { (Token::Word, end) };
     let (word, rest) = text.split_at_checked(end)?;
     Some((Lexeme { kind, text: word.to_owned() }, rest))
+}
+
+/// What stands behind white space and comments: PartiQL has those of SQL.
+fn without_comments(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start();
+        let behind = if let Some(comment) = text.strip_prefix("--") {
+            comment.split_once(['\n', '\r']).map(|(_, behind)| behind)
+        } else if let Some(comment) = text.strip_prefix("/*") {
+            comment.split_once("*/").map(|(_, behind)| behind)
+        } else {
+            return text;
+        };
+        text = behind.unwrap_or_default();
+    }
 }
 
 /// What stands in quotes, a doubled quote standing for one, and what stands behind them.
@@ -312,7 +343,7 @@ mod tests {
 
     fn of(json: &str) -> Vec<String> {
         let json = format!(r#"{{"awsRegion":"eu-west-1",{json}}}"#);
-        with_record(&json, |record| tables(record, Some("111122223333")))
+        with_record(&json, |record| tables(record, Some("111122223333")).arns)
     }
 
     fn orders() -> Vec<String> {
@@ -382,5 +413,75 @@ mod tests {
             r#""requestParameters":{"transactStatements":[{"statement":"SELECT * FROM a"},{"Statement":"SELECT * FROM b"}]}"#,
         );
         assert_eq!(found.len(), 2);
+    }
+
+    fn arn(account: &str, name: &str) -> String {
+        format!("arn:aws:dynamodb:eu-west-1:{account}:table/{name}")
+    }
+
+    #[test]
+    fn a_name_is_not_another_accounts_table_that_is_asked_for_too() {
+        let (own, other) = (arn("111122223333", "orders"), arn("777788889999", "orders"));
+        let batch = format!(r#""requestParameters":{{"requestItems":{{"orders":{{}},"{other}":{{}}}}}}"#);
+        let listed = format!(r#""resources":[{{"ARN":"{other}"}}]"#);
+        assert_eq!(of(&batch), [own.clone(), other.clone()]);
+        assert_eq!(of(&format!("{listed},{batch}")), [own.clone(), other.clone()]);
+        let items = [
+            format!(r#"{{"put":{{"tableName":"{other}"}}}}"#),
+            r#"{"update":{"tableName":"orders"}}"#.to_owned(),
+        ];
+        for items in [items.join(","), format!("{},{}", items[1], items[0])] {
+            assert_eq!(
+                of(&format!(r#""requestParameters":{{"transactItems":[{items}]}}"#)),
+                [own.clone(), other.clone()]
+            );
+        }
+        // Listed and not asked for by its ARN: what the name stands for.
+        assert_eq!(of(&format!(r#"{listed},"requestParameters":{{"tableName":"orders"}}"#)), [other]);
+    }
+
+    #[test]
+    fn what_nobody_reads_hides_nothing() {
+        for value in [r#""\ud800""#, "1e999", &format!("{}{}", "[".repeat(100), "]".repeat(100))] {
+            let json = format!(r#""requestParameters":{{"key":{{"id":{value}}},"tableName":"orders"}}"#);
+            assert_eq!(of(&json), orders(), "{value}");
+        }
+    }
+
+    #[test]
+    fn every_shape_that_names_a_table_is_read() {
+        let shapes = [
+            r#""requestParameters":{"requestItems":[{"orders":{}},{"carts":{}}]}"#,
+            r#""requestParameters":{"TableName":"orders","tableName":"carts"}"#,
+            r#""requestParameters":{"importArn":"arn:aws:dynamodb:eu-west-1:111122223333:table/orders/import/01","tableName":"carts"}"#,
+            r#""requestParameters":{"bulkOperationARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/orders/bulk/01","tableName":"carts"}"#,
+            r#""resources":["arn:aws:dynamodb:eu-west-1:111122223333:table/orders"],"requestParameters":{"tableName":"carts"}"#,
+            r#""resources":{"ARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/orders"},"requestParameters":{"tableName":"carts"}"#,
+            r#""requestParameters":{"statements":[{"statement":"SELECT * FROM -- x\n\"orders\""},{"statement":"UPDATE /* from x */ carts SET a=1"}]}"#,
+        ];
+        for json in shapes {
+            assert_eq!(of(json), [arn("111122223333", "carts"), arn("111122223333", "orders")], "{json}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_not_all_there_is_incomplete() {
+        let incomplete =
+            |json: &str| with_record(&format!("{{{json}}}"), |record| tables(record, None).incomplete);
+        for json in [
+            r#""requestParameters":{"omitted":true}"#,
+            r#""requestParameters":{"tableName":"orders","omitted":true}"#,
+            r#""requestParameters":"x""#,
+            r#""requestParameters":{"tableName":"\ud800"}"#,
+        ] {
+            assert!(incomplete(json), "{json}");
+        }
+        for json in [
+            r#""requestParameters":null"#,
+            r#""requestParameters":{"tableName":"orders","omitted":false}"#,
+            r#""requestParameters":{"tableName":"orders","key":{"omitted":true}}"#,
+        ] {
+            assert!(!incomplete(json), "{json}");
+        }
     }
 }

@@ -18,42 +18,51 @@ pub enum BreakGlassUse {
     OutOfWindow,
     /// An entry speaks of the principal's name, and another principal bears it now.
     Recreated,
+    /// An entry speaks of the principal, and the record does not show whether of the tables too.
+    Untold,
 }
 
-/// What the `[[break_glass]]` entries say of a call by `principal` at `time` to `tables`. Where
-/// several speak of the principal, the one that allows most counts.
+/// What the `[[break_glass]]` entries say of a call by `principal` at `time` to the tables, of which there may
+/// be others where the second value says so. Where several speak of the principal, one that allows the call
+/// counts; else the worst.
 pub fn break_glass(
     perimeter: &Perimeter,
     principal: &Principal,
     time: Option<Timestamp>,
-    tables: &[String],
+    tables: (&[String], bool),
 ) -> BreakGlassUse {
     let Some(arn) = &principal.arn else { return BreakGlassUse::None };
-    let mut best = BreakGlassUse::None;
-    for entry in perimeter.break_glass.iter().filter(|entry| speaks_of(perimeter, &entry.principal, arn)) {
-        match used(entry, principal, time, tables) {
-            BreakGlassUse::InForce => return BreakGlassUse::InForce,
-            BreakGlassUse::OutOfWindow => best = BreakGlassUse::OutOfWindow,
-            BreakGlassUse::Recreated if best == BreakGlassUse::None => best = BreakGlassUse::Recreated,
-            BreakGlassUse::Recreated | BreakGlassUse::None => {}
-        }
-    }
-    best
+    let speaking = perimeter.break_glass.iter().filter(|entry| speaks_of(perimeter, &entry.principal, arn));
+    let uses = speaking.map(|entry| used(entry, principal, time, tables));
+    let rank = |found: &BreakGlassUse| match found {
+        BreakGlassUse::None => 0,
+        BreakGlassUse::OutOfWindow => 1,
+        BreakGlassUse::Recreated => 2,
+        BreakGlassUse::Untold => 3,
+        BreakGlassUse::InForce => 4,
+    };
+    uses.max_by_key(rank).unwrap_or(BreakGlassUse::None)
 }
 
 fn used(
     entry: &BreakGlass,
     principal: &Principal,
     time: Option<Timestamp>,
-    tables: &[String],
+    (tables, untold): (&[String], bool),
 ) -> BreakGlassUse {
     let pinned = |id: &String| Some(id) == principal.unique_id.as_ref();
     if !entry.unique_ids.is_empty() && !entry.unique_ids.iter().any(pinned) {
         BreakGlassUse::Recreated
-    } else if entry.window.contains(time) && covers_tables(&entry.tables, tables) {
-        BreakGlassUse::InForce
-    } else {
+    } else if !entry.window.contains(time) {
         BreakGlassUse::OutOfWindow
+    } else if covers_all(&entry.tables) {
+        BreakGlassUse::InForce
+    } else if !covers_tables(&entry.tables, tables) && !(untold && tables.is_empty()) {
+        BreakGlassUse::OutOfWindow
+    } else if untold {
+        BreakGlassUse::Untold
+    } else {
+        BreakGlassUse::InForce
     }
 }
 
@@ -71,11 +80,12 @@ pub fn speaks_of(perimeter: &Perimeter, pattern: &str, arn: &str) -> bool {
     perimeter.lists(&account) && perimeter.mode_of(&account) != Mode::Exempt
 }
 
+fn covers_all(patterns: &[String]) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| pattern == "*")
+}
+
 /// Are all of `tables` covered? A call that names no table is covered where every table is.
 fn covers_tables(patterns: &[String], tables: &[String]) -> bool {
-    if patterns.is_empty() || patterns.iter().any(|pattern| pattern == "*") {
-        return true;
-    }
     let covered = |table: &String| patterns.iter().any(|pattern| covers_table(pattern, table));
     !tables.is_empty() && tables.iter().all(covered)
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::cloudtrail::record::{Identity, Key, Record};
 use crate::ids::{self, Arn};
 
-/// The kind of a [`Principal`].
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+/// The kind of a [`Principal`]. The order is from what says more to what says less.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrincipalKind {
     /// A role's session.
