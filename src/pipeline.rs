@@ -6,14 +6,15 @@
 #[cfg(feature = "aws")]
 pub mod keep;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use hashbrown::hash_map::Entry;
+use hashbrown::{Equivalent, HashMap};
 use serde::Serialize;
 
 use crate::audit::case::{Case, Event, Known, Subject};
 use crate::audit::reason::reason;
-use crate::audit::rule::Severity;
+use crate::audit::rule::{Rule, Severity};
 use crate::audit::shortcut::Shortcut;
 use crate::audit::verdict::{Judgement, Verdict, judge};
 use crate::cloudtrail::cursor::Cursor;
@@ -22,7 +23,7 @@ use crate::cloudtrail::envelope::{self, Content, Forged, LogFile};
 use crate::cloudtrail::marks::Marks;
 use crate::cloudtrail::outcome::Outcome;
 use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
-use crate::findings::finding::{Evidence, Identity, Sightings};
+use crate::findings::finding::{Evidence, Identity, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{Delta, Half, StoreError, Waiting, WaitsFor};
 use crate::perimeter::inventory::{self, Inventory};
@@ -78,6 +79,10 @@ impl Tally {
         self.verdicts.iter_mut().zip(other.verdicts).for_each(|(sum, more)| *sum += more);
         self.endpoints.extend(other.endpoints);
         self.unlisted.extend(other.unlisted);
+        if self.deltas.is_empty() {
+            (self.deltas, self.weight) = (other.deltas, other.weight);
+            return;
+        }
         other.deltas.into_values().for_each(|delta| self.add(delta));
     }
 
@@ -303,10 +308,14 @@ impl<'k> Auditor<'k> {
     fn sight(&self, judged: &Judged<'_>, record: &Record<'_>, tally: &mut Tally) {
         // Without a store only the list at the end is wanted: most of a flood is a number in a sample.
         if !self.keeps
-            && let Some(identity) = identity(judged)
+            && let Some((_, severity, identity)) = identity(judged)
             && let Some(known) = tally.deltas.get_mut(&identity)
-            && let Some(grown) =
-                known.sightings.see_plainly(judged.key(), judged.case, !judged.judgement.suppressed, record)
+            && let Some(grown) = known.sightings.see_plainly(
+                judged.key(),
+                (judged.case, severity),
+                !judged.judgement.suppressed,
+                record,
+            )
         {
             tally.weight += grown;
         } else if let Some(delta) = self.delta(record, judged) {
@@ -343,7 +352,7 @@ impl<'k> Auditor<'k> {
         let judgement = judge(&case, self.known.perimeter);
         let before = Judged { case: &case, judgement: &judgement, source: Source::Record(record) };
         let mut gone = sightings(&before)?;
-        if identity(now).is_some_and(|now| now == gone.identity) {
+        if identity(now).is_some_and(|(_, _, now)| now.equivalent(&gone.identity)) {
             return None;
         }
         gone.gone = std::mem::take(&mut gone.seen);
@@ -432,30 +441,31 @@ fn half(record: &Record<'_>, case: &Case) -> Vec<Half> {
     if crosses { vec![half()] } else { Vec::new() }
 }
 
-/// Which finding a judged record belongs to, where a rule fits it.
-fn identity(judged: &Judged<'_>) -> Option<Identity> {
-    let (rule, _) = judged.judgement.rule?;
+/// Which finding a judged record belongs to, where a rule fits it: with that rule and its severity.
+fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, IdentityRef<'j>)> {
+    let (rule, severity) = judged.judgement.rule?;
     let case = judged.case;
-    Some(Identity {
-        rule: rule.id.into(),
-        account: case.account.clone(),
-        principal: case.principal.arn.clone().or_else(|| case.principal.unique_id.clone()),
-        resources: case.resources.clone(),
+    let identity = IdentityRef {
+        rule: rule.id,
+        account: case.account.as_deref(),
+        principal: case.principal.arn.as_deref().or(case.principal.unique_id.as_deref()),
+        resources: &case.resources,
         origin: case.origin.kind,
-        endpoint: case.origin.endpoint.clone(),
-    })
+        endpoint: case.origin.endpoint.as_deref(),
+    };
+    Some((rule, severity, identity))
 }
 
 /// What a judged record adds to a finding, where a rule fits it.
 fn sightings(judged: &Judged<'_>) -> Option<Sightings> {
     let Judged { case, judgement, .. } = judged;
-    let (_, severity) = judgement.rule?;
+    let (rule, severity, identity) = identity(judged)?;
     let key = judged.key();
     let mut seen = Sample::default();
     seen.insert(key);
     let ip = case.origin.ip.clone();
     Some(Sightings {
-        identity: identity(judged)?,
+        identity: identity.to_identity(rule.id),
         severity,
         region: case.region.clone(),
         principal: case.principal.clone(),

@@ -54,10 +54,8 @@ pub struct Scan {
     region: Vec<String>,
 }
 
-/// Findings that a thread gathers before it hands them over, in bytes.
-const HAND_OVER: usize = 2 << 20;
-
-/// Findings that are held before they are written out, in bytes.
+/// Findings that are held before they are written out, in bytes: half by the threads, each its share,
+/// and half by all of them together.
 const SPILL: usize = 24 << 20;
 
 /// Unreadable places that are named; beyond, they are counted.
@@ -133,7 +131,7 @@ impl Scan {
         let written = std::thread::scope(|scope| {
             for _ in 0..threads {
                 let writer = (common.format, out.color, out.width);
-                let worker = Worker { auditor, gathered, progress, writer };
+                let worker = Worker { auditor, gathered, progress, writer, share: SPILL / 2 / threads };
                 let queue = &queue;
                 scope.spawn(move || worker.run(queue));
             }
@@ -214,6 +212,8 @@ struct Worker<'w, 'g> {
     progress: &'w Progress,
     /// Format, colours and columns of printed records.
     writer: (Format, bool, usize),
+    /// Findings that it gathers before it hands them over, in bytes.
+    share: usize,
 }
 
 /// Printed records are handed on in pieces of about this size.
@@ -270,7 +270,7 @@ impl Worker<'_, '_> {
                     Audited::Fault(fault) => lock(self.gathered).fault(&name, count, fault),
                 }
             });
-            if tally.weight > HAND_OVER {
+            if tally.weight > self.share {
                 lock(self.gathered).take(std::mem::take(tally));
             }
         });
@@ -346,7 +346,7 @@ impl<'g> Gathered<'g> {
 
     fn take(&mut self, tally: Tally) {
         self.tally.join(tally);
-        if self.tally.weight > SPILL && self.failed.is_none() {
+        if self.tally.weight > SPILL / 2 && self.failed.is_none() {
             let deltas = self.tally.take_deltas();
             let spilled = self.spill(deltas);
             self.failed = spilled.err();
@@ -388,8 +388,10 @@ impl<'g> Gathered<'g> {
         if self.spilled.is_some() {
             failed = failed.or(self.spill(deltas).err());
         } else {
-            findings = own_view(&deltas);
-            failed = failed.or(self.keep(deltas).err());
+            if self.store.is_some() {
+                failed = failed.or(self.keep(deltas.clone()).err());
+            }
+            findings = own_view(deltas);
         }
         if let (Some(store), None) = (self.store, &failed) {
             failed = self.settle(store, settings).err();
@@ -434,8 +436,8 @@ fn first_error(stored: Vec<keep::Stored>) -> Result<(), Failure> {
 }
 
 /// The findings of this scan alone, the worst and latest first.
-fn own_view(deltas: &[Delta]) -> Vec<Finding> {
-    let kept = deltas.iter().map(|delta| Kept::new(delta.sightings.clone())).filter(|kept| kept.count() > 0);
+fn own_view(deltas: Vec<Delta>) -> Vec<Finding> {
+    let kept = deltas.into_iter().map(|delta| Kept::new(delta.sightings)).filter(|kept| kept.count() > 0);
     let mut findings: Vec<Finding> = kept.map(|kept| kept.finding()).collect();
     findings.sort_by(|one, other| {
         let order = |finding: &Finding| (finding.severity, finding.last_seen);

@@ -42,6 +42,49 @@ pub struct Identity {
     pub endpoint: Option<String>,
 }
 
+/// An [`Identity`] that is looked up and not kept: it hashes as that does.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct IdentityRef<'i> {
+    /// The rule's name.
+    pub rule: &'i str,
+    /// The owner of the tables.
+    pub account: Option<&'i str>,
+    /// The principal's ARN, or its unique id where there is none.
+    pub principal: Option<&'i str>,
+    /// Table ARNs, sorted.
+    pub resources: &'i [String],
+    /// Where the calls came from.
+    pub origin: OriginKind,
+    /// Through which endpoint.
+    pub endpoint: Option<&'i str>,
+}
+
+impl hashbrown::Equivalent<Identity> for IdentityRef<'_> {
+    fn equivalent(&self, known: &Identity) -> bool {
+        let Identity { rule, account, principal, resources, origin, endpoint } = known;
+        self.origin == *origin
+            && self.principal == principal.as_deref()
+            && self.resources == resources.as_slice()
+            && self.rule == rule.as_ref()
+            && self.account == account.as_deref()
+            && self.endpoint == endpoint.as_deref()
+    }
+}
+
+impl IdentityRef<'_> {
+    /// The identity, to be kept. `rule` is the rule's name.
+    pub fn to_identity(self, rule: &'static str) -> Identity {
+        Identity {
+            rule: rule.into(),
+            account: self.account.map(str::to_owned),
+            principal: self.principal.map(str::to_owned),
+            resources: self.resources.to_vec(),
+            origin: self.origin,
+            endpoint: self.endpoint.map(str::to_owned),
+        }
+    }
+}
+
 impl Identity {
     /// The finding's id, `f-` and twenty-four hexadecimal digits of a SHA-256.
     pub fn id(&self) -> String {
@@ -115,10 +158,8 @@ impl Sightings {
         self.seen.join(&other.seen);
         self.gone.join(&other.gone);
         self.severity = self.severity.max(other.severity);
-        self.region = min(self.region.take(), other.region);
-        self.principal.unique_id = min(self.principal.unique_id.take(), other.principal.unique_id);
-        self.origin.vpc = min(self.origin.vpc.take(), other.origin.vpc);
-        self.origin.vpc_account = min(self.origin.vpc_account.take(), other.origin.vpc_account);
+        join_smaller(&mut self.region, &other.region);
+        self.join_parties(&other.principal, &other.origin);
         self.span = join_spans(self.span, other.span);
         self.unsuppressed |= other.unsuppressed;
         join_addresses(&mut self.addresses, other.addresses);
@@ -131,33 +172,45 @@ impl Sightings {
     pub fn see_plainly(
         &mut self,
         key: EventKey,
-        case: &Case,
+        (case, severity): (&Case, Severity),
         unsuppressed: bool,
         record: &Record<'_>,
     ) -> Option<usize> {
         if self.evidence.first().is_none_or(|first| key <= first.key) {
             return None;
         }
+        let keys = self.seen.keys().len();
         self.seen.insert(key);
+        let mut grown = (self.seen.keys().len().saturating_sub(keys)) * size_of::<EventKey>();
         self.span = join_spans(self.span, case.time.map(|time| (time, time)));
         self.unsuppressed |= unsuppressed;
-        if let Some(unique_id) = &case.principal.unique_id
-            && self.principal.unique_id.as_ref().is_none_or(|known| unique_id < known)
-        {
-            self.principal.unique_id = Some(unique_id.clone());
-        }
+        self.severity = self.severity.max(severity);
+        join_smaller(&mut self.region, &case.region);
+        self.join_parties(&case.principal, &case.origin);
         if let Some(ip) = &case.origin.ip
             && (self.addresses.len() < ADDRESSES || self.addresses.last().is_some_and(|last| ip < last))
             && self.addresses.binary_search(ip).is_err()
         {
+            grown += ip.len();
             join_addresses(&mut self.addresses, vec![ip.clone()]);
         }
         if self.evidence.len() < EVIDENCE || self.evidence.last().is_some_and(|last| key <= last.key) {
-            let event =
-                Event { id: record.get(Key::EventId).text().map(|id| id.into_owned()), ..Event::default() };
-            join_evidence(&mut self.evidence, vec![Evidence { key, event, ip: None, reason: String::new() }]);
+            let id = record.get(Key::EventId).text().map(|id| id.into_owned());
+            let evidence =
+                Evidence { key, event: Event { id, ..Event::default() }, ip: None, reason: String::new() };
+            grown += if self.evidence.len() < EVIDENCE { evidence.weight() } else { 0 };
+            join_evidence(&mut self.evidence, vec![evidence]);
         }
-        Some(size_of::<Evidence>() / 2)
+        Some(grown)
+    }
+
+    /// Of two that differ in what does not tell findings apart, always the same is shown.
+    fn join_parties(&mut self, principal: &Principal, origin: &Origin) {
+        self.principal.kind = self.principal.kind.min(principal.kind);
+        join_smaller(&mut self.principal.unique_id, &principal.unique_id);
+        join_smaller(&mut self.principal.account, &principal.account);
+        join_smaller(&mut self.origin.vpc, &origin.vpc);
+        join_smaller(&mut self.origin.vpc_account, &origin.vpc_account);
     }
 
     /// Bytes that it takes in memory, roughly.
@@ -178,10 +231,12 @@ impl Evidence {
     }
 }
 
-fn min<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+/// Keeps the smaller text, in place where it is the one that is there.
+fn join_smaller(known: &mut Option<String>, other: &Option<String>) {
+    if let Some(text) = other
+        && known.as_ref().is_none_or(|known| text < known)
+    {
+        *known = Some(text.clone());
     }
 }
 
@@ -275,7 +330,7 @@ pub struct Finding {
     pub rule: String,
     pub severity: Severity,
     pub status: Status,
-    pub title: String,
+    pub title: Cow<'static, str>,
     pub account: Option<String>,
     pub region: Option<String>,
     pub resources: Vec<String>,
@@ -291,8 +346,8 @@ pub struct Finding {
     pub evidence: Vec<String>,
     pub reason: String,
     pub allowed_by: Vec<AllowedBy>,
-    pub remedy: String,
-    pub controls: Vec<String>,
+    pub remedy: Cow<'static, str>,
+    pub controls: Vec<Cow<'static, str>>,
     pub history: Vec<Step>,
 }
 
@@ -346,7 +401,9 @@ impl Kept {
 
     /// The finding as it is shown.
     pub fn finding(&self) -> Finding {
-        let Sightings { identity, principal, origin, seen, span, evidence, addresses, .. } = &self.sightings;
+        let Sightings { identity, principal, origin, seen, gone, span, evidence, addresses, .. } =
+            &self.sightings;
+        let shown = || evidence.iter().filter(|evidence| !gone.contains(evidence.key));
         let rule = rules::find(&identity.rule);
         let ip = match addresses.as_slice() {
             [only] => Some(only.clone()),
@@ -357,7 +414,7 @@ impl Kept {
             rule: identity.rule.to_string(),
             severity: self.sightings.severity,
             status: self.status,
-            title: rule.map_or_else(|| identity.rule.to_string(), |rule| rule.title.to_owned()),
+            title: rule.map_or_else(|| identity.rule.clone(), |rule| rule.title.into()),
             account: identity.account.clone(),
             region: self.sightings.region.clone(),
             resources: identity.resources.clone(),
@@ -367,14 +424,18 @@ impl Kept {
             last_seen: span.map(|(_, last)| last),
             count: self.count(),
             count_is_exact: seen.is_exact(),
-            evidence: evidence.iter().filter_map(|evidence| evidence.event.id.clone()).collect(),
-            reason: evidence.first().map(|evidence| evidence.reason.clone()).unwrap_or_default(),
+            evidence: shown().filter_map(|evidence| evidence.event.id.clone()).collect(),
+            reason: shown()
+                .map(|evidence| &evidence.reason)
+                .find(|reason| !reason.is_empty())
+                .cloned()
+                .unwrap_or_default(),
             allowed_by: Vec::new(),
-            remedy: rule.map(|rule| rule.remedy.to_owned()).unwrap_or_default(),
+            remedy: rule.map(|rule| rule.remedy.into()).unwrap_or_default(),
             controls: rule
                 .map_or(&[][..], |rule| rule.controls)
                 .iter()
-                .map(|control| (*control).to_owned())
+                .map(|control| (*control).into())
                 .collect(),
             history: self.history.clone(),
         }

@@ -247,7 +247,7 @@ fn cells(finding: &Finding) -> [Cow<'_, str>; HEADER.len()] {
         finding.rule.as_str().into(),
         finding.severity.name().into(),
         finding.status.name().into(),
-        finding.title.as_str().into(),
+        finding.title.as_ref().into(),
         given(&finding.account),
         given(&finding.region),
         finding.resources.join(" ").into(),

@@ -84,7 +84,7 @@ pub fn text(out: &mut Output, finding: &Finding, evidence: &[Evidence], now: Tim
     page.write(out, &super::plain(&finding.remedy))?;
     writeln!(out)?;
     heading(out, page.paint, "Controls")?;
-    rule_page::controls(out, page, finding.controls.iter().map(String::as_str))?;
+    rule_page::controls(out, page, finding.controls.iter().map(AsRef::as_ref))?;
     writeln!(out)?;
     let explain = format!("perimeter explain {}", plain_line(&finding.rule));
     let all = format!("perimeter findings show {} --format json", finding.id);

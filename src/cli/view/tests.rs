@@ -93,7 +93,7 @@ fn finding(
         reason: "role checkout reached DynamoDB (GetItem) from the public address 203.0.113.25, through no endpoint.".into(),
         allowed_by: Vec::new(),
         remedy: rule.remedy.into(),
-        controls: rule.controls.iter().map(|control| (*control).to_owned()).collect(),
+        controls: rule.controls.iter().map(|control| (*control).into()).collect(),
         history: Vec::new(),
     })
 }
