@@ -8,8 +8,6 @@ pub mod keep;
 
 use std::collections::BTreeSet;
 
-use hashbrown::hash_map::Entry;
-use hashbrown::{Equivalent, HashMap};
 use serde::Serialize;
 
 use crate::audit::case::{Case, Event, Known, Subject};
@@ -23,7 +21,8 @@ use crate::cloudtrail::envelope::{self, Content, Forged, LogFile};
 use crate::cloudtrail::marks::Marks;
 use crate::cloudtrail::outcome::Outcome;
 use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
-use crate::findings::finding::{Evidence, Identity, IdentityRef, Sightings};
+use crate::findings::deltas::Deltas;
+use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{Delta, Half, StoreError, Waiting, WaitsFor};
 use crate::perimeter::inventory::{self, Inventory};
@@ -55,8 +54,8 @@ pub struct Line {
 pub struct Tally {
     /// Records by verdict, in the order of [`Verdict::ALL`].
     pub verdicts: [u64; Verdict::ALL.len()],
-    /// Findings, by what tells them apart.
-    pub deltas: HashMap<Identity, Delta>,
+    /// What was gathered of findings.
+    pub deltas: Deltas,
     /// Endpoints that were seen created.
     pub endpoints: Vec<Endpoint>,
     /// Owners of tables, and callers, that are in no environment; the first few.
@@ -83,13 +82,13 @@ impl Tally {
             (self.deltas, self.weight) = (other.deltas, other.weight);
             return;
         }
-        other.deltas.into_values().for_each(|delta| self.add(delta));
+        other.deltas.into_iter().for_each(|delta| self.add(delta));
     }
 
     /// The findings so far, of which this forgets.
     pub fn take_deltas(&mut self) -> Vec<Delta> {
         self.weight = 0;
-        std::mem::take(&mut self.deltas).into_values().collect()
+        std::mem::take(&mut self.deltas).into_iter().collect()
     }
 
     fn note_unlisted(&mut self, case: &Case) {
@@ -103,25 +102,8 @@ impl Tally {
 
     /// Adds to a finding.
     pub fn add(&mut self, delta: Delta) {
-        let known = match self.deltas.entry(delta.sightings.identity.clone()) {
-            Entry::Vacant(entry) => {
-                self.weight += weight(&delta);
-                entry.insert(delta);
-                return;
-            }
-            Entry::Occupied(entry) => entry.into_mut(),
-        };
-        let before = weight(known);
-        known.sightings.join(delta.sightings);
-        known.waiting.extend(delta.waiting);
-        known.halves.extend(delta.halves);
-        self.weight += weight(known).saturating_sub(before);
+        self.weight += self.deltas.add(delta);
     }
-}
-
-fn weight(delta: &Delta) -> usize {
-    let records: usize = delta.waiting.iter().map(|waiting| waiting.record.len()).sum();
-    delta.sightings.weight() + records
 }
 
 /// Judges records with what is known when it is made.
@@ -169,6 +151,15 @@ impl Judged<'_> {
             Source::Record(record) => Event::of(record),
             Source::Forged(forged) => Event::forged(forged),
         }
+    }
+
+    /// No more than what names it.
+    fn id(&self) -> Event {
+        let id = match self.source {
+            Source::Record(record) => record.get(Key::EventId).text().map(|id| id.into_owned()),
+            Source::Forged(forged) => forged.id.clone(),
+        };
+        Event { id, ..Event::default() }
     }
 
     /// The record's number.
@@ -297,7 +288,7 @@ impl<'k> Auditor<'k> {
         let case = Case::forged(forged);
         let judgement = judge(&case, self.known.perimeter);
         let judged = Judged { case: &case, judgement: &judgement, source: Source::Forged(forged) };
-        if let Some(sightings) = sightings(&judged) {
+        if let Some(sightings) = sightings(&judged, Judged::event) {
             tally.add(Delta { sightings, waiting: Vec::new(), halves: Vec::new() });
         }
         tally.verdicts[judgement.verdict as usize] += 1;
@@ -328,10 +319,12 @@ impl<'k> Auditor<'k> {
         if judged.case.own_call && self.ignores_own {
             return None;
         }
-        let sightings = sightings(judged)?;
         if !self.keeps {
+            // Of its records a list shows no more than their ids.
+            let sightings = sightings(judged, |judged| judged.id())?;
             return Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() });
         }
+        let sightings = sightings(judged, Judged::event)?;
         let waiting = self.waiting(record, judged.case, &sightings.identity.id());
         Some(Delta { waiting, halves: half(record, judged.case), sightings })
     }
@@ -351,8 +344,8 @@ impl<'k> Auditor<'k> {
         let case = Case::of(&original, self.known);
         let judgement = judge(&case, self.known.perimeter);
         let before = Judged { case: &case, judgement: &judgement, source: Source::Record(record) };
-        let mut gone = sightings(&before)?;
-        if identity(now).is_some_and(|(_, _, now)| now.equivalent(&gone.identity)) {
+        let mut gone = sightings(&before, |_| Event::default())?;
+        if identity(now).is_some_and(|(_, _, now)| now == gone.identity.by_ref()) {
             return None;
         }
         gone.gone = std::mem::take(&mut gone.seen);
@@ -456,8 +449,8 @@ fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, Identit
     Some((rule, severity, identity))
 }
 
-/// What a judged record adds to a finding, where a rule fits it.
-fn sightings(judged: &Judged<'_>) -> Option<Sightings> {
+/// What a judged record adds to a finding, where a rule fits it; `event`: what it is shown by.
+fn sightings<'j>(judged: &Judged<'j>, event: impl FnOnce(&Judged<'j>) -> Event) -> Option<Sightings> {
     let Judged { case, judgement, .. } = judged;
     let (rule, severity, identity) = identity(judged)?;
     let key = judged.key();
@@ -474,7 +467,8 @@ fn sightings(judged: &Judged<'_>) -> Option<Sightings> {
         gone: Sample::default(),
         span: case.time.map(|time| (time, time)),
         addresses: ip.iter().cloned().collect(),
-        evidence: vec![Evidence { key, event: judged.event(), ip, reason: reason(case, judgement) }],
+        evidence: vec![Evidence { key, event: event(judged), ip, reason: reason(case, judgement) }],
+        named: Vec::new(),
         unsuppressed: !judgement.suppressed,
     })
 }

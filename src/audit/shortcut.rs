@@ -24,6 +24,8 @@ pub struct Shortcut<'k> {
     perimeter: &'k Perimeter,
     /// By the end of the endpoint's id.
     approved: BTreeMap<u64, Vec<Approved>>,
+    /// Accounts of ours, rising.
+    ours: Vec<Box<[u8]>>,
     /// A part of every ARN that some break-glass pattern speaks of; `None`: no such part is known.
     break_glass: Option<Vec<Finder<'static>>>,
     /// Those patterns.
@@ -53,7 +55,10 @@ impl<'k> Shortcut<'k> {
             approved.entry(end_of(&id)).or_default().push(Approved { id, owner, region, cidrs });
         }
         let patterns = known.perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
-        Self { perimeter: known.perimeter, approved, break_glass: finders(known.perimeter), patterns }
+        let listed = known.perimeter.accounts.keys().chain(&known.perimeter.management_account);
+        let mut ours: Vec<Box<[u8]>> = listed.map(|account| account.as_str().as_bytes().into()).collect();
+        ours.sort_unstable();
+        Self { perimeter: known.perimeter, approved, ours, break_glass: finders(known.perimeter), patterns }
     }
 
     /// `Ignored`, `Inside` or `Change`, without a rule; or nothing, and then all facts count.
@@ -138,9 +143,9 @@ impl<'k> Shortcut<'k> {
     /// An account that is in no environment is to be named in the summary.
     #[inline]
     fn is_delivered_to_ours(&self, record: &Record<'_>) -> bool {
-        raw(record, Key::RecipientAccountId)
-            .and_then(plain)
-            .is_some_and(|account| self.perimeter.is_ours(account))
+        let recipient = raw(record, Key::RecipientAccountId);
+        recipient
+            .is_some_and(|recipient| self.ours.binary_search_by(|account| (**account).cmp(recipient)).is_ok())
     }
 
     #[inline]

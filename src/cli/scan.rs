@@ -438,7 +438,7 @@ fn first_error(stored: Vec<keep::Stored>) -> Result<(), Failure> {
 /// The findings of this scan alone, the worst and latest first.
 fn own_view(deltas: Vec<Delta>) -> Vec<Finding> {
     let kept = deltas.into_iter().map(|delta| Kept::new(delta.sightings)).filter(|kept| kept.count() > 0);
-    let mut findings: Vec<Finding> = kept.map(|kept| kept.finding()).collect();
+    let mut findings: Vec<Finding> = kept.map(Kept::into_finding).collect();
     findings.sort_by(|one, other| {
         let order = |finding: &Finding| (finding.severity, finding.last_seen);
         order(other).cmp(&order(one)).then_with(|| one.id.cmp(&other.id))

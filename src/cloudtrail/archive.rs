@@ -15,6 +15,9 @@ use super::elements::{self, Bytes, Element, Fault, Whole};
 /// Files up to this size are read at once.
 const SMALL: usize = 4 << 20;
 
+/// Bytes of a file read first.
+const FIRST: usize = 1 << 20;
+
 /// What a small file may unpack to at once. CloudTrail's files hold up to 50 MB; those beyond this
 /// go through the stream.
 const SMALL_UNPACKED: usize = 8 << 20;
@@ -47,46 +50,69 @@ impl Default for Reader {
 impl Reader {
     /// Gives every element of a file to `take`, in order.
     pub fn read(&mut self, source: &mut dyn Read, take: &mut dyn FnMut(Element<'_>)) {
-        self.packed.clear();
-        let first = (&mut *source).take(SMALL as u64 + 1).read_to_end(&mut self.packed);
-        if let Err(error) = first {
-            let at = self.packed.len() as u64;
-            self.whole(take);
-            take(Element::Fault(Fault { at, packed: true, cause: Cause::Io(error.kind()) }));
-        } else if self.packed.len() <= SMALL {
-            self.whole(take);
-        } else {
-            stream(self.packed.chain(source), u64::MAX, take);
+        let mut failed = None;
+        let len = self.first_bytes(source, &mut failed);
+        if len > SMALL {
+            let first = self.packed.get(..len).unwrap_or_default();
+            return stream(first.chain(source), u64::MAX, take);
+        }
+        self.whole(len, take);
+        if let Some(kind) = failed {
+            take(Element::Fault(Fault { at: len as u64, packed: true, cause: Cause::Io(kind) }));
+        }
+    }
+
+    /// Brings the beginning of a file into the buffer: all of it, where that is small. Returns its length.
+    fn first_bytes(&mut self, source: &mut dyn Read, failed: &mut Option<io::ErrorKind>) -> usize {
+        let mut len = 0;
+        loop {
+            if len == self.packed.len() {
+                if len > SMALL {
+                    return len;
+                }
+                self.packed.resize((2 * len).clamp(FIRST, SMALL + 1), 0);
+            }
+            match read_some(source, self.packed.get_mut(len..).unwrap_or_default(), failed) {
+                0 => return len,
+                read => len += read,
+            }
         }
     }
 
     /// All of the file is there.
-    fn whole(&mut self, take: &mut dyn FnMut(Element<'_>)) {
-        if !self.packed.starts_with(GZIP) {
-            elements::each(&mut Whole(&self.packed), take);
+    fn whole(&mut self, len: usize, take: &mut dyn FnMut(Element<'_>)) {
+        let Self { inflate, packed, unpacked } = self;
+        let packed = packed.get(..len).unwrap_or_default();
+        if !packed.starts_with(GZIP) {
+            elements::each(&mut Whole(packed), take);
             return;
         }
-        match self.unpack() {
-            Some(len) => elements::each(&mut Whole(self.unpacked.get(..len).unwrap_or_default()), take),
-            None => stream(self.packed.as_slice(), u64::MAX, take),
+        match unpack(inflate, packed, unpacked) {
+            Some(text) => elements::each(&mut Whole(text), take),
+            None => stream(packed, u64::MAX, take),
         }
     }
+}
 
-    /// Unpacks a file of a single member; `None` where it is not one, or damaged, or large.
-    fn unpack(&mut self) -> Option<usize> {
-        let len = u32::from_le_bytes(*self.packed.last_chunk()?) as usize;
-        // A member ends in its length. Where the file's last length stands nowhere else in it, the member
-        // that unpacks to that length is the whole file.
-        let (before, length) = self.packed.split_last_chunk::<4>()?;
-        if len > SMALL_UNPACKED || memchr::memmem::find(before, length).is_some() {
-            return None;
-        }
-        if self.unpacked.len() < len {
-            self.unpacked.resize(len, 0);
-        }
-        let done = self.inflate.gzip_decompress(&self.packed, self.unpacked.get_mut(..len)?);
-        done.ok().filter(|done| *done == len)
+/// Unpacks a file of a single member; `None` where it is not one, or damaged, or large.
+fn unpack<'u>(
+    inflate: &mut libdeflater::Decompressor,
+    packed: &[u8],
+    unpacked: &'u mut Vec<u8>,
+) -> Option<&'u [u8]> {
+    // A member ends in its length. Where the file's last length stands nowhere else in it, the member
+    // that unpacks to that length is the whole file.
+    let (before, length) = packed.split_last_chunk::<4>()?;
+    let len = u32::from_le_bytes(*length) as usize;
+    if len > SMALL_UNPACKED || memchr::memmem::find(before, length).is_some() {
+        return None;
     }
+    if unpacked.len() < len {
+        unpacked.resize(len, 0);
+    }
+    let done = inflate.gzip_decompress(packed, unpacked.get_mut(..len)?);
+    done.ok().filter(|done| *done == len)?;
+    unpacked.get(..len)
 }
 
 /// Gives every element of `bytes`, packed or not, to `take`: data that came in an envelope, which
@@ -428,7 +454,11 @@ impl<R: Read> Packed<R> {
 }
 
 /// As [`Read::read`]: an interruption is no error, and after an error nothing more is read.
-fn read_some(source: &mut impl Read, space: &mut [u8], failed: &mut Option<io::ErrorKind>) -> usize {
+fn read_some(
+    source: &mut (impl Read + ?Sized),
+    space: &mut [u8],
+    failed: &mut Option<io::ErrorKind>,
+) -> usize {
     while failed.is_none() {
         match source.read(space) {
             Ok(read) => return read,

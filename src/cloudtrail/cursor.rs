@@ -296,16 +296,23 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
+    /// The string that begins right at the place, if one does.
+    #[inline]
+    pub fn string_here(&mut self) -> Walk<Option<&'a [u8]>> {
+        if self.text.get(self.at) == Some(&b'"') { self.string().map(Some) } else { Ok(None) }
+    }
+
     /// The value at the place, whole and checked.
     #[inline]
     pub fn value(&mut self) -> Walk<Value<'a>> {
-        if self.text.get(self.at) == Some(&b'"') {
-            return self.string().map(Value::Text);
+        match self.string_here()? {
+            Some(text) => Ok(Value::Text(text)),
+            None => self.value_of_any_kind(),
         }
-        self.value_of_any_kind()
     }
 
-    fn value_of_any_kind(&mut self) -> Walk<Value<'a>> {
+    /// [`Cursor::value`], where it is most likely no string.
+    pub fn value_of_any_kind(&mut self) -> Walk<Value<'a>> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
             b'{' | b'[' => {

@@ -414,9 +414,13 @@ impl<'a> Record<'a> {
                 }
                 Some(_) | None => {}
             }
-            let value = cursor.value()?;
+            // Most values are strings: nothing else is asked of those.
+            let value = match cursor.string_here()? {
+                Some(text) => Field::Text(text),
+                None => Field::of(cursor.value_of_any_kind()?),
+            };
             if let Some(key) = key {
-                self.set(key, Field::of(value));
+                self.set(key, value);
             }
         }
         self.json = cursor.text_since(self.at);

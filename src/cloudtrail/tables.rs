@@ -226,9 +226,10 @@ pub fn table_of_arn(text: &str) -> Option<String> {
     if !matches!(arn.service, "dynamodb" | "dax") {
         return None;
     }
-    let Some(name) = arn.resource.strip_prefix("table/") else { return Some(text.to_owned()) };
-    let name = name.split('/').next().unwrap_or_default();
-    Some(format!("arn:{}:{}:{}:{}:table/{name}", arn.partition, arn.service, arn.region, arn.account))
+    let behind =
+        arn.resource.strip_prefix("table/").and_then(|name| name.find('/').map(|at| name.len() - at));
+    let table = text.get(..text.len() - behind.unwrap_or_default())?;
+    Some(table.to_owned())
 }
 
 /// Is this the ARN of a table of that name?

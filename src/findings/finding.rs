@@ -26,7 +26,7 @@ pub const EVIDENCE: usize = 16;
 pub const ADDRESSES: usize = 16;
 
 /// What tells one finding from another: the same on every machine.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Identity {
     /// The rule's name.
     pub rule: Cow<'static, str>,
@@ -42,8 +42,8 @@ pub struct Identity {
     pub endpoint: Option<String>,
 }
 
-/// An [`Identity`] that is looked up and not kept: it hashes as that does.
-#[derive(Clone, Copy, Debug, Hash)]
+/// An [`Identity`] that is looked up and not kept.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct IdentityRef<'i> {
     /// The rule's name.
     pub rule: &'i str,
@@ -57,18 +57,6 @@ pub struct IdentityRef<'i> {
     pub origin: OriginKind,
     /// Through which endpoint.
     pub endpoint: Option<&'i str>,
-}
-
-impl hashbrown::Equivalent<Identity> for IdentityRef<'_> {
-    fn equivalent(&self, known: &Identity) -> bool {
-        let Identity { rule, account, principal, resources, origin, endpoint } = known;
-        self.origin == *origin
-            && self.principal == principal.as_deref()
-            && self.resources == resources.as_slice()
-            && self.rule == rule.as_ref()
-            && self.account == account.as_deref()
-            && self.endpoint == endpoint.as_deref()
-    }
 }
 
 impl IdentityRef<'_> {
@@ -146,6 +134,8 @@ pub struct Sightings {
     pub span: Option<(Timestamp, Timestamp)>,
     /// The records with the smallest keys, rising.
     pub evidence: Vec<Evidence>,
+    /// Ids of records that are evidence and of which nothing else is to be shown, rising by key.
+    pub named: Vec<(EventKey, String)>,
     /// Some of the addresses, sorted.
     pub addresses: Vec<String>,
     /// Some record is covered by no `[[suppress]]`.
@@ -164,6 +154,9 @@ impl Sightings {
         self.unsuppressed |= other.unsuppressed;
         join_addresses(&mut self.addresses, other.addresses);
         join_evidence(&mut self.evidence, other.evidence);
+        for (key, id) in other.named {
+            name(&mut self.named, key, || Some(id.into()));
+        }
     }
 
     /// Adds one record of the same finding where only the list at the end is wanted, and nothing of the
@@ -187,20 +180,10 @@ impl Sightings {
         self.severity = self.severity.max(severity);
         join_smaller(&mut self.region, &case.region);
         self.join_parties(&case.principal, &case.origin);
-        if let Some(ip) = &case.origin.ip
-            && (self.addresses.len() < ADDRESSES || self.addresses.last().is_some_and(|last| ip < last))
-            && self.addresses.binary_search(ip).is_err()
-        {
-            grown += ip.len();
-            join_addresses(&mut self.addresses, vec![ip.clone()]);
+        if let Some(ip) = &case.origin.ip {
+            grown += join_address(&mut self.addresses, ip);
         }
-        if self.evidence.len() < EVIDENCE || self.evidence.last().is_some_and(|last| key <= last.key) {
-            let id = record.get(Key::EventId).text().map(|id| id.into_owned());
-            let evidence =
-                Evidence { key, event: Event { id, ..Event::default() }, ip: None, reason: String::new() };
-            grown += if self.evidence.len() < EVIDENCE { evidence.weight() } else { 0 };
-            join_evidence(&mut self.evidence, vec![evidence]);
-        }
+        grown += name(&mut self.named, key, || record.get(Key::EventId).text());
         Some(grown)
     }
 
@@ -215,9 +198,18 @@ impl Sightings {
 
     /// Bytes that it takes in memory, roughly.
     pub fn weight(&self) -> usize {
-        let texts = self.identity.resources.iter().chain(&self.addresses).map(String::len).sum::<usize>();
+        let named = self.named.iter().map(|(_, id)| id);
+        let texts = self
+            .identity
+            .resources
+            .iter()
+            .chain(&self.addresses)
+            .chain(named)
+            .map(String::len)
+            .sum::<usize>();
         let evidence = self.evidence.iter().map(Evidence::weight).sum::<usize>();
-        2 * size_of::<Self>() + 2 * texts + size_of_val(self.seen.keys()) + evidence
+        let lists = size_of_val(self.seen.keys()) + size_of_val(self.named.as_slice());
+        2 * size_of::<Self>() + 2 * texts + lists + evidence
     }
 }
 
@@ -257,6 +249,34 @@ pub fn join_addresses(addresses: &mut Vec<String>, other: Vec<String>) {
     addresses.sort_unstable();
     addresses.dedup();
     addresses.truncate(ADDRESSES);
+}
+
+/// Adds one address as [`join_addresses`] does. Returns the bytes that it takes.
+fn join_address(addresses: &mut Vec<String>, address: &str) -> usize {
+    let at = addresses.partition_point(|known| known.as_str() < address);
+    if at >= ADDRESSES || addresses.get(at).is_some_and(|known| known == address) {
+        return 0;
+    }
+    addresses.insert(at, address.to_owned());
+    addresses.truncate(ADDRESSES);
+    address.len()
+}
+
+/// Keeps the ids of the smallest keys, each key once. Returns the bytes that this one takes.
+fn name<'i>(
+    named: &mut Vec<(EventKey, String)>,
+    key: EventKey,
+    id: impl FnOnce() -> Option<Cow<'i, str>>,
+) -> usize {
+    let at = named.partition_point(|(known, _)| *known < key);
+    if at >= EVIDENCE || named.get(at).is_some_and(|(known, _)| *known == key) {
+        return 0;
+    }
+    let Some(id) = id() else { return 0 };
+    let size = size_of::<(EventKey, String)>() + id.len();
+    named.insert(at, (key, id.into_owned()));
+    named.truncate(EVIDENCE);
+    size
 }
 
 fn join_evidence(evidence: &mut Vec<Evidence>, other: Vec<Evidence>) {
@@ -401,35 +421,41 @@ impl Kept {
 
     /// The finding as it is shown.
     pub fn finding(&self) -> Finding {
-        let Sightings { identity, principal, origin, seen, gone, span, evidence, addresses, .. } =
-            &self.sightings;
-        let shown = || evidence.iter().filter(|evidence| !gone.contains(evidence.key));
+        self.clone().into_finding()
+    }
+
+    /// The finding as it is shown.
+    pub fn into_finding(self) -> Finding {
+        let (count, status, history) = (self.count(), self.status, self.history);
+        let Sightings { identity, severity, region, principal, origin, .. } = self.sightings;
+        let Sightings { seen, gone, span, mut evidence, named, mut addresses, .. } = self.sightings;
+        evidence.retain(|one| !gone.contains(one.key));
+        let reason = evidence.first_mut().map(|first| std::mem::take(&mut first.reason)).unwrap_or_default();
+        let mut ids: Vec<(EventKey, String)> =
+            evidence.into_iter().filter_map(|one| Some((one.key, one.event.id?))).collect();
+        ids.extend(named.into_iter().filter(|(key, _)| !gone.contains(*key)));
+        ids.sort_unstable_by_key(|(key, _)| *key);
+        ids.dedup_by_key(|(key, _)| *key);
+        ids.truncate(EVIDENCE);
         let rule = rules::find(&identity.rule);
-        let ip = match addresses.as_slice() {
-            [only] => Some(only.clone()),
-            _ => None,
-        };
+        let ip = if addresses.len() == 1 { addresses.pop() } else { None };
         Finding {
             id: identity.id(),
-            rule: identity.rule.to_string(),
-            severity: self.sightings.severity,
-            status: self.status,
+            severity,
+            status,
             title: rule.map_or_else(|| identity.rule.clone(), |rule| rule.title.into()),
-            account: identity.account.clone(),
-            region: self.sightings.region.clone(),
-            resources: identity.resources.clone(),
-            principal: principal.clone(),
-            origin: Origin { ip, ..origin.clone() },
+            rule: identity.rule.into_owned(),
+            account: identity.account,
+            region,
+            resources: identity.resources,
+            principal,
+            origin: Origin { ip, ..origin },
             first_seen: span.map(|(first, _)| first),
             last_seen: span.map(|(_, last)| last),
-            count: self.count(),
+            count,
             count_is_exact: seen.is_exact(),
-            evidence: shown().filter_map(|evidence| evidence.event.id.clone()).collect(),
-            reason: shown()
-                .map(|evidence| &evidence.reason)
-                .find(|reason| !reason.is_empty())
-                .cloned()
-                .unwrap_or_default(),
+            evidence: ids.into_iter().map(|(_, id)| id).collect(),
+            reason,
             allowed_by: Vec::new(),
             remedy: rule.map(|rule| rule.remedy.into()).unwrap_or_default(),
             controls: rule
@@ -437,7 +463,7 @@ impl Kept {
                 .iter()
                 .map(|control| (*control).into())
                 .collect(),
-            history: self.history.clone(),
+            history,
         }
     }
 

@@ -71,6 +71,21 @@ pub struct Delta {
     pub halves: Vec<Half>,
 }
 
+impl Delta {
+    /// Adds what goes into the same finding.
+    pub fn join(&mut self, other: Delta) {
+        self.sightings.join(other.sightings);
+        self.waiting.extend(other.waiting);
+        self.halves.extend(other.halves);
+    }
+
+    /// Bytes that it takes in memory, roughly.
+    pub fn weight(&self) -> usize {
+        let records: usize = self.waiting.iter().map(|waiting| waiting.record.len()).sum();
+        self.sightings.weight() + records
+    }
+}
+
 /// Which findings to list.
 #[derive(Clone, Debug, Default)]
 pub struct Query {

@@ -85,6 +85,7 @@ fn delta(
             ip,
             reason: format!("role {who} reached DynamoDB."),
         }],
+        named: Vec::new(),
         unsuppressed: true,
     };
     Ok(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })

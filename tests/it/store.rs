@@ -112,6 +112,7 @@ fn delta(finding: u32, events: impl IntoIterator<Item = u32>) -> Delta {
         span,
         evidence: shown.into_iter().take(EVIDENCE).map(evidence).collect(),
         addresses,
+        named: Vec::new(),
         unsuppressed: true,
     };
     Delta { sightings, waiting: Vec::new(), halves: Vec::new() }

@@ -134,6 +134,7 @@ pub(super) fn read_finding(item: &Item) -> Result<Stored, StoreError> {
         gone: gone.clone(),
         span,
         evidence: Vec::new(),
+        named: Vec::new(),
         addresses: reader.document("addresses")?,
         unsuppressed: reader.bool("unsuppressed")?,
     };
