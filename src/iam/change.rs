@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 
 use crate::cloudtrail::record::{Key, Record};
 use crate::glob;
-use crate::ids::Arn;
+use crate::ids::{self, Arn};
 
 use event::{Event, cut};
 
@@ -117,31 +117,27 @@ fn table_of(arn: &str) -> &str {
     }
 }
 
-/// Can this event be a change at all? Called for every record of a log: allocates nothing.
+/// Can this event be a change at all? Called for every record of a log: allocates nothing where the
+/// service is spelt as services are.
 #[inline]
 pub fn is_candidate(source: &str, name: &str) -> bool {
-    match source {
-        "dynamodb.amazonaws.com" => table::is_change(name),
-        "dax.amazonaws.com" => table::is_dax_change(name),
-        "iam.amazonaws.com" => identity::is_change(name),
-        "sts.amazonaws.com" => identity::is_session(name),
-        "rolesanywhere.amazonaws.com" => identity::is_anywhere_change(name),
-        "sso.amazonaws.com"
-        | "sso-directory.amazonaws.com"
-        | "identitystore.amazonaws.com"
-        | "identitystore-scim.amazonaws.com" => center::is_change(source, name),
-        "organizations.amazonaws.com" => organization::is_change(name),
-        "ec2.amazonaws.com" => network::is_change(name),
-        "ram.amazonaws.com" | "directconnect.amazonaws.com" | "networkmanager.amazonaws.com" => {
-            network::is_link_change(source, name)
+    ids::service_of(source).is_some_and(|service| is_change(&service, name))
+}
+
+fn is_change(service: &str, name: &str) -> bool {
+    match service {
+        "dynamodb" => table::is_change(name),
+        "dax" => table::is_dax_change(name),
+        "iam" => identity::is_change(name),
+        "sts" => identity::is_session(name),
+        "rolesanywhere" => identity::is_anywhere_change(name),
+        "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::is_change(service, name),
+        "organizations" => organization::is_change(name),
+        "ec2" => network::is_change(name),
+        "ram" | "directconnect" | "networkmanager" => network::is_link_change(service, name),
+        "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
+            product::is_change(service, name)
         }
-        "cloudtrail.amazonaws.com"
-        | "events.amazonaws.com"
-        | "lambda.amazonaws.com"
-        | "kms.amazonaws.com"
-        | "sqs.amazonaws.com"
-        | "sns.amazonaws.com"
-        | "s3.amazonaws.com" => product::is_change(source, name),
         _ => false,
     }
 }
@@ -152,28 +148,24 @@ pub fn is_candidate(source: &str, name: &str) -> bool {
 /// one of any other role is not.
 pub fn recognise(record: &Record<'_>, own: &Own<'_>, break_glass: &[String]) -> Option<Change> {
     let source = record.get(Key::EventSource).text()?;
+    let service = ids::service_of(&source)?;
     let name = record.get(Key::EventName).text()?;
-    if !is_candidate(&source, &name) {
+    if !is_change(&service, &name) {
         return None;
     }
     let event = Event::new(record, &name);
-    let draft = match &*source {
-        "dynamodb.amazonaws.com" => table::change(&event),
-        "dax.amazonaws.com" => table::dax_change(&event),
-        "iam.amazonaws.com" => identity::change(&event),
-        "sts.amazonaws.com" => identity::session(&event, break_glass),
-        "rolesanywhere.amazonaws.com" => identity::anywhere_change(&event),
-        "organizations.amazonaws.com" => organization::change(&event),
-        "ec2.amazonaws.com" => network::change(&event),
-        "ram.amazonaws.com" | "directconnect.amazonaws.com" | "networkmanager.amazonaws.com" => {
-            network::link_change(&source, &event)
-        }
-        "sso.amazonaws.com"
-        | "sso-directory.amazonaws.com"
-        | "identitystore.amazonaws.com"
-        | "identitystore-scim.amazonaws.com" => center::change(&source, &event),
+    let draft = match &*service {
+        "dynamodb" => table::change(&event),
+        "dax" => table::dax_change(&event),
+        "iam" => identity::change(&event),
+        "sts" => identity::session(&event, break_glass),
+        "rolesanywhere" => identity::anywhere_change(&event),
+        "organizations" => organization::change(&event),
+        "ec2" => network::change(&event),
+        "ram" | "directconnect" | "networkmanager" => network::link_change(&service, &event),
+        "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::change(&service, &event),
         _ if own.is_empty() => None,
-        _ => product::change(&source, &event),
+        _ => product::change(&service, &event),
     };
     draft?.finish(&event, own)
 }
@@ -330,10 +322,27 @@ mod tests {
             ("dynamodb.amazonaws.com", "GetItem"),
             ("dynamodb", "PutResourcePolicy"),
             ("iam.amazonaws.com", "putrolepolicy"),
+            ("iam.amazonaws.com.example", "PutRolePolicy"),
             ("", ""),
         ] {
             assert!(!is_candidate(source, name), "{source} {name}");
         }
+    }
+
+    #[test]
+    fn a_service_spelt_otherwise_is_the_same_service() {
+        for (source, name) in [
+            ("dynamodb.amazonaws.com.cn", "PutResourcePolicy"),
+            ("DynamoDB.amazonaws.com", "PutResourcePolicy"),
+            ("dax.amazonaws.com.cn", "CreateCluster"),
+            ("iam.amazonaws.com.cn", "PutRolePolicy"),
+            ("EC2.amazonaws.com.cn", "ModifyVpcEndpoint"),
+        ] {
+            assert!(is_candidate(source, name), "{source} {name}");
+            let change = change_of(source, name, r#"{"vpcEndpointId":"vpce-0a"}"#);
+            assert!(change.is_some(), "{source} {name}");
+        }
+        assert!(!is_candidate("streams.dynamodb.amazonaws.com.cn", "GetRecords"));
     }
 
     #[test]

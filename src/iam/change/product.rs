@@ -7,19 +7,19 @@ use super::event::Event;
 use super::{Draft, Kind, Needs, Shows};
 
 /// Is an event of one of these services a change, where the resource is our own?
-pub(super) fn is_change(source: &str, name: &str) -> bool {
-    kind(source, name).is_some()
+pub(super) fn is_change(service: &str, name: &str) -> bool {
+    kind(service, name).is_some()
 }
 
-fn kind(source: &str, name: &str) -> Option<Kind> {
-    let what = match source {
-        "cloudtrail.amazonaws.com" => trail_phrase(name),
-        "events.amazonaws.com" => rule_phrase(name),
-        "lambda.amazonaws.com" => function_phrase(call_of(name)),
-        "kms.amazonaws.com" => key_phrase(name),
-        "sqs.amazonaws.com" => queue_phrase(name),
-        "sns.amazonaws.com" => topic_phrase(name),
-        "s3.amazonaws.com" => bucket_phrase(name),
+fn kind(service: &str, name: &str) -> Option<Kind> {
+    let what = match service {
+        "cloudtrail" => trail_phrase(name),
+        "events" => rule_phrase(name),
+        "lambda" => function_phrase(call_of(name)),
+        "kms" => key_phrase(name),
+        "sqs" => queue_phrase(name),
+        "sns" => topic_phrase(name),
+        "s3" => bucket_phrase(name),
         _ => None,
     };
     Some((Needs::Nothing, what?))
@@ -171,12 +171,12 @@ fn call_of(name: &str) -> &str {
 }
 
 /// Reads an event of one of these services.
-pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
-    let mut draft = Draft::new(event, kind(source, event.name)?);
+pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
+    let mut draft = Draft::new(event, kind(service, event.name)?);
     draft.only_own = true;
     draft.targets.append(&mut draft.mentions);
-    match source {
-        "cloudtrail.amazonaws.com" => {
+    match service {
+        "cloudtrail" => {
             draft.own_shows = Shows::LoggingWeakened;
             for (key, kind) in
                 [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")]
@@ -185,14 +185,14 @@ pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
             }
             draft.target(text(event, "resourceArn"));
         }
-        "events.amazonaws.com" => rule(event, &mut draft),
-        "lambda.amazonaws.com" => {
+        "events" => rule(event, &mut draft),
+        "lambda" => {
             if event.request().is_true("dryRun") {
                 return None;
             }
             function(event, &mut draft);
         }
-        "kms.amazonaws.com" => {
+        "kms" => {
             draft.target(named(event, "keyId", "kms", "key"));
             draft.target(named(event, "targetKeyId", "kms", "key"));
             for key in ["aliasName", "keyId"] {
@@ -200,8 +200,8 @@ pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
                 draft.target(alias.and_then(|alias| event.arn("kms", &alias)));
             }
         }
-        "sqs.amazonaws.com" => draft.target(queue(event)),
-        "sns.amazonaws.com" => {
+        "sqs" => draft.target(queue(event)),
+        "sns" => {
             draft.target(text(event, "topicArn"));
             draft.target(text(event, "resourceArn"));
             // A subscription's ARN is its topic's and an id.
