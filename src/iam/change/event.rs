@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::cloudtrail::record::{Field, Key, Record};
-use crate::ids::{is_account, partition_of};
+use crate::ids::{Arn, is_account, partition_of};
 
 /// The longest name in a phrase, in characters.
 const MAX_NAME: usize = 256;
@@ -63,6 +63,23 @@ impl<'r> Event<'r> {
     /// The text of what the response has under that name, or under it in an object inside.
     pub(super) fn answer(&self, key: &str) -> Option<Cow<'_, str>> {
         find(&self.response().fields, key, 3).and_then(text_of)
+    }
+
+    /// The ARN that the response has under `key`, where it is one of this service, and of a resource
+    /// of this kind and, if it is known, name.
+    pub(super) fn true_arn(
+        &self,
+        key: &str,
+        service: &str,
+        kind: &str,
+        name: Option<&str>,
+    ) -> Option<String> {
+        let found = self.answer(key)?;
+        let arn = Arn::parse(&found)?;
+        let (found_kind, found_name) = arn.resource.split_once('/')?;
+        let is_named = |name: &str| found_name.rsplit('/').next() == Some(name);
+        let is_it = arn.service == service && found_kind == kind && name.is_none_or(is_named);
+        is_it.then(|| found.to_string())
     }
 
     /// ARNs in the record's own `resources`.
@@ -126,6 +143,17 @@ impl<'r> Event<'r> {
         let slash = if path.starts_with('/') { "" } else { "/" };
         let end = if path.is_empty() || path.ends_with('/') { "" } else { "/" };
         self.arn_in("iam", "", &format!("{kind}{slash}{path}{end}{name}"))
+    }
+
+    /// The ARN of an IAM resource that the call makes: the response's own, else the one that follows
+    /// from the parameters.
+    pub(super) fn made_arn(&self, kind: &str, key: &str) -> Option<String> {
+        let name = self.text(key);
+        let answered = self.true_arn("arn", "iam", kind, name.as_deref());
+        answered.or_else(|| {
+            let path = self.request().text("path").unwrap_or(Cow::Borrowed("/"));
+            self.iam_arn(kind, &path, &name?)
+        })
     }
 
     /// The ARN that stands for a whole account.

@@ -128,17 +128,14 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
     let request = event.request();
     match event.name {
         "CreateRole" | "AcquireRole" | "CreateServiceLinkedRole" => {
-            let path = request.text("path").unwrap_or(Cow::Borrowed("/"));
-            let asked = request.text("roleName").and_then(|name| event.iam_arn("role", &path, &name));
-            draft.made = asked.or_else(|| event.answer("arn").map(Cow::into_owned));
+            draft.made = event.made_arn("role", "roleName");
             draft.target(draft.made.clone());
             if event.name == "AcquireRole" && draft.made.is_none() {
                 draft.what.push_str("; which role that is, the record does not say");
             }
         }
         "CreateUser" => {
-            let path = request.text("path").unwrap_or(Cow::Borrowed("/"));
-            draft.made = event.text("userName").and_then(|name| event.iam_arn("user", &path, &name));
+            draft.made = event.made_arn("user", "userName");
             draft.target(draft.made.clone());
         }
         "UpdateUser" => {
@@ -192,9 +189,7 @@ fn policies(event: &Event<'_>, draft: &mut Draft) {
         draft.target(arn);
     }
     if event.name == "CreatePolicy" {
-        let path = event.request().text("path").unwrap_or(Cow::Borrowed("/"));
-        let name = event.request().text("policyName");
-        draft.target(name.and_then(|name| event.iam_arn("policy", &path, &name)));
+        draft.target(event.made_arn("policy", "policyName"));
     }
     if event.name == "CreatePolicyVersion" && !event.request().is_true("setAsDefault") {
         draft.what.push_str(", not its default");
@@ -378,6 +373,33 @@ mod tests {
         let what = "role (not recorded) made from template `arn:aws:iam::aws:role-template/t`; \
                     which role that is, the record does not say";
         assert_eq!(change, Some((what.into(), None)));
+    }
+
+    #[test]
+    fn the_responses_arn_counts_before_one_that_is_built() {
+        let resources = |name: &str, request: &str, arn: &str| {
+            let response = format!(r#"{{"made":{{"arn":"{arn}"}}}}"#);
+            let sample = Sample::new("iam.amazonaws.com", name).request(request).response(&response);
+            sample.change().map(|change| change.resources)
+        };
+        for (name, kind, request) in [
+            ("CreateRole", "role", r#"{"roleName":"n"}"#),
+            ("CreateUser", "user", r#"{"userName":"n"}"#),
+            ("CreatePolicy", "policy", r#"{"policyName":"n"}"#),
+        ] {
+            let right = format!("arn:aws-new:iam::444455556666:{kind}/a/n");
+            assert_eq!(resources(name, request, &right), Some(vec![right.clone()]));
+            assert_eq!(resources(name, "null", &right), Some(vec![right.clone()]));
+            let built = format!("arn:aws:iam::111122223333:{kind}/n");
+            for wrong in [
+                format!("arn:aws:iam::444455556666:{kind}/other"),
+                "arn:aws:iam::444455556666:group/n".to_owned(),
+                format!("arn:aws:sts::444455556666:{kind}/n"),
+                "n".to_owned(),
+            ] {
+                assert_eq!(resources(name, request, &wrong), Some(vec![built.clone()]), "{wrong}");
+            }
+        }
     }
 
     #[test]

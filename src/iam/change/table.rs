@@ -93,7 +93,11 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         for region in regions(event) {
             draft.mention(table_arn(event, &name, Some(region)));
         }
-        draft.target(table_arn(event, &name, None));
+        let answered = event.true_arn("tableArn", "dynamodb", "table", Some(&name));
+        draft.target(answered.or_else(|| table_arn(event, &name, None)));
+    }
+    if request.omitted {
+        draft.target(event.true_arn("tableArn", "dynamodb", "table", None));
     }
     if event.name == "DeleteBackup" {
         draft.target(request.text("backupArn").map(Cow::into_owned));
@@ -310,6 +314,27 @@ mod tests {
             "globalTableSourceArn":"arn:aws:dynamodb:us-east-1:777788889999:table/orders"}"#;
         assert_eq!(shows("CreateTable", request), Some(Shows::ExternalGrant));
         assert_eq!(shows("CreateTable", "null"), Some(Shows::Unreadable));
+    }
+
+    #[test]
+    fn the_responses_arn_counts_before_one_that_is_built() {
+        let table = |request: &str, arn: &str| {
+            let response = format!(r#"{{"tableDescription":{{"tableArn":"{arn}"}}}}"#);
+            let sample = Sample::new("dynamodb.amazonaws.com", "CreateTable").request(request);
+            sample.response(&response).change().map(|change| change.resources)
+        };
+        let request = r#"{"tableName":"orders"}"#;
+        let elsewhere = "arn:aws-new:dynamodb:eu-west-1:444455556666:table/orders";
+        assert_eq!(table(request, elsewhere), Some(vec![elsewhere.to_owned()]));
+        assert_eq!(table("null", elsewhere), Some(vec![elsewhere.to_owned()]));
+        for other in [
+            "arn:aws:dynamodb:eu-west-1:444455556666:table/others",
+            "arn:aws:s3:eu-west-1:444455556666:table/orders",
+            "arn:aws:dynamodb:eu-west-1:444455556666:index/orders",
+            "orders",
+        ] {
+            assert_eq!(table(request, other), Some(vec![ORDERS.to_owned()]), "{other}");
+        }
     }
 
     #[test]
