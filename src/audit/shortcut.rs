@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use super::case::{self, Known};
 use super::verdict::Verdict;
@@ -26,8 +26,6 @@ pub struct Shortcut<'k> {
     approved: BTreeMap<u64, Vec<Approved>>,
     /// A part of every ARN that some break-glass pattern speaks of; `None`: no such part is known.
     break_glass: Option<Vec<Finder<'static>>>,
-    /// Those patterns.
-    patterns: Vec<String>,
 }
 
 /// An approved endpoint.
@@ -52,8 +50,7 @@ impl<'k> Shortcut<'k> {
             let id: Vec<u8> = id.as_str().into();
             approved.entry(end_of(&id)).or_default().push(Approved { id, owner, region, cidrs });
         }
-        let patterns = known.perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
-        Self { perimeter: known.perimeter, approved, break_glass: finders(known.perimeter), patterns }
+        Self { perimeter: known.perimeter, approved, break_glass: finders(known.perimeter) }
     }
 
     /// `Ignored`, `Inside` or `Change`, without a rule; or nothing, and then all facts count.
@@ -89,12 +86,13 @@ impl<'k> Shortcut<'k> {
         }
         // Sessions are opened all the time, and only those of break-glass roles count.
         if (source, name) == ("sts.amazonaws.com", "AssumeRole")
+            && tells_role_only_there(record, Key::RequestParameters)
             && !self.may_be_break_glass(record, Key::RequestParameters)
         {
             return Some(Verdict::Ignored);
         }
         let own = case::own(self.perimeter);
-        let Some(change) = change::recognise(record, &own, &self.patterns) else {
+        let Some(change) = change::recognise(record, &own, self.perimeter) else {
             return Some(Verdict::Ignored);
         };
         let plain = change.shows == Shows::Nothing
@@ -155,6 +153,14 @@ impl<'k> Shortcut<'k> {
         let (Some(finders), Some(text)) = (&self.break_glass, record.get(key).json()) else { return true };
         finders.iter().any(|finder| finder.find(text).is_some()) || memchr::memchr(b'\\', text).is_some()
     }
+}
+
+/// Does `key` name the role that is assumed, or else nothing else either? Where CloudTrail left the
+/// parameters out, the response and the list of resources may.
+fn tells_role_only_there(record: &Record<'_>, key: Key) -> bool {
+    let names = |text: &[u8]| memmem::find(text, b"\"roleArn\":\"").is_some();
+    record.get(key).json().is_some_and(names)
+        || (record.get(Key::ResponseElements).is_absent() && record.get(Key::Resources).is_absent())
 }
 
 /// A string as it stands in the record.

@@ -18,6 +18,7 @@ mod center;
 mod event;
 mod grant;
 mod identity;
+mod name;
 mod network;
 mod organization;
 mod product;
@@ -46,7 +47,8 @@ pub struct Change {
     /// ARNs of what the event touches: sorted, each once, at most [`MAX_RESOURCES`].
     pub resources: Vec<String>,
     /// ARN of a role that the event makes. Also that of a user made or renamed: a break-glass
-    /// pattern may be a user's. `None` where the call failed.
+    /// pattern may be a user's. Where the event does not tell the path, it is one under which a
+    /// break-glass entry speaks of the name, if there is any. `None` where the call failed.
     pub made_role: Option<String>,
     /// What the event's own text already shows.
     pub shows: Shows,
@@ -69,6 +71,15 @@ pub enum Shows {
     LoggingWeakened,
     /// It changes a resource of the product itself.
     ProductChanged,
+}
+
+/// What else a change is read against: answered by whoever knows the perimeter.
+pub trait Ours {
+    /// The patterns of break-glass principals.
+    fn break_glass(&self) -> Vec<&str>;
+
+    /// Does a break-glass entry speak of this principal?
+    fn speaks_of(&self, arn: &str) -> bool;
 }
 
 /// What belongs to the product itself: `[product]` of perimeter.toml.
@@ -144,9 +155,8 @@ fn is_change(service: &str, name: &str) -> bool {
 
 /// Reads the change that a record tells of. `None`: it changes nothing that guards the perimeter.
 ///
-/// `break_glass` are the patterns of break-glass principals: a session of such a role is a change,
-/// one of any other role is not.
-pub fn recognise(record: &Record<'_>, own: &Own<'_>, break_glass: &[String]) -> Option<Change> {
+/// A session of a role that a break-glass entry speaks of is a change, one of any other role is not.
+pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<Change> {
     let source = record.get(Key::EventSource).text()?;
     let service = ids::service_of(&source)?;
     let name = record.get(Key::EventName).text()?;
@@ -157,8 +167,8 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, break_glass: &[String]) -> 
     let draft = match &*service {
         "dynamodb" => table::change(&event),
         "dax" => table::dax_change(&event),
-        "iam" => identity::change(&event),
-        "sts" => identity::session(&event, break_glass),
+        "iam" => identity::change(&event, ours),
+        "sts" => identity::session(&event, ours),
         "rolesanywhere" => identity::anywhere_change(&event),
         "organizations" => organization::change(&event),
         "ec2" => network::change(&event),
@@ -265,6 +275,22 @@ mod tests {
     use crate::cloudtrail::marks::Marks;
     use crate::cloudtrail::record::KeyOrder;
 
+    /// A perimeter of break-glass patterns. A wildcard account stands for the two of ours.
+    pub(super) struct Listed<'a>(pub(super) &'a [String]);
+
+    impl Ours for Listed<'_> {
+        fn break_glass(&self) -> Vec<&str> {
+            self.0.iter().map(String::as_str).collect()
+        }
+
+        fn speaks_of(&self, arn: &str) -> bool {
+            let is_ours = ["111122223333", "222233334444"].iter().any(|account| arn.contains(account));
+            self.0
+                .iter()
+                .any(|pattern| glob::arn_matches(pattern, arn) && (is_ours || !pattern.contains(":iam::*:")))
+        }
+    }
+
     /// A record of account 111122223333: in eu-west-1, or where the service has no regions, in
     /// us-east-1.
     pub(super) struct Sample(Vec<(String, String)>);
@@ -306,7 +332,7 @@ mod tests {
             let mut record = Record::new();
             let read = record.read(&mut Cursor::new(text.as_bytes(), &marks), &mut KeyOrder::default());
             assert!(read.is_ok(), "{text}");
-            recognise(&record, own, break_glass)
+            recognise(&record, own, &Listed(break_glass))
         }
     }
 

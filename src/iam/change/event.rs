@@ -115,7 +115,8 @@ impl<'r> Event<'r> {
         out
     }
 
-    fn partition(&self) -> &'static str {
+    /// The partition of its region.
+    pub(super) fn partition(&self) -> &'static str {
         partition_of(self.region.as_deref().unwrap_or_default())
     }
 
