@@ -60,7 +60,8 @@ pub enum Shows {
     /// Nothing: whether it weakens the perimeter has to be proven. Also where the call failed.
     Nothing,
     /// It changes a policy, and its parameters or the policy's text are not in the record:
-    /// CloudTrail leaves out parameters of more than 100 KB, and a policy can be padded to that.
+    /// CloudTrail leaves out parameters of more than 100 KB, and a policy can be padded to that. Also
+    /// where the resource may be the product's own, and the record does not tell whose it is.
     Unreadable,
     /// It makes a table from a backup, a point in time or a file. None of these calls takes a
     /// resource policy, so the table begins without one.
@@ -101,6 +102,18 @@ impl Own<'_> {
     fn holds(&self, arn: &str) -> bool {
         self.resources.iter().chain(self.roles).any(|pattern| glob::arn_matches(pattern, arn))
             || self.table.is_some_and(|table| glob::arn_matches(table, table_of(arn)))
+    }
+
+    /// Is something of this service ours in this account and region? A part that is not known may be
+    /// any, and the ARN of a bucket has neither.
+    fn has(&self, service: &str, account: Option<&str>, region: Option<&str>) -> bool {
+        let may_be = |pattern: &str, text: Option<&str>| {
+            pattern.is_empty() || text.is_none_or(|text| glob::matches(pattern, text))
+        };
+        let arns = self.resources.iter().map(String::as_str).chain(self.table);
+        arns.filter_map(Arn::parse).any(|own| {
+            glob::matches(own.service, service) && may_be(own.account, account) && may_be(own.region, region)
+        })
     }
 
     /// Is this one of our roles, by its name alone? A role's name is unique in its account, and most
@@ -177,7 +190,7 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<
         _ if own.is_empty() => None,
         _ => product::change(&service, &event),
     };
-    draft?.finish(&event, own)
+    draft?.finish(&event, own, &service)
 }
 
 /// What an event needs to have for its text to be readable.
@@ -244,11 +257,14 @@ impl Draft {
         self.mentions.extend(arn.filter(|arn| arn.starts_with("arn:")));
     }
 
-    fn finish(self, event: &Event<'_>, own: &Own<'_>) -> Option<Change> {
+    fn finish(self, event: &Event<'_>, own: &Own<'_>, service: &str) -> Option<Change> {
         let account = event.account.as_deref().unwrap_or_default();
         let is_own = self.targets.iter().any(|arn| own.holds(arn))
             || self.roles.iter().any(|name| own.holds_role(account, name));
-        if self.only_own && !is_own {
+        let may_be_own = self.targets.is_empty()
+            && event.request().omitted
+            && own.has(service, event.account.as_deref(), event.region.as_deref());
+        if self.only_own && !is_own && !may_be_own {
             return None;
         }
         let arns: BTreeSet<String> =
@@ -261,6 +277,7 @@ impl Draft {
         let shows = match self.shows {
             Shows::ExternalGrant => Shows::ExternalGrant, // as severe, and says more
             _ if is_own => self.own_shows,
+            _ if self.only_own => Shows::Unreadable,
             shows => shows,
         };
         let made_role = self.made.map(|arn| cut(&arn, MAX_ARN).into_owned());

@@ -1,9 +1,13 @@
 //! What the product itself runs on: the trail, the rules, the functions, keys, queues, topics and
-//! buckets. Changes here count only where the resource is the product's own.
+//! buckets. Changes here count only where the resource is the product's own, as the parameters, the
+//! response or the record's own list name it; or where the parameters were left out, nothing names
+//! it, and the product has something of the service in that account and region.
 
 use std::borrow::Cow;
 
-use super::event::Event;
+use serde_json::Value;
+
+use super::event::{Event, lookup};
 use super::{Draft, Kind, Needs, Shows};
 
 /// Is an event of one of these services a change, where the resource is our own?
@@ -176,15 +180,7 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
     draft.only_own = true;
     draft.targets.append(&mut draft.mentions);
     match service {
-        "cloudtrail" => {
-            draft.own_shows = Shows::LoggingWeakened;
-            for (key, kind) in
-                [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")]
-            {
-                draft.target(named(event, key, "cloudtrail", kind));
-            }
-            draft.target(text(event, "resourceArn"));
-        }
+        "cloudtrail" => trail(event, &mut draft),
         "events" => rule(event, &mut draft),
         "lambda" => {
             if event.request().is_true("dryRun") {
@@ -195,8 +191,9 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
         "kms" => {
             draft.target(named(event, "keyId", "kms", "key"));
             draft.target(named(event, "targetKeyId", "kms", "key"));
+            draft.target(event.answer("keyId").map(Cow::into_owned));
             for key in ["aliasName", "keyId"] {
-                let alias = event.request().text(key).filter(|alias| alias.starts_with("alias/"));
+                let alias = event.text(key).filter(|alias| alias.starts_with("alias/"));
                 draft.target(alias.and_then(|alias| event.arn("kms", &alias)));
             }
         }
@@ -218,34 +215,62 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
 }
 
 fn text(event: &Event<'_>, key: &str) -> Option<String> {
-    event.request().text(key).map(Cow::into_owned)
+    event.text(key).map(Cow::into_owned)
 }
 
-/// The ARN in a parameter that may also be a name.
+/// The ARN in a parameter, or in the response, that may also be a name.
 fn named(event: &Event<'_>, key: &str, service: &str, kind: &str) -> Option<String> {
-    let name = event.request().text(key)?;
+    arn_or_name(event, &event.text(key)?, service, kind)
+}
+
+fn arn_or_name(event: &Event<'_>, name: &str, service: &str, kind: &str) -> Option<String> {
     if name.starts_with("arn:") {
-        Some(name.into_owned())
+        Some(name.to_owned())
     } else {
         event.arn(service, &format!("{kind}/{name}"))
+    }
+}
+
+/// A trail or an event data store. What the response names it by is its ARN; only `UpdateTrail`
+/// answers with the name as well.
+fn trail(event: &Event<'_>, draft: &mut Draft) {
+    draft.own_shows = Shows::LoggingWeakened;
+    let request = event.request();
+    for (key, kind) in [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")] {
+        let name = request.text(key);
+        draft.target(name.and_then(|name| arn_or_name(event, &name, "cloudtrail", kind)));
+    }
+    if event.name == "UpdateTrail" {
+        draft.target(named(event, "name", "cloudtrail", "trail"));
+    }
+    for key in ["resourceArn", "trailARN", "eventDataStoreArn"] {
+        draft.target(text(event, key));
     }
 }
 
 /// A rule of a bus, and the bus where the event is about that.
 fn rule(event: &Event<'_>, draft: &mut Draft) {
     let request = event.request();
-    let bus = request.text("eventBusName").unwrap_or(Cow::Borrowed("default"));
-    let bus = bus.rsplit_once("event-bus/").map_or(&*bus, |(_, name)| name);
+    let bus = request.text("eventBusName");
+    let bus = bus.as_deref().map(|bus| bus.rsplit_once("event-bus/").map_or(bus, |(_, name)| name));
     let is_of_bus = ["Permission", "EventBus"].iter().any(|end| event.name.ends_with(end));
     let rule = request.text("rule").or_else(|| request.text("name"));
     if is_of_bus {
-        let bus = if event.name.ends_with("EventBus") { rule.as_deref().unwrap_or(bus) } else { bus };
-        draft.target(event.arn("events", &format!("event-bus/{bus}")));
+        let named = rule.as_deref().filter(|_| event.name.ends_with("EventBus")).or(bus);
+        // Without a name, it is about the default bus; without parameters, about any.
+        let named = named.or((!request.omitted).then_some("default"));
+        draft.target(named.and_then(|bus| event.arn("events", &format!("event-bus/{bus}"))));
     } else if let Some(rule) = rule {
-        let rule = if bus == "default" { format!("rule/{rule}") } else { format!("rule/{bus}/{rule}") };
+        let rule = match bus {
+            None | Some("default") => format!("rule/{rule}"),
+            Some(bus) => format!("rule/{bus}/{rule}"),
+        };
         draft.target(event.arn("events", &rule));
     }
     draft.target(named(event, "archiveName", "events", "archive"));
+    for key in ["ruleArn", "archiveArn", "arn"] {
+        draft.target(event.answer(key).map(Cow::into_owned));
+    }
 }
 
 /// A function, by its name, its ARN or what lies between, and the role that it is given.
@@ -265,12 +290,20 @@ fn function(event: &Event<'_>, draft: &mut Draft) {
             draft.target(event.arn("lambda", &format!("function:{rest}")));
         }
     }
-    draft.target(text(event, "role"));
+    draft.target(stated(event));
+    // The response has the role that the function had before, too.
+    draft.target(event.request().text("role").map(Cow::into_owned));
+}
+
+/// The function that a permission is for: the response has the statement that was made, as text.
+fn stated(event: &Event<'_>) -> Option<String> {
+    let statement: Value = serde_json::from_str(&event.answer("statement")?).ok()?;
+    lookup(statement.as_object()?, "Resource")?.as_str().map(str::to_owned)
 }
 
 /// The ARN of a queue, from its address: `https://sqs.eu-west-1.amazonaws.com/111122223333/name`.
 fn queue(event: &Event<'_>) -> Option<String> {
-    let url = event.request().text("queueUrl")?;
+    let url = event.text("queueUrl")?;
     let (start, name) = url.rsplit_once('/')?;
     let (_, account) = start.rsplit_once('/')?;
     Some(event.arn_of("sqs", event.region.as_deref()?, account, name))
@@ -369,8 +402,67 @@ mod tests {
             assert_eq!(ours.map(|change| change.shows), Some(shown), "{name}");
             assert_eq!(change(&source, name, &request.replace("NAME", "theirs"), &[&own]), None, "{name}");
             assert_eq!(change(&source, name, &request.replace("NAME", "ours"), &[]), None, "{name}");
-            assert_eq!(change(&source, name, "null", &[&own]), None, "{name}");
+            // Whose it is, nothing tells.
+            let unknown = own.contains("111122223333") || own.contains(":::");
+            for request in ["null", r#"{"omitted":true}"#] {
+                let shows = change(&source, name, request, &[&own]).map(|change| change.shows);
+                assert_eq!(shows, unknown.then_some(Shows::Unreadable), "{name}");
+                let elsewhere = own.replace("eu-west-1", "eu-west-2");
+                let shows = change(&source, name, request, &[&elsewhere]).map(|change| change.shows);
+                assert_eq!(shows, own.contains(":::").then_some(Shows::Unreadable), "{name}");
+            }
+            let other = "arn:aws:ecs:eu-west-1:111122223333:cluster/ours";
+            assert_eq!(change(&source, name, "null", &[other]), None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_parameters_leave_out_the_response_or_the_list_may_tell() {
+        let prefix = |service: &str| format!("arn:aws:{service}:eu-west-1:111122223333:");
+        let (trail, rule) = (prefix("cloudtrail") + "trail/ours", prefix("events") + "rule/ours");
+        let (function, key) = (prefix("lambda") + "function:ours", prefix("kms") + "key/ours");
+        let own = [trail.clone(), rule.clone(), function.clone(), key.clone()];
+        let own = Own { resources: &own, ..Own::default() };
+        let statement = format!(r#"{{"statement":"{{\"Sid\":\"s\",\"Resource\":\"{function}\"}}"}}"#);
+        for (service, name, response) in [
+            ("cloudtrail", "PutEventSelectors", format!(r#"{{"trailARN":"{trail}","eventSelectors":[]}}"#)),
+            ("cloudtrail", "UpdateTrail", r#"{"name":"ours"}"#.to_owned()),
+            ("cloudtrail", "UpdateTrail", format!(r#"{{"trailARN":"{trail}"}}"#)),
+            ("events", "PutRule", format!(r#"{{"ruleArn":"{rule}"}}"#)),
+            ("lambda", "UpdateFunctionCode20150331v2", r#"{"functionName":"ours"}"#.to_owned()),
+            ("lambda", "AddPermission20150331v2", statement),
+            ("kms", "ScheduleKeyDeletion", format!(r#"{{"keyId":"{key}"}}"#)),
+        ] {
+            let shown = if service == "cloudtrail" { Shows::LoggingWeakened } else { Shows::ProductChanged };
+            let shows = |field: &str, json: &str, request: &str| {
+                let sample = Sample::new(&format!("{service}.amazonaws.com"), name).request(request);
+                sample.field(field, json).change_for(&own, &[]).map(|change| change.shows)
+            };
+            let theirs = response.replace("ours", "theirs");
+            let listed = |name: &str| {
+                let arns = [&trail, &rule, &function, &key];
+                let own = arns.iter().find(|arn| arn.contains(&format!(":{service}:")));
+                format!(r#"[{{"ARN":"{}"}}]"#, own.map_or("", |arn| arn).replace("ours", name))
+            };
+            for request in ["null", r#"{"omitted":true}"#] {
+                assert_eq!(shows("responseElements", &response, request), Some(shown), "{name}");
+                assert_eq!(shows("responseElements", &theirs, request), None, "{name}");
+                assert_eq!(shows("resources", &listed("ours"), request), Some(shown), "{name}");
+                assert_eq!(shows("resources", &listed("theirs"), request), None, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_that_only_lack_a_name_are_nobodys() {
+        let own = ["arn:aws:events:eu-west-1:111122223333:event-bus/default"];
+        let bus = |request: &str| {
+            change("events.amazonaws.com", "PutPermission", request, &own).map(|change| change.shows)
+        };
+        assert_eq!(bus("{}"), Some(Shows::ProductChanged));
+        assert_eq!(bus("null"), Some(Shows::Unreadable));
+        let own = ["arn:aws:cloudtrail:eu-west-1:111122223333:trail/ours"];
+        assert_eq!(change("cloudtrail.amazonaws.com", "StopLogging", "{}", &own), None);
     }
 
     #[test]

@@ -363,6 +363,8 @@ mod tests {
             let request = format!(r#"{{"tableName":"orders","resourceArn":"{ORDERS}"}}"#);
             assert_eq!(change(name, &request), Some(Shows::ProductChanged), "{name}");
         }
+        assert_eq!(change("DeleteTable", "null"), Some(Shows::Unreadable));
+        assert_eq!(change("DeleteTable", "{}"), None);
         let stream = format!(r#"{{"resourceArn":"{ORDERS}/stream/2026","policy":"{{}}"}}"#);
         assert_eq!(change("PutResourcePolicy", &stream), Some(Shows::ProductChanged));
         let other = r#"{"tableName":"orders-2"}"#;
