@@ -15,6 +15,7 @@
 //! with AWS CloudTrail".
 
 mod center;
+mod compute;
 mod event;
 mod grant;
 mod identity;
@@ -162,6 +163,7 @@ fn is_change(service: &str, name: &str) -> bool {
         "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
             product::is_change(service, name)
         }
+        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" => compute::is_change(service, name),
         _ => false,
     }
 }
@@ -187,8 +189,8 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<
         "ec2" => network::change(&event),
         "ram" | "directconnect" | "networkmanager" => network::link_change(&service, &event),
         "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::change(&service, &event),
-        _ if own.is_empty() => None,
-        _ => product::change(&service, &event),
+        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" => compute::change(&service, &event),
+        _ => product::change(&service, &event, own),
     };
     draft?.finish(&event, own, &service)
 }
@@ -226,6 +228,8 @@ struct Draft {
     own_shows: Shows,
     /// It is a change only where a target is the product's own.
     only_own: bool,
+    /// It is of a kind that the product has: where nothing names the target, that may be its own.
+    may_be_own: bool,
 }
 
 impl Draft {
@@ -244,6 +248,7 @@ impl Draft {
             shows: if readable { Shows::Nothing } else { Shows::Unreadable },
             own_shows: Shows::ProductChanged,
             only_own: false,
+            may_be_own: false,
         }
     }
 
@@ -261,7 +266,8 @@ impl Draft {
         let account = event.account.as_deref().unwrap_or_default();
         let is_own = self.targets.iter().any(|arn| own.holds(arn))
             || self.roles.iter().any(|name| own.holds_role(account, name));
-        let may_be_own = self.targets.is_empty()
+        let may_be_own = self.may_be_own
+            && self.targets.is_empty()
             && event.request().omitted
             && own.has(service, event.account.as_deref(), event.region.as_deref());
         if self.only_own && !is_own && !may_be_own {
@@ -277,7 +283,7 @@ impl Draft {
         let shows = match self.shows {
             Shows::ExternalGrant => Shows::ExternalGrant, // as severe, and says more
             _ if is_own => self.own_shows,
-            _ if self.only_own => Shows::Unreadable,
+            _ if may_be_own => Shows::Unreadable,
             shows => shows,
         };
         let made_role = self.made.map(|arn| cut(&arn, MAX_ARN).into_owned());
@@ -422,6 +428,13 @@ mod tests {
             ("lambda.amazonaws.com", "AddPermission20150331v2"),
             ("sqs.amazonaws.com", "DeleteQueue"),
             ("s3.amazonaws.com", "DeleteBucket"),
+            ("lambda.amazonaws.com", "CreateFunction20150331"),
+            ("ecs.amazonaws.com", "UpdateService"),
+            ("glue.amazonaws.com", "UpdateJob"),
+            ("states.amazonaws.com", "UpdateStateMachine"),
+            ("apigateway.amazonaws.com", "UpdateIntegration"),
+            ("appsync.amazonaws.com", "UpdateDataSource"),
+            ("pipes.amazonaws.com", "CreatePipe"),
         ];
         let odd = ["null", "true", "7", "1e400", "\"\"", "\"é/…\"", "[]", "{}", "[[{}]]", r#"{"omitted":7}"#];
         let keys = [
@@ -445,6 +458,10 @@ mod tests {
             "eventBusName",
             "functionName",
             "queueUrl",
+            "role",
+            "taskDefinition",
+            "credentialsArn",
+            "patchOperations",
         ];
         let patterns = ["arn:aws:iam::*:role/*".to_owned(), "*".to_owned()];
         let own = Own { table: Some("arn"), resources: &patterns, roles: &patterns };

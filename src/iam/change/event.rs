@@ -62,7 +62,7 @@ impl<'r> Event<'r> {
 
     /// The text of what the response has under that name, or under it in an object inside.
     pub(super) fn answer(&self, key: &str) -> Option<Cow<'_, str>> {
-        find(&self.response().fields, key, 3).and_then(text_of)
+        self.response().find(key).and_then(text_of)
     }
 
     /// The ARN that the response has under `key`, where it is one of this service, and of a resource
@@ -123,6 +123,14 @@ impl<'r> Event<'r> {
     /// An ARN of this account and region.
     pub(super) fn arn(&self, service: &str, resource: &str) -> Option<String> {
         self.arn_in(service, self.region.as_deref()?, resource)
+    }
+
+    /// The ARN of a resource of this kind. An ARN in place of the name is taken as it is.
+    pub(super) fn named_arn(&self, name: &str, service: &str, kind: &str) -> Option<String> {
+        if name.starts_with("arn:") {
+            return Some(name.to_owned());
+        }
+        self.arn(service, &format!("{kind}/{name}"))
     }
 
     /// An ARN of this account and another region.
@@ -203,6 +211,11 @@ impl Params {
     /// A field, whatever the case of its name; `null` is none.
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
         lookup(&self.fields, key)
+    }
+
+    /// A field, or one of that name in an object inside.
+    pub(super) fn find(&self, key: &str) -> Option<&Value> {
+        find(&self.fields, key, 3)
     }
 
     /// The text of a field.
@@ -293,7 +306,7 @@ fn find<'v>(fields: &'v Map<String, Value>, key: &str, depth: usize) -> Option<&
 }
 
 /// The text of a scalar, or of the scalar that EC2 wraps as `{"tag":1,"content":…}`.
-fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
         Value::Number(number) => Some(Cow::Owned(number.to_string())),

@@ -1,5 +1,6 @@
 //! What the product itself runs on: the trail, the rules, the functions, keys, queues, topics and
-//! buckets. Changes here count only where the resource is the product's own, as the parameters, the
+//! buckets. Changes here count only where the resource is the product's own (but for a function that
+//! is given a role or a network, see [`super::compute`]), as the parameters, the
 //! response or the record's own list name it; or where the parameters were left out, nothing names
 //! it, and the product has something of the service in that account and region.
 
@@ -8,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::event::{Event, lookup};
-use super::{Draft, Kind, Needs, Shows};
+use super::{Draft, Kind, Needs, Own, Shows, compute};
 
 /// Is an event of one of these services a change, where the resource is our own?
 pub(super) fn is_change(service: &str, name: &str) -> bool {
@@ -95,6 +96,15 @@ fn function_phrase(call: &str) -> Option<&'static str> {
     })
 }
 
+/// The parameters by which a call gives a function a role or a network: then it counts whosever the
+/// function is.
+fn function_gifts(call: &str) -> &'static [&'static str] {
+    match call {
+        "CreateFunction" | "UpdateFunctionConfiguration" => &["role", "vpcConfig"],
+        _ => &[],
+    }
+}
+
 fn key_phrase(name: &str) -> Option<&'static str> {
     Some(match name {
         "DisableKey" => "key {keyId} disabled",
@@ -175,9 +185,14 @@ fn call_of(name: &str) -> &str {
 }
 
 /// Reads an event of one of these services.
-pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
+pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<Draft> {
+    let given = if service == "lambda" { function_gifts(call_of(event.name)) } else { &[] };
+    if own.is_empty() && given.is_empty() {
+        return None;
+    }
     let mut draft = Draft::new(event, kind(service, event.name)?);
-    draft.only_own = true;
+    draft.only_own = given.is_empty() || !compute::give(event, given, &mut draft);
+    draft.may_be_own = true;
     draft.targets.append(&mut draft.mentions);
     match service {
         "cloudtrail" => trail(event, &mut draft),
@@ -220,15 +235,7 @@ fn text(event: &Event<'_>, key: &str) -> Option<String> {
 
 /// The ARN in a parameter, or in the response, that may also be a name.
 fn named(event: &Event<'_>, key: &str, service: &str, kind: &str) -> Option<String> {
-    arn_or_name(event, &event.text(key)?, service, kind)
-}
-
-fn arn_or_name(event: &Event<'_>, name: &str, service: &str, kind: &str) -> Option<String> {
-    if name.starts_with("arn:") {
-        Some(name.to_owned())
-    } else {
-        event.arn(service, &format!("{kind}/{name}"))
-    }
+    event.named_arn(&event.text(key)?, service, kind)
 }
 
 /// A trail or an event data store. What the response names it by is its ARN; only `UpdateTrail`
@@ -238,7 +245,7 @@ fn trail(event: &Event<'_>, draft: &mut Draft) {
     let request = event.request();
     for (key, kind) in [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")] {
         let name = request.text(key);
-        draft.target(name.and_then(|name| arn_or_name(event, &name, "cloudtrail", kind)));
+        draft.target(name.and_then(|name| event.named_arn(&name, "cloudtrail", kind)));
     }
     if event.name == "UpdateTrail" {
         draft.target(named(event, "name", "cloudtrail", "trail"));
@@ -273,7 +280,7 @@ fn rule(event: &Event<'_>, draft: &mut Draft) {
     }
 }
 
-/// A function, by its name, its ARN or what lies between, and the role that it is given.
+/// A function, by its name, its ARN or what lies between.
 fn function(event: &Event<'_>, draft: &mut Draft) {
     for name in [event.text("functionName"), event.text("functionArn"), event.request().text("resourceArn")] {
         let Some(name) = name else { continue };
@@ -291,8 +298,6 @@ fn function(event: &Event<'_>, draft: &mut Draft) {
         }
     }
     draft.target(stated(event));
-    // The response has the role that the function had before, too.
-    draft.target(event.request().text("role").map(Cow::into_owned));
 }
 
 /// The function that a permission is for: the response has the statement that was made, as text.
@@ -484,7 +489,7 @@ mod tests {
             sample.change_for(&own, &[]).map(|change| change.shows)
         };
         assert_eq!(shows("perimeter-auditor"), Some(Shows::ProductChanged));
-        assert_eq!(shows("other"), None);
+        assert_eq!(shows("other"), Some(Shows::Nothing));
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
             && !LEADS_OUT.iter().any(|field| request.carries(field)));
     let mut draft = Draft::new(event, kind.or_else(|| own_kind(event.name))?);
     draft.only_own = only_own;
+    draft.may_be_own = only_own;
     // What the event is about stands in the record's own list too; in a restore's, so may its source.
     if !event.name.starts_with("Restore") {
         draft.targets.append(&mut draft.mentions);
