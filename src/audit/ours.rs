@@ -11,6 +11,27 @@ impl Ours for Perimeter {
     fn speaks_of(&self, arn: &str) -> bool {
         self.break_glass.iter().any(|entry| exception::speaks_of(self, &entry.principal, arn))
     }
+
+    fn is_account(&self, account: &str) -> bool {
+        self.is_ours(account)
+    }
+
+    /// Where the perimeter does not name ours, any may be it.
+    fn is_organization(&self, id: &str) -> bool {
+        match &self.organization {
+            Some(own) => own == id,
+            None => id.strip_prefix("o-").is_some_and(|id| id.bytes().all(|b| b.is_ascii_alphanumeric())),
+        }
+    }
+
+    fn is_vpc(&self, id: &str) -> bool {
+        self.vpcs.keys().any(|vpc| vpc.id == id)
+    }
+
+    /// Of those that perimeter.toml names: what an inventory has learnt is not asked.
+    fn is_endpoint(&self, id: &str) -> bool {
+        self.endpoints.iter().any(|known| known.id.as_str() == id && self.vpcs.contains_key(&known.vpc))
+    }
 }
 
 #[cfg(test)]

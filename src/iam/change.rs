@@ -67,7 +67,8 @@ pub enum Shows {
     /// It makes a table from a backup, a point in time or a file. None of these calls takes a
     /// resource policy, so the table begins without one.
     UnguardedTable,
-    /// It lets a service or another account replicate the table.
+    /// It lets in everybody or an account that is not ours, or lets a service or such an account
+    /// replicate the table.
     ExternalGrant,
     /// It changes the trail that is audited.
     LoggingWeakened,
@@ -82,6 +83,18 @@ pub trait Ours {
 
     /// Does a break-glass entry speak of this principal?
     fn speaks_of(&self, arn: &str) -> bool;
+
+    /// Is the account ours?
+    fn is_account(&self, account: &str) -> bool;
+
+    /// Is this our organization's id?
+    fn is_organization(&self, id: &str) -> bool;
+
+    /// Is an approved VPC of this id?
+    fn is_vpc(&self, id: &str) -> bool;
+
+    /// Is an endpoint of this id in an approved VPC?
+    fn is_endpoint(&self, id: &str) -> bool;
 }
 
 /// What belongs to the product itself: `[product]` of perimeter.toml.
@@ -180,7 +193,7 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<
     }
     let event = Event::new(record, &name);
     let draft = match &*service {
-        "dynamodb" => table::change(&event),
+        "dynamodb" => table::change(&event, ours),
         "dax" => table::dax_change(&event),
         "iam" => identity::change(&event, ours),
         "sts" => identity::session(&event, ours),
@@ -298,7 +311,7 @@ mod tests {
     use crate::cloudtrail::marks::Marks;
     use crate::cloudtrail::record::KeyOrder;
 
-    /// A perimeter of break-glass patterns. A wildcard account stands for the two of ours.
+    /// A perimeter of two accounts, with these break-glass patterns.
     pub(super) struct Listed<'a>(pub(super) &'a [String]);
 
     impl Ours for Listed<'_> {
@@ -311,6 +324,22 @@ mod tests {
             self.0
                 .iter()
                 .any(|pattern| glob::arn_matches(pattern, arn) && (is_ours || !pattern.contains(":iam::*:")))
+        }
+
+        fn is_account(&self, account: &str) -> bool {
+            ["111122223333", "222233334444"].contains(&account)
+        }
+
+        fn is_organization(&self, id: &str) -> bool {
+            id == "o-ours"
+        }
+
+        fn is_vpc(&self, id: &str) -> bool {
+            id == "vpc-0ours"
+        }
+
+        fn is_endpoint(&self, id: &str) -> bool {
+            id == "vpce-0a"
         }
     }
 
