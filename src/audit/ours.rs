@@ -54,4 +54,29 @@ mod tests {
         assert_eq!(speaks("777788889999"), Some(false));
         assert_eq!(speaks("555566667777"), Some(false));
     }
+
+    #[test]
+    fn what_the_perimeter_does_not_list_is_not_ours() {
+        let text = |organization: &str| {
+            format!(
+                "version = 1\n{organization}management_account = \"999988887777\"\n\
+                [environments.production]\nmode = \"enforce\"\naccounts = [\"111122223333\"]\n\
+                [[vpc]]\nid = \"vpc-0a\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n\
+                cidrs = [\"10.0.0.0/16\"]\n\
+                [[endpoint]]\nid = \"vpce-0a\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n\
+                vpc = \"vpc-0a\"\n\
+                [[endpoint]]\nid = \"vpce-0b\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n\
+                vpc = \"vpc-0b\"\n"
+            )
+        };
+        let read = |organization: &str| config::parse(&text(organization)).map(|parsed| parsed.perimeter);
+        let ours = read("organization = \"o-exampleorgid\"\n").unwrap();
+        assert!(ours.is_account("111122223333") && ours.is_account("999988887777"));
+        assert!(!ours.is_account("555566667777"));
+        assert!(ours.is_organization("o-exampleorgid") && !ours.is_organization("o-exampleother"));
+        assert!(ours.is_vpc("vpc-0a") && !ours.is_vpc("vpc-0b"));
+        assert!(ours.is_endpoint("vpce-0a") && !ours.is_endpoint("vpce-0b") && !ours.is_endpoint("vpce-0c"));
+        let unnamed = read("").unwrap();
+        assert!(unnamed.is_organization("o-exampleother") && !unnamed.is_organization("o-*"));
+    }
 }

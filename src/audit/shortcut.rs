@@ -155,8 +155,8 @@ impl<'k> Shortcut<'k> {
     }
 }
 
-/// Does `key` name the role that is assumed, or else nothing else either? Where CloudTrail left the
-/// parameters out, the response and the list of resources may.
+/// Is `key` the only field to look for the role in that is assumed? Not where it names none, and the
+/// response or the list of resources may.
 fn tells_role_only_there(record: &Record<'_>, key: Key) -> bool {
     let names = |text: &[u8]| memmem::find(text, b"\"roleArn\":\"").is_some();
     record.get(key).json().is_some_and(names)

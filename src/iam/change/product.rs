@@ -34,10 +34,14 @@ fn trail_phrase(name: &str) -> Option<&'static str> {
     Some(match name {
         "StopLogging" => "trail {name} stopped",
         "DeleteTrail" => "trail {name} deleted",
-        "UpdateTrail" => "trail {name} changed",
-        "PutEventSelectors" => "event selectors of trail {trailName} replaced",
-        "PutInsightSelectors" => "insight selectors of {trailName|eventDataStore} replaced",
-        "PutEventConfiguration" => "event configuration of {trailName|eventDataStore} replaced",
+        "UpdateTrail" => "trail {name|trailARN} changed",
+        "PutEventSelectors" => "event selectors of trail {trailName|trailARN} replaced",
+        "PutInsightSelectors" => {
+            "insight selectors of {trailName|eventDataStore|trailARN|eventDataStoreArn} replaced"
+        }
+        "PutEventConfiguration" => {
+            "event configuration of {trailName|eventDataStore|trailARN|eventDataStoreArn} replaced"
+        }
         "UpdateEventDataStore" => "event data store {eventDataStore} changed",
         "StopEventDataStoreIngestion" => "event data store {eventDataStore} stopped",
         "DeleteEventDataStore" => "event data store {eventDataStore} deleted",
@@ -51,7 +55,7 @@ fn rule_phrase(name: &str) -> Option<&'static str> {
     Some(match name {
         "DisableRule" => "rule {name} disabled",
         "DeleteRule" => "rule {name} deleted",
-        "PutRule" => "rule {name} replaced",
+        "PutRule" => "rule {name|ruleArn} replaced",
         "PutTargets" => "targets of rule {rule} replaced",
         "RemoveTargets" => "targets of rule {rule} removed",
         "PutPermission" => "permission to put events on a bus given",
