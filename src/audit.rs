@@ -1,6 +1,7 @@
 //! From the facts of a record to what is made of it.
 
 pub mod case;
+mod ours;
 pub mod reason;
 pub mod rule;
 pub mod rules;

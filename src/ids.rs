@@ -1,5 +1,6 @@
 //! Identifiers, parsed once: accounts, regions, VPCs, endpoints, ARNs.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -149,19 +150,45 @@ fn cut(text: &str) -> Option<(&str, &str)> {
 
 /// The partition that a region lies in.
 ///
-/// Source: AWS general reference, "AWS service endpoints".
+/// Source: `partitions.json` of botocore 1.44.5.
 pub fn partition_of(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else if region.starts_with("us-iso-") {
-        "aws-iso"
-    } else if region.starts_with("us-isob-") {
-        "aws-iso-b"
-    } else {
-        "aws"
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let found = PARTITIONS.iter().find(|(start, _)| region.starts_with(start));
+    found.map_or("aws", |(_, partition)| partition)
+}
+
+/// No service's name is longer.
+const MAX_SERVICE: usize = 64;
+
+/// The service that an `eventSource` or a service principal names: what stands before
+/// `.amazonaws.com` or, in China, `.amazonaws.com.cn`, in small letters, as `streams.dynamodb`.
+/// `None`: it names no service.
+///
+/// A name in the usual spelling is not copied: this is asked of every record.
+#[inline]
+pub fn service_of(source: &str) -> Option<Cow<'_, str>> {
+    let name = before(source, ".amazonaws.com").or_else(|| before(source, ".amazonaws.com.cn"))?;
+    if name.is_empty() || name.len() > MAX_SERVICE {
+        return None;
     }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Cow::Owned(name.to_ascii_lowercase()));
+    }
+    Some(Cow::Borrowed(name))
+}
+
+/// What stands before `end`, whatever the case of that.
+fn before<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
+    rest.eq_ignore_ascii_case(end).then_some(start)
 }
 
 #[cfg(test)]
@@ -181,5 +208,47 @@ mod tests {
         let arn = Arn::parse("arn:aws:lambda:eu-west-1:111122223333:function:perimeter-auditor");
         assert_eq!(arn.map(|arn| arn.resource), Some("function:perimeter-auditor"));
         assert_eq!(Arn::parse("arn:aws:iam::111122223333"), None);
+    }
+
+    #[test]
+    fn every_partition_is_known_by_its_regions() {
+        for (region, partition) in [
+            ("eu-west-1", "aws"),
+            ("us-east-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("eu-isolated-1", "aws"),
+            ("", "aws"),
+        ] {
+            assert_eq!(partition_of(region), partition, "{region}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_the_same_in_every_spelling() {
+        for (source, service) in [
+            ("dynamodb.amazonaws.com", Some("dynamodb")),
+            ("DynamoDB.amazonaws.com", Some("dynamodb")),
+            ("dynamodb.AmazonAWS.com", Some("dynamodb")),
+            ("iam.amazonaws.com.cn", Some("iam")),
+            ("streams.dynamodb.amazonaws.com.CN", Some("streams.dynamodb")),
+            ("dynamodb", None),
+            ("dynamodb.amazonaws.com.example", None),
+            ("dynamodb.amazonaws.comm", None),
+            ("dynamodbamazonaws.com", None),
+            (".amazonaws.com", None),
+            ("é", None),
+            ("", None),
+        ] {
+            assert_eq!(service_of(source).as_deref(), service, "{source}");
+        }
+        let usual = service_of("kms.amazonaws.com");
+        assert!(matches!(usual, Some(Cow::Borrowed("kms"))));
+        assert_eq!(service_of(&format!("{}.amazonaws.com", "a".repeat(65))), None);
     }
 }

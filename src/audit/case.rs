@@ -266,9 +266,7 @@ fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bo
     let name = record.get(Key::EventName).text().unwrap_or_default();
     if change::is_candidate(source, &name) {
         let own = own(perimeter);
-        let break_glass: Vec<String> =
-            perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
-        if let Some(change) = change::recognise(record, &own, &break_glass) {
+        if let Some(change) = change::recognise(record, &own, perimeter) {
             return Subject::Change { change, through_dynamodb: is_call };
         }
     }

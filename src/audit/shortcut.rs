@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 
 use super::case::{self, Known};
 use super::verdict::Verdict;
@@ -28,8 +28,6 @@ pub struct Shortcut<'k> {
     ours: Vec<Box<[u8]>>,
     /// A part of every ARN that some break-glass pattern speaks of; `None`: no such part is known.
     break_glass: Option<Vec<Finder<'static>>>,
-    /// Those patterns.
-    patterns: Vec<String>,
 }
 
 /// An approved endpoint.
@@ -54,11 +52,10 @@ impl<'k> Shortcut<'k> {
             let id: Vec<u8> = id.as_str().into();
             approved.entry(end_of(&id)).or_default().push(Approved { id, owner, region, cidrs });
         }
-        let patterns = known.perimeter.break_glass.iter().map(|entry| entry.principal.clone()).collect();
         let listed = known.perimeter.accounts.keys().chain(&known.perimeter.management_account);
         let mut ours: Vec<Box<[u8]>> = listed.map(|account| account.as_str().as_bytes().into()).collect();
         ours.sort_unstable();
-        Self { perimeter: known.perimeter, approved, ours, break_glass: finders(known.perimeter), patterns }
+        Self { perimeter: known.perimeter, approved, ours, break_glass: finders(known.perimeter) }
     }
 
     /// `Ignored`, `Inside` or `Change`, without a rule; or nothing, and then all facts count.
@@ -94,12 +91,13 @@ impl<'k> Shortcut<'k> {
         }
         // Sessions are opened all the time, and only those of break-glass roles count.
         if (source, name) == ("sts.amazonaws.com", "AssumeRole")
+            && tells_role_only_there(record, Key::RequestParameters)
             && !self.may_be_break_glass(record, Key::RequestParameters)
         {
             return Some(Verdict::Ignored);
         }
         let own = case::own(self.perimeter);
-        let Some(change) = change::recognise(record, &own, &self.patterns) else {
+        let Some(change) = change::recognise(record, &own, self.perimeter) else {
             return Some(Verdict::Ignored);
         };
         let plain = change.shows == Shows::Nothing
@@ -160,6 +158,14 @@ impl<'k> Shortcut<'k> {
         let (Some(finders), Some(text)) = (&self.break_glass, record.get(key).json()) else { return true };
         finders.iter().any(|finder| finder.find(text).is_some()) || memchr::memchr(b'\\', text).is_some()
     }
+}
+
+/// Is `key` the only field to look for the role in that is assumed? Not where it names none, and the
+/// response or the list of resources may.
+fn tells_role_only_there(record: &Record<'_>, key: Key) -> bool {
+    let names = |text: &[u8]| memmem::find(text, b"\"roleArn\":\"").is_some();
+    record.get(key).json().is_some_and(names)
+        || (record.get(Key::ResponseElements).is_absent() && record.get(Key::Resources).is_absent())
 }
 
 /// A string as it stands in the record.

@@ -15,9 +15,11 @@
 //! with AWS CloudTrail".
 
 mod center;
+mod compute;
 mod event;
 mod grant;
 mod identity;
+mod name;
 mod network;
 mod organization;
 mod product;
@@ -27,7 +29,7 @@ use std::collections::BTreeSet;
 
 use crate::cloudtrail::record::{Key, Record};
 use crate::glob;
-use crate::ids::Arn;
+use crate::ids::{self, Arn};
 
 use event::{Event, cut};
 
@@ -46,7 +48,8 @@ pub struct Change {
     /// ARNs of what the event touches: sorted, each once, at most [`MAX_RESOURCES`].
     pub resources: Vec<String>,
     /// ARN of a role that the event makes. Also that of a user made or renamed: a break-glass
-    /// pattern may be a user's. `None` where the call failed.
+    /// pattern may be a user's. Where the event does not tell the path, it is one under which a
+    /// break-glass entry speaks of the name, if there is any. `None` where the call failed.
     pub made_role: Option<String>,
     /// What the event's own text already shows.
     pub shows: Shows,
@@ -58,17 +61,40 @@ pub enum Shows {
     /// Nothing: whether it weakens the perimeter has to be proven. Also where the call failed.
     Nothing,
     /// It changes a policy, and its parameters or the policy's text are not in the record:
-    /// CloudTrail leaves out parameters of more than 100 KB, and a policy can be padded to that.
+    /// CloudTrail leaves out parameters of more than 100 KB, and a policy can be padded to that. Also
+    /// where the resource may be the product's own, and the record does not tell whose it is.
     Unreadable,
     /// It makes a table from a backup, a point in time or a file. None of these calls takes a
     /// resource policy, so the table begins without one.
     UnguardedTable,
-    /// It lets a service or another account replicate the table.
+    /// It lets in everybody or an account that is not ours, or lets a service or such an account
+    /// replicate the table.
     ExternalGrant,
     /// It changes the trail that is audited.
     LoggingWeakened,
     /// It changes a resource of the product itself.
     ProductChanged,
+}
+
+/// What else a change is read against: answered by whoever knows the perimeter.
+pub trait Ours {
+    /// The patterns of break-glass principals.
+    fn break_glass(&self) -> Vec<&str>;
+
+    /// Does a break-glass entry speak of this principal?
+    fn speaks_of(&self, arn: &str) -> bool;
+
+    /// Is the account ours?
+    fn is_account(&self, account: &str) -> bool;
+
+    /// Is this our organization's id?
+    fn is_organization(&self, id: &str) -> bool;
+
+    /// Is an approved VPC of this id?
+    fn is_vpc(&self, id: &str) -> bool;
+
+    /// Is an endpoint of this id in an approved VPC?
+    fn is_endpoint(&self, id: &str) -> bool;
 }
 
 /// What belongs to the product itself: `[product]` of perimeter.toml.
@@ -90,6 +116,18 @@ impl Own<'_> {
     fn holds(&self, arn: &str) -> bool {
         self.resources.iter().chain(self.roles).any(|pattern| glob::arn_matches(pattern, arn))
             || self.table.is_some_and(|table| glob::arn_matches(table, table_of(arn)))
+    }
+
+    /// Is something of this service ours in this account and region? A part that is not known may be
+    /// any, and the ARN of a bucket has neither.
+    fn has(&self, service: &str, account: Option<&str>, region: Option<&str>) -> bool {
+        let may_be = |pattern: &str, text: Option<&str>| {
+            pattern.is_empty() || text.is_none_or(|text| glob::matches(pattern, text))
+        };
+        let arns = self.resources.iter().map(String::as_str).chain(self.table);
+        arns.filter_map(Arn::parse).any(|own| {
+            glob::matches(own.service, service) && may_be(own.account, account) && may_be(own.region, region)
+        })
     }
 
     /// Is this one of our roles, by its name alone? A role's name is unique in its account, and most
@@ -117,65 +155,57 @@ fn table_of(arn: &str) -> &str {
     }
 }
 
-/// Can this event be a change at all? Called for every record of a log: allocates nothing.
+/// Can this event be a change at all? Called for every record of a log: allocates nothing where the
+/// service is spelt as services are.
 #[inline]
 pub fn is_candidate(source: &str, name: &str) -> bool {
-    match source {
-        "dynamodb.amazonaws.com" => table::is_change(name),
-        "dax.amazonaws.com" => table::is_dax_change(name),
-        "iam.amazonaws.com" => identity::is_change(name),
-        "sts.amazonaws.com" => identity::is_session(name),
-        "rolesanywhere.amazonaws.com" => identity::is_anywhere_change(name),
-        "sso.amazonaws.com"
-        | "sso-directory.amazonaws.com"
-        | "identitystore.amazonaws.com"
-        | "identitystore-scim.amazonaws.com" => center::is_change(source, name),
-        "organizations.amazonaws.com" => organization::is_change(name),
-        "ec2.amazonaws.com" => network::is_change(name),
-        "ram.amazonaws.com" | "directconnect.amazonaws.com" | "networkmanager.amazonaws.com" => {
-            network::is_link_change(source, name)
+    ids::service_of(source).is_some_and(|service| is_change(&service, name))
+}
+
+fn is_change(service: &str, name: &str) -> bool {
+    match service {
+        "dynamodb" => table::is_change(name),
+        "dax" => table::is_dax_change(name),
+        "iam" => identity::is_change(name),
+        "sts" => identity::is_session(name),
+        "rolesanywhere" => identity::is_anywhere_change(name),
+        "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::is_change(service, name),
+        "organizations" => organization::is_change(name),
+        "ec2" => network::is_change(name),
+        "ram" | "directconnect" | "networkmanager" => network::is_link_change(service, name),
+        "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
+            product::is_change(service, name)
         }
-        "cloudtrail.amazonaws.com"
-        | "events.amazonaws.com"
-        | "lambda.amazonaws.com"
-        | "kms.amazonaws.com"
-        | "sqs.amazonaws.com"
-        | "sns.amazonaws.com"
-        | "s3.amazonaws.com" => product::is_change(source, name),
+        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" => compute::is_change(service, name),
         _ => false,
     }
 }
 
 /// Reads the change that a record tells of. `None`: it changes nothing that guards the perimeter.
 ///
-/// `break_glass` are the patterns of break-glass principals: a session of such a role is a change,
-/// one of any other role is not.
-pub fn recognise(record: &Record<'_>, own: &Own<'_>, break_glass: &[String]) -> Option<Change> {
+/// A session of a role that a break-glass entry speaks of is a change, one of any other role is not.
+pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<Change> {
     let source = record.get(Key::EventSource).text()?;
+    let service = ids::service_of(&source)?;
     let name = record.get(Key::EventName).text()?;
-    if !is_candidate(&source, &name) {
+    if !is_change(&service, &name) {
         return None;
     }
     let event = Event::new(record, &name);
-    let draft = match &*source {
-        "dynamodb.amazonaws.com" => table::change(&event),
-        "dax.amazonaws.com" => table::dax_change(&event),
-        "iam.amazonaws.com" => identity::change(&event),
-        "sts.amazonaws.com" => identity::session(&event, break_glass),
-        "rolesanywhere.amazonaws.com" => identity::anywhere_change(&event),
-        "organizations.amazonaws.com" => organization::change(&event),
-        "ec2.amazonaws.com" => network::change(&event),
-        "ram.amazonaws.com" | "directconnect.amazonaws.com" | "networkmanager.amazonaws.com" => {
-            network::link_change(&source, &event)
-        }
-        "sso.amazonaws.com"
-        | "sso-directory.amazonaws.com"
-        | "identitystore.amazonaws.com"
-        | "identitystore-scim.amazonaws.com" => center::change(&source, &event),
-        _ if own.is_empty() => None,
-        _ => product::change(&source, &event),
+    let draft = match &*service {
+        "dynamodb" => table::change(&event, ours),
+        "dax" => table::dax_change(&event),
+        "iam" => identity::change(&event, ours),
+        "sts" => identity::session(&event, ours),
+        "rolesanywhere" => identity::anywhere_change(&event),
+        "organizations" => organization::change(&event),
+        "ec2" => network::change(&event),
+        "ram" | "directconnect" | "networkmanager" => network::link_change(&service, &event),
+        "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::change(&service, &event),
+        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" => compute::change(&service, &event),
+        _ => product::change(&service, &event, own),
     };
-    draft?.finish(&event, own)
+    draft?.finish(&event, own, &service)
 }
 
 /// What an event needs to have for its text to be readable.
@@ -211,6 +241,8 @@ struct Draft {
     own_shows: Shows,
     /// It is a change only where a target is the product's own.
     only_own: bool,
+    /// It is of a kind that the product has: where nothing names the target, that may be its own.
+    may_be_own: bool,
 }
 
 impl Draft {
@@ -229,6 +261,7 @@ impl Draft {
             shows: if readable { Shows::Nothing } else { Shows::Unreadable },
             own_shows: Shows::ProductChanged,
             only_own: false,
+            may_be_own: false,
         }
     }
 
@@ -242,11 +275,15 @@ impl Draft {
         self.mentions.extend(arn.filter(|arn| arn.starts_with("arn:")));
     }
 
-    fn finish(self, event: &Event<'_>, own: &Own<'_>) -> Option<Change> {
+    fn finish(self, event: &Event<'_>, own: &Own<'_>, service: &str) -> Option<Change> {
         let account = event.account.as_deref().unwrap_or_default();
         let is_own = self.targets.iter().any(|arn| own.holds(arn))
             || self.roles.iter().any(|name| own.holds_role(account, name));
-        if self.only_own && !is_own {
+        let may_be_own = self.may_be_own
+            && self.targets.is_empty()
+            && event.request().omitted
+            && own.has(service, event.account.as_deref(), event.region.as_deref());
+        if self.only_own && !is_own && !may_be_own {
             return None;
         }
         let arns: BTreeSet<String> =
@@ -259,6 +296,7 @@ impl Draft {
         let shows = match self.shows {
             Shows::ExternalGrant => Shows::ExternalGrant, // as severe, and says more
             _ if is_own => self.own_shows,
+            _ if may_be_own => Shows::Unreadable,
             shows => shows,
         };
         let made_role = self.made.map(|arn| cut(&arn, MAX_ARN).into_owned());
@@ -272,6 +310,38 @@ mod tests {
     use crate::cloudtrail::cursor::Cursor;
     use crate::cloudtrail::marks::Marks;
     use crate::cloudtrail::record::KeyOrder;
+
+    /// A perimeter of two accounts, with these break-glass patterns.
+    pub(super) struct Listed<'a>(pub(super) &'a [String]);
+
+    impl Ours for Listed<'_> {
+        fn break_glass(&self) -> Vec<&str> {
+            self.0.iter().map(String::as_str).collect()
+        }
+
+        fn speaks_of(&self, arn: &str) -> bool {
+            let is_ours = ["111122223333", "222233334444"].iter().any(|account| arn.contains(account));
+            self.0
+                .iter()
+                .any(|pattern| glob::arn_matches(pattern, arn) && (is_ours || !pattern.contains(":iam::*:")))
+        }
+
+        fn is_account(&self, account: &str) -> bool {
+            ["111122223333", "222233334444"].contains(&account)
+        }
+
+        fn is_organization(&self, id: &str) -> bool {
+            id == "o-ours"
+        }
+
+        fn is_vpc(&self, id: &str) -> bool {
+            id == "vpc-0ours"
+        }
+
+        fn is_endpoint(&self, id: &str) -> bool {
+            id == "vpce-0a"
+        }
+    }
 
     /// A record of account 111122223333: in eu-west-1, or where the service has no regions, in
     /// us-east-1.
@@ -314,7 +384,7 @@ mod tests {
             let mut record = Record::new();
             let read = record.read(&mut Cursor::new(text.as_bytes(), &marks), &mut KeyOrder::default());
             assert!(read.is_ok(), "{text}");
-            recognise(&record, own, break_glass)
+            recognise(&record, own, &Listed(break_glass))
         }
     }
 
@@ -330,10 +400,27 @@ mod tests {
             ("dynamodb.amazonaws.com", "GetItem"),
             ("dynamodb", "PutResourcePolicy"),
             ("iam.amazonaws.com", "putrolepolicy"),
+            ("iam.amazonaws.com.example", "PutRolePolicy"),
             ("", ""),
         ] {
             assert!(!is_candidate(source, name), "{source} {name}");
         }
+    }
+
+    #[test]
+    fn a_service_spelt_otherwise_is_the_same_service() {
+        for (source, name) in [
+            ("dynamodb.amazonaws.com.cn", "PutResourcePolicy"),
+            ("DynamoDB.amazonaws.com", "PutResourcePolicy"),
+            ("dax.amazonaws.com.cn", "CreateCluster"),
+            ("iam.amazonaws.com.cn", "PutRolePolicy"),
+            ("EC2.amazonaws.com.cn", "ModifyVpcEndpoint"),
+        ] {
+            assert!(is_candidate(source, name), "{source} {name}");
+            let change = change_of(source, name, r#"{"vpcEndpointId":"vpce-0a"}"#);
+            assert!(change.is_some(), "{source} {name}");
+        }
+        assert!(!is_candidate("streams.dynamodb.amazonaws.com.cn", "GetRecords"));
     }
 
     #[test]
@@ -370,6 +457,13 @@ mod tests {
             ("lambda.amazonaws.com", "AddPermission20150331v2"),
             ("sqs.amazonaws.com", "DeleteQueue"),
             ("s3.amazonaws.com", "DeleteBucket"),
+            ("lambda.amazonaws.com", "CreateFunction20150331"),
+            ("ecs.amazonaws.com", "UpdateService"),
+            ("glue.amazonaws.com", "UpdateJob"),
+            ("states.amazonaws.com", "UpdateStateMachine"),
+            ("apigateway.amazonaws.com", "UpdateIntegration"),
+            ("appsync.amazonaws.com", "UpdateDataSource"),
+            ("pipes.amazonaws.com", "CreatePipe"),
         ];
         let odd = ["null", "true", "7", "1e400", "\"\"", "\"é/…\"", "[]", "{}", "[[{}]]", r#"{"omitted":7}"#];
         let keys = [
@@ -393,6 +487,10 @@ mod tests {
             "eventBusName",
             "functionName",
             "queueUrl",
+            "role",
+            "taskDefinition",
+            "credentialsArn",
+            "patchOperations",
         ];
         let patterns = ["arn:aws:iam::*:role/*".to_owned(), "*".to_owned()];
         let own = Own { table: Some("arn"), resources: &patterns, roles: &patterns };

@@ -8,12 +8,16 @@ pub(crate) const RULE: Rule = Rule {
     subject: Subject::Change,
     title: "Table policy admits an unlisted account",
     what: "A resource policy on a table, set by `PutResourcePolicy` or with the table itself, \
-        that lets a replica in another account be made: an `Allow` of \
-        `dynamodb:ReadDataForReplication` and its kin, for a service, for everybody or for \
-        another account; or a table that is made as a replica of one elsewhere. It is told \
-        from the text alone.\n\n\
-        Not raised by this version: a policy that grants another account reads or writes of \
-        items. That needs a proof over all policies together.\n\n\
+        with an `Allow` of any action for everybody or for an account that perimeter.toml does \
+        not list; or with one that lets a replica in another account be made: \
+        `dynamodb:ReadDataForReplication` and its kin, for a service, for everybody or for such \
+        an account; or a table that is made as a replica of one elsewhere. It is told from the \
+        text alone.\n\n\
+        Not raised where a condition of the statement holds it, by a positive operator, to an \
+        account, the organization, an approved VPC or a listed endpoint of ours; nor where the \
+        same policy denies all of DynamoDB to everybody but those. What other conditions leave \
+        of a statement needs a proof over all policies together, and until there is one they \
+        excuse nothing.\n\n\
         Cannot see: whether an RCP or an endpoint policy refuses the grant all the same, or \
         the other account's own policies; who stands behind a role's unique id, which is what \
         the name of a deleted role turns into.",

@@ -9,16 +9,16 @@ use super::event::Event;
 use super::{Draft, Kind, Needs};
 
 /// Is an event of Identity Center a change?
-pub(super) fn is_change(source: &str, name: &str) -> bool {
-    kind(source, name).is_some()
+pub(super) fn is_change(service: &str, name: &str) -> bool {
+    kind(service, name).is_some()
 }
 
-fn kind(source: &str, name: &str) -> Option<Kind> {
-    match source {
-        "sso.amazonaws.com" => permission_kind(name).or_else(|| provider_kind(name)),
-        "sso-directory.amazonaws.com" => member_kind(name).or_else(|| provider_kind(name)),
-        "identitystore.amazonaws.com" => member_kind(name),
-        "identitystore-scim.amazonaws.com" => scim_kind(name),
+fn kind(service: &str, name: &str) -> Option<Kind> {
+    match service {
+        "sso" => permission_kind(name).or_else(|| provider_kind(name)),
+        "sso-directory" => member_kind(name).or_else(|| provider_kind(name)),
+        "identitystore" => member_kind(name),
+        "identitystore-scim" => scim_kind(name),
         _ => None,
     }
 }
@@ -120,8 +120,8 @@ fn scim_kind(name: &str) -> Option<Kind> {
 }
 
 /// Reads an event of Identity Center.
-pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
-    let mut draft = Draft::new(event, kind(source, event.name)?);
+pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
+    let mut draft = Draft::new(event, kind(service, event.name)?);
     draft.target(event.text("permissionSetArn").map(Cow::into_owned));
     draft.mention(event.text("managedPolicyArn").map(Cow::into_owned));
     draft.mention(event.request().text("instanceArn").map(Cow::into_owned));

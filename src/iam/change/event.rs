@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::cloudtrail::record::{Field, Key, Record};
-use crate::ids::{is_account, partition_of};
+use crate::ids::{Arn, is_account, partition_of};
 
 /// The longest name in a phrase, in characters.
 const MAX_NAME: usize = 256;
@@ -62,7 +62,24 @@ impl<'r> Event<'r> {
 
     /// The text of what the response has under that name, or under it in an object inside.
     pub(super) fn answer(&self, key: &str) -> Option<Cow<'_, str>> {
-        find(&self.response().fields, key, 3).and_then(text_of)
+        self.response().find(key).and_then(text_of)
+    }
+
+    /// The ARN that the response has under `key`, where it is one of this service, and of a resource
+    /// of this kind and, if it is known, name.
+    pub(super) fn true_arn(
+        &self,
+        key: &str,
+        service: &str,
+        kind: &str,
+        name: Option<&str>,
+    ) -> Option<String> {
+        let found = self.answer(key)?;
+        let arn = Arn::parse(&found)?;
+        let (found_kind, found_name) = arn.resource.split_once('/')?;
+        let is_named = |name: &str| found_name.rsplit('/').next() == Some(name);
+        let is_it = arn.service == service && found_kind == kind && name.is_none_or(is_named);
+        is_it.then(|| found.to_string())
     }
 
     /// ARNs in the record's own `resources`.
@@ -98,13 +115,22 @@ impl<'r> Event<'r> {
         out
     }
 
-    fn partition(&self) -> &'static str {
+    /// The partition of its region.
+    pub(super) fn partition(&self) -> &'static str {
         partition_of(self.region.as_deref().unwrap_or_default())
     }
 
     /// An ARN of this account and region.
     pub(super) fn arn(&self, service: &str, resource: &str) -> Option<String> {
         self.arn_in(service, self.region.as_deref()?, resource)
+    }
+
+    /// The ARN of a resource of this kind. An ARN in place of the name is taken as it is.
+    pub(super) fn named_arn(&self, name: &str, service: &str, kind: &str) -> Option<String> {
+        if name.starts_with("arn:") {
+            return Some(name.to_owned());
+        }
+        self.arn(service, &format!("{kind}/{name}"))
     }
 
     /// An ARN of this account and another region.
@@ -126,6 +152,17 @@ impl<'r> Event<'r> {
         let slash = if path.starts_with('/') { "" } else { "/" };
         let end = if path.is_empty() || path.ends_with('/') { "" } else { "/" };
         self.arn_in("iam", "", &format!("{kind}{slash}{path}{end}{name}"))
+    }
+
+    /// The ARN of an IAM resource that the call makes: the response's own, else the one that follows
+    /// from the parameters.
+    pub(super) fn made_arn(&self, kind: &str, key: &str) -> Option<String> {
+        let name = self.text(key);
+        let answered = self.true_arn("arn", "iam", kind, name.as_deref());
+        answered.or_else(|| {
+            let path = self.request().text("path").unwrap_or(Cow::Borrowed("/"));
+            self.iam_arn(kind, &path, &name?)
+        })
     }
 
     /// The ARN that stands for a whole account.
@@ -174,6 +211,11 @@ impl Params {
     /// A field, whatever the case of its name; `null` is none.
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
         lookup(&self.fields, key)
+    }
+
+    /// A field, or one of that name in an object inside.
+    pub(super) fn find(&self, key: &str) -> Option<&Value> {
+        find(&self.fields, key, 3)
     }
 
     /// The text of a field.
@@ -264,7 +306,7 @@ fn find<'v>(fields: &'v Map<String, Value>, key: &str, depth: usize) -> Option<&
 }
 
 /// The text of a scalar, or of the scalar that EC2 wraps as `{"tag":1,"content":…}`.
-fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
         Value::Number(number) => Some(Cow::Owned(number.to_string())),

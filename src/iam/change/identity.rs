@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::event::Event;
-use super::{Draft, Kind, Needs};
-use crate::glob;
+use super::event::{Event, quoted};
+use super::{Draft, Kind, Needs, Ours, name};
+use crate::ids::{Arn, is_account};
 
 /// Is an IAM event a change?
 pub(super) fn is_change(name: &str) -> bool {
@@ -122,32 +122,22 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 /// Reads an IAM event.
-pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     let kind = kind(event.name)?;
     let mut draft = Draft::new(event, kind);
-    let request = event.request();
     match event.name {
         "CreateRole" | "AcquireRole" | "CreateServiceLinkedRole" => {
-            let path = request.text("path").unwrap_or(Cow::Borrowed("/"));
-            let asked = request.text("roleName").and_then(|name| event.iam_arn("role", &path, &name));
-            draft.made = asked.or_else(|| event.answer("arn").map(Cow::into_owned));
+            draft.made = event.made_arn("role", "roleName");
             draft.target(draft.made.clone());
             if event.name == "AcquireRole" && draft.made.is_none() {
                 draft.what.push_str("; which role that is, the record does not say");
             }
         }
         "CreateUser" => {
-            let path = request.text("path").unwrap_or(Cow::Borrowed("/"));
-            draft.made = event.text("userName").and_then(|name| event.iam_arn("user", &path, &name));
+            draft.made = event.made_arn("user", "userName");
             draft.target(draft.made.clone());
         }
-        "UpdateUser" => {
-            let path = request.text("newPath").unwrap_or(Cow::Borrowed("/"));
-            let name = request.text("newUserName").or_else(|| request.text("userName"));
-            draft.made = name.and_then(|name| event.iam_arn("user", &path, &name));
-            draft.target(draft.made.clone());
-            draft.target(named(event, "user", "userName"));
-        }
+        "UpdateUser" => renamed(event, &mut draft, ours),
         _ => principals(event, &mut draft),
     }
     policies(event, &mut draft);
@@ -156,6 +146,25 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         draft.target(event.text(provider).map(Cow::into_owned));
     }
     Some(draft)
+}
+
+/// A user under a new name or path. The event has only what is new; the name may lie under a path
+/// that it does not tell.
+fn renamed(event: &Event<'_>, draft: &mut Draft, ours: &dyn Ours) {
+    let request = event.request();
+    let (new_path, new_name) = (request.text("newPath"), request.text("newUserName"));
+    let path = new_path.as_deref().unwrap_or("/");
+    let user = new_name.clone().or_else(|| request.text("userName"));
+    let arn = user.and_then(|user| event.iam_arn("user", path, &user));
+    draft.target(arn.clone());
+    draft.target(named(event, "user", "userName"));
+    draft.made = match (new_path, new_name, event.account.as_deref()) {
+        (None, None, _) => None,
+        (None, Some(name), Some(account)) => {
+            name::spoken_of(ours, event.partition(), account, "user", &name).or(arn)
+        }
+        (None, Some(_), None) | (Some(_), _, _) => arn,
+    };
 }
 
 fn named(event: &Event<'_>, kind: &str, key: &str) -> Option<String> {
@@ -174,11 +183,11 @@ fn principals(event: &Event<'_>, draft: &mut Draft) {
     if !is_credential {
         draft.target(user);
     } else if let Some(name) = event.text("userName") {
-        draft.what.push_str(&format!(" for user {}", super::event::quoted(&name)));
+        draft.what.push_str(&format!(" for user {}", quoted(&name)));
         draft.target(user);
     } else if let (Some(name), arn) = event.caller() {
         // Without a name, IAM takes the caller's.
-        draft.what.push_str(&format!(" for the caller, user {}", super::event::quoted(&name)));
+        draft.what.push_str(&format!(" for the caller, user {}", quoted(&name)));
         draft.target(arn);
     }
 }
@@ -192,9 +201,7 @@ fn policies(event: &Event<'_>, draft: &mut Draft) {
         draft.target(arn);
     }
     if event.name == "CreatePolicy" {
-        let path = event.request().text("path").unwrap_or(Cow::Borrowed("/"));
-        let name = event.request().text("policyName");
-        draft.target(name.and_then(|name| event.iam_arn("policy", &path, &name)));
+        draft.target(event.made_arn("policy", "policyName"));
     }
     if event.name == "CreatePolicyVersion" && !event.request().is_true("setAsDefault") {
         draft.what.push_str(", not its default");
@@ -210,23 +217,44 @@ pub(super) fn is_session(name: &str) -> bool {
 }
 
 /// Reads an STS event: a root session, or a session of a break-glass role.
-pub(super) fn session(event: &Event<'_>, break_glass: &[String]) -> Option<Draft> {
+pub(super) fn session(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     if event.name == "AssumeRoot" {
         let mut draft = Draft::new(event, (Needs::Nothing, "root session opened in {targetPrincipal}"));
         let target = event.request().text("targetPrincipal").unwrap_or_default();
         draft.target(event.account_arn(&target).or_else(|| Some(target.into_owned())));
         return Some(draft);
     }
-    if break_glass.is_empty() {
-        return None;
-    }
-    let role = event.request().text("roleArn")?.into_owned();
-    if !break_glass.iter().any(|pattern| glob::arn_matches(pattern, &role)) {
-        return None;
-    }
-    let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass role {roleArn} opened"));
+    let role = break_glass_role(event, ours)?;
+    let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass role "));
+    draft.what.push_str(&quoted(&role));
+    draft.what.push_str(" opened");
     draft.mention(Some(role));
     Some(draft)
+}
+
+/// The role whose session is opened, if a break-glass entry speaks of it: as the parameters name it,
+/// else the record's own list, else the response.
+fn break_glass_role(event: &Event<'_>, ours: &dyn Ours) -> Option<String> {
+    if let Some(role) = event.request().text("roleArn") {
+        return ours.speaks_of(&role).then(|| role.into_owned());
+    }
+    let mut listed = event.resources().into_iter().filter(|arn| is_role(arn)).peekable();
+    if listed.peek().is_some() {
+        return listed.find(|role| ours.speaks_of(role));
+    }
+    // `assumed-role/name/session`: without the role's path.
+    let assumed = event.answer("arn")?;
+    let assumed = Arn::parse(&assumed)?;
+    let role = assumed.resource.strip_prefix("assumed-role/")?.split('/').next()?;
+    if assumed.service != "sts" || !is_account(assumed.account) {
+        return None;
+    }
+    let found = name::spoken_of(ours, assumed.partition, assumed.account, "role", role);
+    found.map(|_| format!("arn:{}:iam::{}:role/{role}", assumed.partition, assumed.account))
+}
+
+fn is_role(arn: &str) -> bool {
+    Arn::parse(arn).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"))
 }
 
 /// Is an event of IAM Roles Anywhere a change?
@@ -381,6 +409,33 @@ mod tests {
     }
 
     #[test]
+    fn the_responses_arn_counts_before_one_that_is_built() {
+        let resources = |name: &str, request: &str, arn: &str| {
+            let response = format!(r#"{{"made":{{"arn":"{arn}"}}}}"#);
+            let sample = Sample::new("iam.amazonaws.com", name).request(request).response(&response);
+            sample.change().map(|change| change.resources)
+        };
+        for (name, kind, request) in [
+            ("CreateRole", "role", r#"{"roleName":"n"}"#),
+            ("CreateUser", "user", r#"{"userName":"n"}"#),
+            ("CreatePolicy", "policy", r#"{"policyName":"n"}"#),
+        ] {
+            let right = format!("arn:aws-new:iam::444455556666:{kind}/a/n");
+            assert_eq!(resources(name, request, &right), Some(vec![right.clone()]));
+            assert_eq!(resources(name, "null", &right), Some(vec![right.clone()]));
+            let built = format!("arn:aws:iam::111122223333:{kind}/n");
+            for wrong in [
+                format!("arn:aws:iam::444455556666:{kind}/other"),
+                "arn:aws:iam::444455556666:group/n".to_owned(),
+                format!("arn:aws:sts::444455556666:{kind}/n"),
+                "n".to_owned(),
+            ] {
+                assert_eq!(resources(name, request, &wrong), Some(vec![built.clone()]), "{wrong}");
+            }
+        }
+    }
+
+    #[test]
     fn a_call_that_failed_changed_nothing() {
         let sample = Sample::new("iam.amazonaws.com", "CreateRole");
         let sample = sample.request(r#"{"roleName":"emergency"}"#).field("errorCode", "\"AccessDenied\"");
@@ -460,10 +515,71 @@ mod tests {
             assert_eq!(session(name, &role("ordinary")), None);
         }
         assert_eq!(session("AssumeRole", "null"), None);
+        let exempt = r#"{"roleArn":"arn:aws:iam::777788889999:role/emergency"}"#;
+        assert_eq!(session("AssumeRole", exempt), None);
         assert_eq!(session("GetCallerIdentity", &role("emergency")), None);
         let root = session("AssumeRoot", r#"{"targetPrincipal":"444455556666"}"#);
         let root = root.map(|change| change.resources);
         assert_eq!(root, Some(vec!["arn:aws:iam::444455556666:root".to_owned()]));
+    }
+
+    #[test]
+    fn a_session_is_known_without_its_parameters() {
+        let break_glass =
+            ["arn:aws:iam::*:role/emergency".to_owned(), "arn:aws:iam::*:role/bg/on-call-*".to_owned()];
+        let opened = |request: &str, key: &str, json: &str| {
+            let sample = Sample::new("sts.amazonaws.com", "AssumeRole").request(request);
+            let change = sample.field(key, json).change_for(&Own::default(), &break_glass);
+            change.map(|change| change.resources)
+        };
+        let listed = |role: &str| {
+            let arn = format!("arn:aws:iam::111122223333:role/{role}");
+            let json = format!(r#"[{{"ARN":"{arn}","accountId":"111122223333","type":"AWS::IAM::Role"}}]"#);
+            (json, arn)
+        };
+        let answered = |account: &str, role: &str| {
+            let arn = format!("arn:aws:sts::{account}:assumed-role/{role}/on-call-1");
+            format!(r#"{{"credentials":{{}},"assumedRoleUser":{{"assumedRoleId":"AROA:s","arn":"{arn}"}}}}"#)
+        };
+        for request in ["null", r#"{"omitted":true}"#, "{}"] {
+            for role in ["emergency", "bg/on-call-1"] {
+                let (json, arn) = listed(role);
+                assert_eq!(opened(request, "resources", &json), Some(vec![arn]), "{request} {role}");
+            }
+            for role in ["ordinary", "on-call-1", "bg/emergency"] {
+                assert_eq!(opened(request, "resources", &listed(role).0), None, "{request} {role}");
+            }
+            for role in ["emergency", "on-call-1"] {
+                let arn = format!("arn:aws:iam::111122223333:role/{role}");
+                let json = answered("111122223333", role);
+                assert_eq!(opened(request, "responseElements", &json), Some(vec![arn]), "{role}");
+                assert_eq!(opened(request, "responseElements", &answered("777788889999", role)), None);
+            }
+            let json = answered("111122223333", "ordinary");
+            assert_eq!(opened(request, "responseElements", &json), None);
+            assert_eq!(
+                opened(request, "responseElements", r#"{"assumedRoleUser":{"arn":"emergency"}}"#),
+                None
+            );
+        }
+        // What the parameters say counts before all else.
+        let request = r#"{"roleArn":"arn:aws:iam::111122223333:role/ordinary"}"#;
+        assert_eq!(opened(request, "responseElements", &answered("111122223333", "emergency")), None);
+    }
+
+    #[test]
+    fn a_user_renamed_under_a_path_may_be_a_break_glass_one() {
+        let break_glass = ["arn:aws:iam::*:user/bg/ann*".to_owned()];
+        let made = |request: &str| {
+            let sample = Sample::new("iam.amazonaws.com", "UpdateUser").request(request);
+            sample.change_for(&Own::default(), &break_glass).and_then(|change| change.made_role)
+        };
+        let user = |path_and_name: &str| Some(format!("arn:aws:iam::111122223333:user/{path_and_name}"));
+        assert_eq!(made(r#"{"userName":"bob","newUserName":"anna"}"#), user("bg/anna"));
+        assert_eq!(made(r#"{"userName":"bob","newUserName":"eve"}"#), user("eve"));
+        assert_eq!(made(r#"{"userName":"anna","newPath":"/bg/"}"#), user("bg/anna"));
+        assert_eq!(made(r#"{"userName":"bob","newPath":"/x/","newUserName":"anna"}"#), user("x/anna"));
+        assert_eq!(made(r#"{"userName":"anna"}"#), None);
     }
 
     #[test]

@@ -205,20 +205,18 @@ fn resource_of(id: &str) -> Option<String> {
 }
 
 /// Is an event of RAM, Direct Connect or Cloud WAN a change?
-pub(super) fn is_link_change(source: &str, name: &str) -> bool {
-    link_kind(source, name).is_some()
+pub(super) fn is_link_change(service: &str, name: &str) -> bool {
+    link_kind(service, name).is_some()
 }
 
-fn link_kind(source: &str, name: &str) -> Option<Kind> {
+fn link_kind(service: &str, name: &str) -> Option<Kind> {
     use Needs::Nothing;
-    Some(match (source, name) {
-        ("ram.amazonaws.com", "CreateResourceShare") => (Nothing, "network shared with other accounts"),
-        ("ram.amazonaws.com", "AssociateResourceShare") => (Nothing, "share of a network extended"),
-        ("ram.amazonaws.com", "AcceptResourceShareInvitation") => {
-            (Nothing, "share {resourceShareInvitationArn} accepted")
-        }
+    Some(match (service, name) {
+        ("ram", "CreateResourceShare") => (Nothing, "network shared with other accounts"),
+        ("ram", "AssociateResourceShare") => (Nothing, "share of a network extended"),
+        ("ram", "AcceptResourceShareInvitation") => (Nothing, "share {resourceShareInvitationArn} accepted"),
         (
-            "directconnect.amazonaws.com",
+            "directconnect",
             "CreatePrivateVirtualInterface"
             | "CreateTransitVirtualInterface"
             | "AllocatePrivateVirtualInterface"
@@ -228,14 +226,14 @@ fn link_kind(source: &str, name: &str) -> Option<Kind> {
             | "AssociateVirtualInterface",
         ) => (Nothing, "Direct Connect interface {virtualInterfaceId} led into AWS"),
         (
-            "directconnect.amazonaws.com",
+            "directconnect",
             "CreateDirectConnectGatewayAssociation"
             | "UpdateDirectConnectGatewayAssociation"
             | "CreateDirectConnectGatewayAssociationProposal"
             | "AcceptDirectConnectGatewayAssociationProposal",
         ) => (Nothing, "Direct Connect gateway {directConnectGatewayId} associated"),
         (
-            "networkmanager.amazonaws.com",
+            "networkmanager",
             "CreateVpcAttachment"
             | "UpdateVpcAttachment"
             | "CreateSiteToSiteVpnAttachment"
@@ -246,7 +244,7 @@ fn link_kind(source: &str, name: &str) -> Option<Kind> {
             | "CreateTransitGatewayRouteTableAttachment"
             | "AcceptAttachment",
         ) => (Nothing, "network attached to core network {coreNetworkId}"),
-        ("networkmanager.amazonaws.com", "PutCoreNetworkPolicy" | "ExecuteCoreNetworkChangeSet") => {
+        ("networkmanager", "PutCoreNetworkPolicy" | "ExecuteCoreNetworkChangeSet") => {
             (Nothing, "routes of core network {coreNetworkId} changed")
         }
         _ => return None,
@@ -255,8 +253,8 @@ fn link_kind(source: &str, name: &str) -> Option<Kind> {
 
 /// Reads an event of RAM, Direct Connect or Cloud WAN. A share of anything but a network is no
 /// change.
-pub(super) fn link_change(source: &str, event: &Event<'_>) -> Option<Draft> {
-    let kind = link_kind(source, event.name)?;
+pub(super) fn link_change(service: &str, event: &Event<'_>) -> Option<Draft> {
+    let kind = link_kind(service, event.name)?;
     let shared = event.request().list("resourceArns");
     if !shared.is_empty() && !shared.iter().any(|arn| is_network(arn)) {
         return None;

@@ -1,25 +1,30 @@
 //! What the product itself runs on: the trail, the rules, the functions, keys, queues, topics and
-//! buckets. Changes here count only where the resource is the product's own.
+//! buckets. Changes here count only where the resource is the product's own (but for a function that
+//! is given a role or a network, see [`super::compute`]), as the parameters, the
+//! response or the record's own list name it; or where the parameters were left out, nothing names
+//! it, and the product has something of the service in that account and region.
 
 use std::borrow::Cow;
 
-use super::event::Event;
-use super::{Draft, Kind, Needs, Shows};
+use serde_json::Value;
+
+use super::event::{Event, lookup};
+use super::{Draft, Kind, Needs, Own, Shows, compute};
 
 /// Is an event of one of these services a change, where the resource is our own?
-pub(super) fn is_change(source: &str, name: &str) -> bool {
-    kind(source, name).is_some()
+pub(super) fn is_change(service: &str, name: &str) -> bool {
+    kind(service, name).is_some()
 }
 
-fn kind(source: &str, name: &str) -> Option<Kind> {
-    let what = match source {
-        "cloudtrail.amazonaws.com" => trail_phrase(name),
-        "events.amazonaws.com" => rule_phrase(name),
-        "lambda.amazonaws.com" => function_phrase(call_of(name)),
-        "kms.amazonaws.com" => key_phrase(name),
-        "sqs.amazonaws.com" => queue_phrase(name),
-        "sns.amazonaws.com" => topic_phrase(name),
-        "s3.amazonaws.com" => bucket_phrase(name),
+fn kind(service: &str, name: &str) -> Option<Kind> {
+    let what = match service {
+        "cloudtrail" => trail_phrase(name),
+        "events" => rule_phrase(name),
+        "lambda" => function_phrase(call_of(name)),
+        "kms" => key_phrase(name),
+        "sqs" => queue_phrase(name),
+        "sns" => topic_phrase(name),
+        "s3" => bucket_phrase(name),
         _ => None,
     };
     Some((Needs::Nothing, what?))
@@ -29,10 +34,14 @@ fn trail_phrase(name: &str) -> Option<&'static str> {
     Some(match name {
         "StopLogging" => "trail {name} stopped",
         "DeleteTrail" => "trail {name} deleted",
-        "UpdateTrail" => "trail {name} changed",
-        "PutEventSelectors" => "event selectors of trail {trailName} replaced",
-        "PutInsightSelectors" => "insight selectors of {trailName|eventDataStore} replaced",
-        "PutEventConfiguration" => "event configuration of {trailName|eventDataStore} replaced",
+        "UpdateTrail" => "trail {name|trailARN} changed",
+        "PutEventSelectors" => "event selectors of trail {trailName|trailARN} replaced",
+        "PutInsightSelectors" => {
+            "insight selectors of {trailName|eventDataStore|trailARN|eventDataStoreArn} replaced"
+        }
+        "PutEventConfiguration" => {
+            "event configuration of {trailName|eventDataStore|trailARN|eventDataStoreArn} replaced"
+        }
         "UpdateEventDataStore" => "event data store {eventDataStore} changed",
         "StopEventDataStoreIngestion" => "event data store {eventDataStore} stopped",
         "DeleteEventDataStore" => "event data store {eventDataStore} deleted",
@@ -46,7 +55,7 @@ fn rule_phrase(name: &str) -> Option<&'static str> {
     Some(match name {
         "DisableRule" => "rule {name} disabled",
         "DeleteRule" => "rule {name} deleted",
-        "PutRule" => "rule {name} replaced",
+        "PutRule" => "rule {name|ruleArn} replaced",
         "PutTargets" => "targets of rule {rule} replaced",
         "RemoveTargets" => "targets of rule {rule} removed",
         "PutPermission" => "permission to put events on a bus given",
@@ -89,6 +98,15 @@ fn function_phrase(call: &str) -> Option<&'static str> {
         "DeleteEventSourceMapping" => "event source of function {functionName|functionArn} deleted",
         _ => return None,
     })
+}
+
+/// The parameters by which a call gives a function a role or a network: then it counts whosever the
+/// function is.
+fn function_gifts(call: &str) -> &'static [&'static str] {
+    match call {
+        "CreateFunction" | "UpdateFunctionConfiguration" => &["role", "vpcConfig"],
+        _ => &[],
+    }
 }
 
 fn key_phrase(name: &str) -> Option<&'static str> {
@@ -171,37 +189,35 @@ fn call_of(name: &str) -> &str {
 }
 
 /// Reads an event of one of these services.
-pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
-    let mut draft = Draft::new(event, kind(source, event.name)?);
-    draft.only_own = true;
+pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<Draft> {
+    let given = if service == "lambda" { function_gifts(call_of(event.name)) } else { &[] };
+    if own.is_empty() && given.is_empty() {
+        return None;
+    }
+    let mut draft = Draft::new(event, kind(service, event.name)?);
+    draft.only_own = given.is_empty() || !compute::give(event, given, &mut draft);
+    draft.may_be_own = true;
     draft.targets.append(&mut draft.mentions);
-    match source {
-        "cloudtrail.amazonaws.com" => {
-            draft.own_shows = Shows::LoggingWeakened;
-            for (key, kind) in
-                [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")]
-            {
-                draft.target(named(event, key, "cloudtrail", kind));
-            }
-            draft.target(text(event, "resourceArn"));
-        }
-        "events.amazonaws.com" => rule(event, &mut draft),
-        "lambda.amazonaws.com" => {
+    match service {
+        "cloudtrail" => trail(event, &mut draft),
+        "events" => rule(event, &mut draft),
+        "lambda" => {
             if event.request().is_true("dryRun") {
                 return None;
             }
             function(event, &mut draft);
         }
-        "kms.amazonaws.com" => {
+        "kms" => {
             draft.target(named(event, "keyId", "kms", "key"));
             draft.target(named(event, "targetKeyId", "kms", "key"));
+            draft.target(event.answer("keyId").map(Cow::into_owned));
             for key in ["aliasName", "keyId"] {
-                let alias = event.request().text(key).filter(|alias| alias.starts_with("alias/"));
+                let alias = event.text(key).filter(|alias| alias.starts_with("alias/"));
                 draft.target(alias.and_then(|alias| event.arn("kms", &alias)));
             }
         }
-        "sqs.amazonaws.com" => draft.target(queue(event)),
-        "sns.amazonaws.com" => {
+        "sqs" => draft.target(queue(event)),
+        "sns" => {
             draft.target(text(event, "topicArn"));
             draft.target(text(event, "resourceArn"));
             // A subscription's ARN is its topic's and an id.
@@ -218,37 +234,57 @@ pub(super) fn change(source: &str, event: &Event<'_>) -> Option<Draft> {
 }
 
 fn text(event: &Event<'_>, key: &str) -> Option<String> {
-    event.request().text(key).map(Cow::into_owned)
+    event.text(key).map(Cow::into_owned)
 }
 
-/// The ARN in a parameter that may also be a name.
+/// The ARN in a parameter, or in the response, that may also be a name.
 fn named(event: &Event<'_>, key: &str, service: &str, kind: &str) -> Option<String> {
-    let name = event.request().text(key)?;
-    if name.starts_with("arn:") {
-        Some(name.into_owned())
-    } else {
-        event.arn(service, &format!("{kind}/{name}"))
+    event.named_arn(&event.text(key)?, service, kind)
+}
+
+/// A trail or an event data store. What the response names it by is its ARN; only `UpdateTrail`
+/// answers with the name as well.
+fn trail(event: &Event<'_>, draft: &mut Draft) {
+    draft.own_shows = Shows::LoggingWeakened;
+    let request = event.request();
+    for (key, kind) in [("name", "trail"), ("trailName", "trail"), ("eventDataStore", "eventdatastore")] {
+        let name = request.text(key);
+        draft.target(name.and_then(|name| event.named_arn(&name, "cloudtrail", kind)));
+    }
+    if event.name == "UpdateTrail" {
+        draft.target(named(event, "name", "cloudtrail", "trail"));
+    }
+    for key in ["resourceArn", "trailARN", "eventDataStoreArn"] {
+        draft.target(text(event, key));
     }
 }
 
 /// A rule of a bus, and the bus where the event is about that.
 fn rule(event: &Event<'_>, draft: &mut Draft) {
     let request = event.request();
-    let bus = request.text("eventBusName").unwrap_or(Cow::Borrowed("default"));
-    let bus = bus.rsplit_once("event-bus/").map_or(&*bus, |(_, name)| name);
+    let bus = request.text("eventBusName");
+    let bus = bus.as_deref().map(|bus| bus.rsplit_once("event-bus/").map_or(bus, |(_, name)| name));
     let is_of_bus = ["Permission", "EventBus"].iter().any(|end| event.name.ends_with(end));
     let rule = request.text("rule").or_else(|| request.text("name"));
     if is_of_bus {
-        let bus = if event.name.ends_with("EventBus") { rule.as_deref().unwrap_or(bus) } else { bus };
-        draft.target(event.arn("events", &format!("event-bus/{bus}")));
+        let named = rule.as_deref().filter(|_| event.name.ends_with("EventBus")).or(bus);
+        // Without a name, it is about the default bus; without parameters, about any.
+        let named = named.or((!request.omitted).then_some("default"));
+        draft.target(named.and_then(|bus| event.arn("events", &format!("event-bus/{bus}"))));
     } else if let Some(rule) = rule {
-        let rule = if bus == "default" { format!("rule/{rule}") } else { format!("rule/{bus}/{rule}") };
+        let rule = match bus {
+            None | Some("default") => format!("rule/{rule}"),
+            Some(bus) => format!("rule/{bus}/{rule}"),
+        };
         draft.target(event.arn("events", &rule));
     }
     draft.target(named(event, "archiveName", "events", "archive"));
+    for key in ["ruleArn", "archiveArn", "arn"] {
+        draft.target(event.answer(key).map(Cow::into_owned));
+    }
 }
 
-/// A function, by its name, its ARN or what lies between, and the role that it is given.
+/// A function, by its name, its ARN or what lies between.
 fn function(event: &Event<'_>, draft: &mut Draft) {
     for name in [event.text("functionName"), event.text("functionArn"), event.request().text("resourceArn")] {
         let Some(name) = name else { continue };
@@ -265,12 +301,18 @@ fn function(event: &Event<'_>, draft: &mut Draft) {
             draft.target(event.arn("lambda", &format!("function:{rest}")));
         }
     }
-    draft.target(text(event, "role"));
+    draft.target(stated(event));
+}
+
+/// The function that a permission is for: the response has the statement that was made, as text.
+fn stated(event: &Event<'_>) -> Option<String> {
+    let statement: Value = serde_json::from_str(&event.answer("statement")?).ok()?;
+    lookup(statement.as_object()?, "Resource")?.as_str().map(str::to_owned)
 }
 
 /// The ARN of a queue, from its address: `https://sqs.eu-west-1.amazonaws.com/111122223333/name`.
 fn queue(event: &Event<'_>) -> Option<String> {
-    let url = event.request().text("queueUrl")?;
+    let url = event.text("queueUrl")?;
     let (start, name) = url.rsplit_once('/')?;
     let (_, account) = start.rsplit_once('/')?;
     Some(event.arn_of("sqs", event.region.as_deref()?, account, name))
@@ -369,8 +411,67 @@ mod tests {
             assert_eq!(ours.map(|change| change.shows), Some(shown), "{name}");
             assert_eq!(change(&source, name, &request.replace("NAME", "theirs"), &[&own]), None, "{name}");
             assert_eq!(change(&source, name, &request.replace("NAME", "ours"), &[]), None, "{name}");
-            assert_eq!(change(&source, name, "null", &[&own]), None, "{name}");
+            // Whose it is, nothing tells.
+            let unknown = own.contains("111122223333") || own.contains(":::");
+            for request in ["null", r#"{"omitted":true}"#] {
+                let shows = change(&source, name, request, &[&own]).map(|change| change.shows);
+                assert_eq!(shows, unknown.then_some(Shows::Unreadable), "{name}");
+                let elsewhere = own.replace("eu-west-1", "eu-west-2");
+                let shows = change(&source, name, request, &[&elsewhere]).map(|change| change.shows);
+                assert_eq!(shows, own.contains(":::").then_some(Shows::Unreadable), "{name}");
+            }
+            let other = "arn:aws:ecs:eu-west-1:111122223333:cluster/ours";
+            assert_eq!(change(&source, name, "null", &[other]), None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_the_parameters_leave_out_the_response_or_the_list_may_tell() {
+        let prefix = |service: &str| format!("arn:aws:{service}:eu-west-1:111122223333:");
+        let (trail, rule) = (prefix("cloudtrail") + "trail/ours", prefix("events") + "rule/ours");
+        let (function, key) = (prefix("lambda") + "function:ours", prefix("kms") + "key/ours");
+        let own = [trail.clone(), rule.clone(), function.clone(), key.clone()];
+        let own = Own { resources: &own, ..Own::default() };
+        let statement = format!(r#"{{"statement":"{{\"Sid\":\"s\",\"Resource\":\"{function}\"}}"}}"#);
+        for (service, name, response) in [
+            ("cloudtrail", "PutEventSelectors", format!(r#"{{"trailARN":"{trail}","eventSelectors":[]}}"#)),
+            ("cloudtrail", "UpdateTrail", r#"{"name":"ours"}"#.to_owned()),
+            ("cloudtrail", "UpdateTrail", format!(r#"{{"trailARN":"{trail}"}}"#)),
+            ("events", "PutRule", format!(r#"{{"ruleArn":"{rule}"}}"#)),
+            ("lambda", "UpdateFunctionCode20150331v2", r#"{"functionName":"ours"}"#.to_owned()),
+            ("lambda", "AddPermission20150331v2", statement),
+            ("kms", "ScheduleKeyDeletion", format!(r#"{{"keyId":"{key}"}}"#)),
+        ] {
+            let shown = if service == "cloudtrail" { Shows::LoggingWeakened } else { Shows::ProductChanged };
+            let shows = |field: &str, json: &str, request: &str| {
+                let sample = Sample::new(&format!("{service}.amazonaws.com"), name).request(request);
+                sample.field(field, json).change_for(&own, &[]).map(|change| change.shows)
+            };
+            let theirs = response.replace("ours", "theirs");
+            let listed = |name: &str| {
+                let arns = [&trail, &rule, &function, &key];
+                let own = arns.iter().find(|arn| arn.contains(&format!(":{service}:")));
+                format!(r#"[{{"ARN":"{}"}}]"#, own.map_or("", |arn| arn).replace("ours", name))
+            };
+            for request in ["null", r#"{"omitted":true}"#] {
+                assert_eq!(shows("responseElements", &response, request), Some(shown), "{name}");
+                assert_eq!(shows("responseElements", &theirs, request), None, "{name}");
+                assert_eq!(shows("resources", &listed("ours"), request), Some(shown), "{name}");
+                assert_eq!(shows("resources", &listed("theirs"), request), None, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_that_only_lack_a_name_are_nobodys() {
+        let own = ["arn:aws:events:eu-west-1:111122223333:event-bus/default"];
+        let bus = |request: &str| {
+            change("events.amazonaws.com", "PutPermission", request, &own).map(|change| change.shows)
+        };
+        assert_eq!(bus("{}"), Some(Shows::ProductChanged));
+        assert_eq!(bus("null"), Some(Shows::Unreadable));
+        let own = ["arn:aws:cloudtrail:eu-west-1:111122223333:trail/ours"];
+        assert_eq!(change("cloudtrail.amazonaws.com", "StopLogging", "{}", &own), None);
     }
 
     #[test]
@@ -392,7 +493,7 @@ mod tests {
             sample.change_for(&own, &[]).map(|change| change.shows)
         };
         assert_eq!(shows("perimeter-auditor"), Some(Shows::ProductChanged));
-        assert_eq!(shows("other"), None);
+        assert_eq!(shows("other"), Some(Shows::Nothing));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::event::{Event, lookup};
-use super::{Draft, Kind, Needs, Shows, grant};
+use super::event::{Event, lookup, quoted};
+use super::grant::{self, Grant, Us};
+use super::{Draft, Kind, Needs, Ours, Shows};
 use crate::ids::Arn;
 
 /// Is a DynamoDB event a change?
@@ -69,7 +70,7 @@ const LEADS_OUT: [&str; 6] = [
 ];
 
 /// Reads a DynamoDB event.
-pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     let request = event.request();
     let kind = kind(event.name);
     let only_own = kind.is_none()
@@ -78,6 +79,7 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
             && !LEADS_OUT.iter().any(|field| request.carries(field)));
     let mut draft = Draft::new(event, kind.or_else(|| own_kind(event.name))?);
     draft.only_own = only_own;
+    draft.may_be_own = only_own;
     // What the event is about stands in the record's own list too; in a restore's, so may its source.
     if !event.name.starts_with("Restore") {
         draft.targets.append(&mut draft.mentions);
@@ -85,7 +87,7 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
     let imported = request.get("tableCreationParameters").and_then(Value::as_object);
     let name = imported.and_then(|fields| lookup(fields, "tableName")?.as_str()).map(Cow::Borrowed);
     if let Some(name) = &name {
-        draft.what = format!("table {} imported", super::event::quoted(name));
+        draft.what = format!("table {} imported", quoted(name));
     }
     let keys = ["tableName", "targetTableName", "globalTableName", "resourceArn"];
     let names = keys.iter().filter_map(|key| request.text(key)).chain(name);
@@ -93,7 +95,11 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         for region in regions(event) {
             draft.mention(table_arn(event, &name, Some(region)));
         }
-        draft.target(table_arn(event, &name, None));
+        let answered = event.true_arn("tableArn", "dynamodb", "table", Some(&name));
+        draft.target(answered.or_else(|| table_arn(event, &name, None)));
+    }
+    if request.omitted {
+        draft.target(event.true_arn("tableArn", "dynamodb", "table", None));
     }
     if event.name == "DeleteBackup" {
         draft.target(request.text("backupArn").map(Cow::into_owned));
@@ -102,7 +108,7 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         draft.mention(request.text(key).map(Cow::into_owned));
     }
     draft.mention(request.text("sourceTableName").and_then(|name| table_arn(event, &name, None)));
-    judge(event, &mut draft);
+    judge(event, ours, &mut draft);
     Some(draft)
 }
 
@@ -128,7 +134,7 @@ fn regions<'e>(event: &'e Event<'_>) -> Vec<&'e str> {
 }
 
 /// What the event's text shows.
-fn judge(event: &Event<'_>, draft: &mut Draft) {
+fn judge(event: &Event<'_>, ours: &dyn Ours, draft: &mut Draft) {
     let request = event.request();
     let field = match event.name {
         "RestoreTableFromBackup"
@@ -160,12 +166,17 @@ fn judge(event: &Event<'_>, draft: &mut Draft) {
     }
     let owner = request.text("resourceArn");
     let owner = owner.as_deref().and_then(Arn::parse).map(|arn| arn.account).or(event.account.as_deref());
-    match request.get(field).and_then(|policy| grant::lets_replicate(policy, owner)) {
-        Some(true) => {
+    match request.get(field).and_then(|policy| grant::grant(policy, &Us { ours, owner })) {
+        Some(Grant::Replication) => {
             draft.what.push_str(", which lets a service or another account replicate it");
             draft.shows = Shows::ExternalGrant;
         }
-        Some(false) => {}
+        Some(Grant::Access(stranger)) => {
+            let whom = if stranger == "*" { "everybody".to_owned() } else { quoted(&stranger) };
+            draft.what.push_str(&format!(", which lets {whom} in"));
+            draft.shows = Shows::ExternalGrant;
+        }
+        Some(Grant::Nothing) => {}
         None => draft.shows = Shows::Unreadable,
     }
 }
@@ -305,11 +316,57 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_read_for_strangers() {
+        let what = |name: &str, account: &str| {
+            let policy = format!(
+                r#"{{"Statement":{{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*",
+                "Principal":{{"AWS":"{account}"}}}}}}"#
+            );
+            let policy = serde_json::Value::from(policy);
+            let request = format!(
+                r#"{{"tableName":"orders","resourceArn":"{ORDERS}","policy":{policy},"resourcePolicy":{policy}}}"#
+            );
+            dynamodb(name, &request).map(|change| (change.what, change.shows))
+        };
+        let put = format!("resource policy put on `{ORDERS}`");
+        let stranger = format!("{put}, which lets `777788889999` in");
+        assert_eq!(what("PutResourcePolicy", "777788889999"), Some((stranger, Shows::ExternalGrant)));
+        let everybody = format!("{put}, which lets everybody in");
+        assert_eq!(what("PutResourcePolicy", "*"), Some((everybody, Shows::ExternalGrant)));
+        for ours in ["111122223333", "222233334444"] {
+            assert_eq!(what("PutResourcePolicy", ours), Some((put.clone(), Shows::Nothing)));
+        }
+        let created = what("CreateTable", "777788889999").map(|(_, shows)| shows);
+        assert_eq!(created, Some(Shows::ExternalGrant));
+    }
+
+    #[test]
     fn a_replica_of_another_accounts_table_is_an_external_grant() {
         let request = r#"{"tableName":"orders",
             "globalTableSourceArn":"arn:aws:dynamodb:us-east-1:777788889999:table/orders"}"#;
         assert_eq!(shows("CreateTable", request), Some(Shows::ExternalGrant));
         assert_eq!(shows("CreateTable", "null"), Some(Shows::Unreadable));
+    }
+
+    #[test]
+    fn the_responses_arn_counts_before_one_that_is_built() {
+        let table = |request: &str, arn: &str| {
+            let response = format!(r#"{{"tableDescription":{{"tableArn":"{arn}"}}}}"#);
+            let sample = Sample::new("dynamodb.amazonaws.com", "CreateTable").request(request);
+            sample.response(&response).change().map(|change| change.resources)
+        };
+        let request = r#"{"tableName":"orders"}"#;
+        let elsewhere = "arn:aws-new:dynamodb:eu-west-1:444455556666:table/orders";
+        assert_eq!(table(request, elsewhere), Some(vec![elsewhere.to_owned()]));
+        assert_eq!(table("null", elsewhere), Some(vec![elsewhere.to_owned()]));
+        for other in [
+            "arn:aws:dynamodb:eu-west-1:444455556666:table/others",
+            "arn:aws:s3:eu-west-1:444455556666:table/orders",
+            "arn:aws:dynamodb:eu-west-1:444455556666:index/orders",
+            "orders",
+        ] {
+            assert_eq!(table(request, other), Some(vec![ORDERS.to_owned()]), "{other}");
+        }
     }
 
     #[test]
@@ -338,6 +395,8 @@ mod tests {
             let request = format!(r#"{{"tableName":"orders","resourceArn":"{ORDERS}"}}"#);
             assert_eq!(change(name, &request), Some(Shows::ProductChanged), "{name}");
         }
+        assert_eq!(change("DeleteTable", "null"), Some(Shows::Unreadable));
+        assert_eq!(change("DeleteTable", "{}"), None);
         let stream = format!(r#"{{"resourceArn":"{ORDERS}/stream/2026","policy":"{{}}"}}"#);
         assert_eq!(change("PutResourcePolicy", &stream), Some(Shows::ProductChanged));
         let other = r#"{"tableName":"orders-2"}"#;
