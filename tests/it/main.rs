@@ -9,4 +9,5 @@ mod halves;
 mod lambda;
 mod layers;
 mod s3;
+mod settings;
 mod store;

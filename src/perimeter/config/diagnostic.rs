@@ -47,6 +47,29 @@ pub struct Diagnostic {
     pub related: Option<Related>,
 }
 
+/// What is wrong with a file beyond what is kept of it: a broken file of megabytes is wrong in as many
+/// places.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Omitted {
+    /// Found, counted, and not kept.
+    pub found: usize,
+    /// Values that were not checked any more.
+    pub unchecked: usize,
+}
+
+impl Omitted {
+    /// `and 12 more`, in words; `None` where nothing is omitted.
+    pub fn said(&self) -> Option<String> {
+        let (found, unchecked) = (self.found, self.unchecked);
+        match (found, unchecked) {
+            (0, 0) => None,
+            (_, 0) => Some(format!("and {found} more")),
+            (0, _) => Some(format!("and {unchecked} values behind these were not checked")),
+            _ => Some(format!("and {found} more; {unchecked} values behind these were not checked")),
+        }
+    }
+}
+
 /// The other place of a contradiction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Related {
@@ -110,8 +133,12 @@ impl Diagnostic {
             let caret = AnnotationKind::Primary.span(excerpt.span.clone());
             group = group.element(excerpt.snippet(&path, self.line).annotation(caret));
         }
-        if self.span.is_none() && !self.key.is_empty() {
+        if self.span.is_none() && self.line > 0 {
+            group = group.element(Origin::path(path.as_str()).line(self.line).char_column(self.column));
+        } else if self.span.is_none() && !self.key.is_empty() {
             group = group.element(Origin::path(format!("{path}, {}", clean(&self.key))));
+        } else if self.span.is_none() {
+            group = group.element(Origin::path(path.as_str()));
         }
         if let Some((other, span)) =
             self.related.as_ref().and_then(|other| Some((other, other.span.as_ref()?)))
@@ -138,16 +165,26 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_place(f, self.line, self.column, &self.key)?;
-        f.write_str(&self.message)?;
+        f.write_str(&self.sentence())
+    }
+}
+
+impl Diagnostic {
+    /// All that it says in one line, without its place: the message, the other place, the help.
+    pub fn sentence(&self) -> String {
+        let mut out = self.message.clone();
+        // Writing to a string cannot fail.
         if let Some(other) = &self.related {
-            f.write_str(" (")?;
-            write_place(f, other.line, other.column, &other.key)?;
-            write!(f, "{})", other.label)?;
+            let _ = match (other.line, other.key.as_str()) {
+                (0, "") => write!(out, " ({})", other.label),
+                (0, key) => write!(out, " ({}: {})", clean(key), other.label),
+                (line, _) => write!(out, " (line {line}, column {}: {})", other.column, other.label),
+            };
         }
         if let Some(help) = &self.help {
-            write!(f, "; {help}")?;
+            let _ = write!(out, "; {help}");
         }
-        Ok(())
+        out
     }
 }
 

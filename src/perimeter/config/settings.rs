@@ -1,7 +1,7 @@
 //! The sections `[product]`, `[prove]` and `[rules]`.
 
 use super::diagnostic::{Diagnostic, listed, nearest, quote};
-use super::read::{Diagnostics, Kind, PATTERN, Table, What, values};
+use super::read::{Diagnostics, Kind, PATTERN, SEVERITY, Table, What, values};
 use super::value::{self, Complaint};
 use crate::audit::rule::{Rule, Severity};
 use crate::audit::rules::{self, RULES};
@@ -57,8 +57,10 @@ pub(super) fn prove(top: &Table<'_>, found: &mut Diagnostics) -> ProveSettings {
 pub(super) fn rule_settings(top: &Table<'_>, found: &mut Diagnostics) -> RuleSettings {
     let mut settings = RuleSettings::default();
     let Some(node) = top.node("rules") else { return settings };
-    for field in found.open(node, "[rules]") {
+    let fields = found.open(node, "[rules]");
+    for (at, field) in fields.iter().enumerate() {
         if found.is_full() {
+            found.leave(fields.len() - at);
             break;
         }
         let rule = match rule(&field.name) {
@@ -76,8 +78,7 @@ pub(super) fn rule_settings(top: &Table<'_>, found: &mut Diagnostics) -> RuleSet
             }
             continue;
         }
-        let Some((severity, at)) = found.read(&field.node, What("off or a severity", "\"low\""), severity)
-        else {
+        let Some((severity, at)) = found.read(&field.node, SEVERITY, severity) else {
             continue;
         };
         if severity.is_none() && rule.severity == Severity::Critical {
@@ -112,6 +113,12 @@ fn transit_mode(text: &str) -> Result<TransitMode, Complaint> {
     })
 }
 
+/// Is one the beginning of the other, as of `crit` and `critical`, `info` and `informational`?
+fn abbreviates(one: &str, other: &str) -> bool {
+    let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+    one.len() > 1 && (one.starts_with(&other) || other.starts_with(&one))
+}
+
 /// `None` is off.
 fn severity(text: &str) -> Result<Option<Severity>, Complaint> {
     if let Some(severity) = Severity::parse(text) {
@@ -126,6 +133,9 @@ fn severity(text: &str) -> Result<Option<Severity>, Complaint> {
     Err(match nearest(text, names()) {
         _ if TRANSIT.iter().any(|(name, _)| *name == text) => complaint.help("only `transit` takes that"),
         Some((name, true)) => complaint.help(format!("did you mean \"{name}\"?")),
-        _ => complaint,
+        _ => match names().find(|name| abbreviates(text, name)) {
+            Some(name) => complaint.help(format!("did you mean \"{name}\"?")),
+            None => complaint,
+        },
     })
 }

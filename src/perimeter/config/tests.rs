@@ -22,7 +22,7 @@ fn with(more: &str) -> String {
 fn said(more: &str) -> String {
     let all = match parse(&with(more)) {
         Ok(parsed) => parsed.warnings,
-        Err(ConfigErrors(errors)) => errors,
+        Err(ConfigErrors { errors, .. }) => errors,
     };
     let line = |one: Diagnostic| {
         let kind = match one.severity {
@@ -43,7 +43,7 @@ fn parsed(text: &str) -> Result<Perimeter, ConfigErrors> {
 
 #[test]
 fn the_example_of_the_interface_has_nothing_wrong() -> Result<(), ConfigErrors> {
-    let Parsed { perimeter, warnings } = parse(INTERFACE)?;
+    let Parsed { perimeter, warnings, .. } = parse(INTERFACE)?;
     assert_eq!(warnings, []);
     assert_eq!(perimeter.organization.as_deref(), Some("o-exampleorgid"));
     assert!(perimeter.is_ours("999988887777") && !perimeter.lists("999988887777"));
@@ -90,7 +90,7 @@ fn what_is_commented_out_in_it_can_be_used() -> Result<(), ConfigErrors> {
         _ => line,
     });
     let used = used.collect::<Vec<_>>().join("\n").replace("accounts = [] ", "accounts = [\"444455556666\"]");
-    let Parsed { perimeter, warnings } = parse(&used)?;
+    let Parsed { perimeter, warnings, .. } = parse(&used)?;
     assert_eq!(warnings, []);
     assert!(
         !perimeter.vpcs.is_empty() && !perimeter.break_glass.is_empty() && perimeter.product.table.is_some()
@@ -125,11 +125,11 @@ fn every_error_is_named_in_the_order_of_the_file() {
 }
 
 #[test]
-fn the_first_place_alone_where_it_is_no_toml() {
+fn the_place_is_named_where_it_is_no_toml() {
     for (text, line, column) in
-        [("a = ", 1, 5), ("version = 1\nversion = 1", 2, 1), ("\u{0}", 1, 2), ("[a", 1, 3), ("a = \"", 1, 6)]
+        [("a = ", 1, 5), ("version = 1\nversion = 1", 2, 1), ("\u{0}", 1, 1), ("[a", 1, 3), ("a = \"", 1, 6)]
     {
-        let errors = parse(text).map_or_else(|ConfigErrors(errors)| errors, |_| Vec::new());
+        let errors = parse(text).map_or_else(|found| found.errors, |_| Vec::new());
         let places: Vec<_> = errors.iter().map(|error| (error.line, error.column)).collect();
         assert_eq!(places, [(line, column)], "{text:?}: {errors:?}");
     }
@@ -151,8 +151,8 @@ fn values_of_a_wrong_type_are_errors() {
     error 3: `environments.b.accounts` must be a list, each item an account id in quotes, not a string; write it in brackets, as ["111122223333"]
     "#);
     insta::assert_snapshot!(said("[environments.b]\nmode = \"observe\"\naccounts = [222233334444, 2222333344, 12]\n"), @r#"
-    error 3: `environments.b.accounts[0]` must be an account id in quotes, not an integer; write "222233334444": an account id may begin with zeros
-    error 3: `environments.b.accounts[1]` must be an account id in quotes, not an integer; write "002222333344": an account id may begin with zeros
+    error 3: `environments.b.accounts[0]` must be an account id in quotes, not an integer; write "222233334444": an account id has twelve digits, and may begin with zeros
+    error 3: `environments.b.accounts[1]` must be an account id in quotes, not an integer; write "002222333344": an account id has twelve digits, and may begin with zeros
     error 3: `environments.b.accounts[2]` must be an account id in quotes, not an integer; write it in quotes
     "#);
     insta::assert_snapshot!(said("[[environments.b]]\n"), @"error 1: `environments.b` is one table, not a list of tables; write `[environments.NAME]`");
@@ -163,11 +163,11 @@ fn values_of_a_wrong_type_are_errors() {
     insta::assert_snapshot!(said("[transit.a]\n"), @"error 1: `transit` is a list of tables, not one table; write `[[transit]]`");
     insta::assert_snapshot!(said("[prove]\nendpoint_region_is_requested_region = \"true\"\nnow = 5\n"), @r"
     error 2: `prove.endpoint_region_is_requested_region` must be true or false, without quotes, not a string
-    error 3: `prove.now` must be a date, as 2027-01-01, not an integer
+    error 3: `prove.now` must be a date, as 2027-01-01, not an integer; write 2027-01-01 (00:00 UTC) or 2027-01-01T09:00:00+01:00
     ");
-    insta::assert_snapshot!(said("[rules]\nroot-access = false\n"), @"error 2: `rules.root-access` must be off or a severity in quotes, not a boolean; write it in quotes");
+    insta::assert_snapshot!(said("[rules]\nroot-access = false\n"), @r#"error 2: `rules.root-access` must be off or a severity in quotes, not a boolean; write "off""#);
     let errors = parse("version = 1\nenvironments = 5\nvpc = [1]\nendpoint = 1.5\n");
-    insta::assert_snapshot!(errors.map_or_else(|ConfigErrors(all)| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), |_| String::new()), @r"
+    insta::assert_snapshot!(errors.map_or_else(|found| found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), |_| String::new()), @r"
     line 2, column 16: `environments` must be a table, not an integer
     line 3, column 8: `vpc[0]` must be a table, not an integer
     line 4, column 12: `endpoint` must be a list of tables, not a float
@@ -408,7 +408,7 @@ fn diagnostics_are_drawn() {
             .map(|one| one.render("perimeter.toml", text, false))
             .collect::<Vec<_>>()
             .join("\n\n"),
-        Err(ConfigErrors(errors)) => errors
+        Err(ConfigErrors { errors, .. }) => errors
             .iter()
             .map(|one| one.render("perimeter.toml", text, false))
             .collect::<Vec<_>>()
@@ -477,5 +477,29 @@ fn diagnostics_are_drawn() {
       |
     2 | [environments
       |              ^
+      |
+      = help: a heading is closed as it is opened: `[environments.production]`, `[[vpc]]`
     ");
+}
+
+#[test]
+fn a_value_of_another_shape_is_told_the_right_one() {
+    insta::assert_snapshot!(said("[environments.b]\nmode = \"observe\"\naccounts = [\"22223333444\", \"2222333344445\", 22223333444, \"2222-3333-4444\", \"\"]\n"), @r#"
+    error 3: `22223333444` is no account id: twelve digits; it has 11
+    error 3: `2222333344445` is no account id: twelve digits; it has 13
+    error 3: `environments.b.accounts[2]` must be an account id in quotes, not an integer; write "022223333444": an account id has twelve digits, and may begin with zeros
+    error 3: `2222-3333-4444` is no account id: twelve digits; write "222233334444"
+    error 3: `` is no account id: twelve digits
+    "#);
+    insta::assert_snapshot!(said("[[trusted_address]]\ncidrs = [[\"198.51.100.0/24\"]]\nuntil = 5\n"), @r"
+    error 2: `trusted_address[0].cidrs[0]` must be an address block in quotes, not a list; write it without these brackets
+    error 3: `trusted_address[0].until` must be a date, as 2027-01-01, not an integer; write 2027-01-01 (00:00 UTC) or 2027-01-01T09:00:00+01:00
+    ");
+    insta::assert_snapshot!(said("[rules]\nroot-access = false\npublic-access = true\nundetermined = \"nothing\"\nservice-path = \"crit\"\ntransit = [\"flag\"]\n"), @r#"
+    error 2: `rules.root-access` must be off or a severity in quotes, not a boolean; write "off"
+    error 3: `rules.public-access` must be off or a severity in quotes, not a boolean; write the severity in quotes, as "low"
+    error 4: `nothing` is no setting of a rule: `off`, `info`, `low`, `medium`, `high` or `critical`
+    error 5: `crit` is no setting of a rule: `off`, `info`, `low`, `medium`, `high` or `critical`; did you mean "critical"?
+    error 6: `rules.transit` must be allow, flag or deny in quotes, not a list; write it without these brackets
+    "#);
 }
