@@ -101,14 +101,14 @@ fn check(root: &Node) -> (Perimeter, Diagnostics) {
         ..Perimeter::default()
     };
     network::environments(top, &mut perimeter, found);
-    network::vpcs(top, &mut perimeter, found);
-    perimeter.endpoints = network::endpoints(top, found);
+    let approved = network::vpcs(top, &mut perimeter, found);
+    perimeter.endpoints = network::endpoints(top, &approved, found);
     perimeter.transit = exceptions::transit(top, found);
     perimeter.trusted = exceptions::trusted(top, found);
     perimeter.break_glass = exceptions::break_glass(top, &perimeter, found);
     perimeter.services = exceptions::services(top, found);
     perimeter.suppressions = exceptions::suppressions(top, found);
-    perimeter.product = settings::product(top, found);
+    perimeter.product = settings::product(top, &perimeter, found);
     perimeter.prove = settings::prove(top, found);
     perimeter.rules = settings::rule_settings(top, found);
     (perimeter, diagnostics)

@@ -1,6 +1,10 @@
 //! Takes tables and values of the tree apart, and collects what is wrong with them: a value that
 //! is wrong is left out and reading goes on, so that one run names everything.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 
@@ -318,13 +322,34 @@ impl Diagnostics {
         self.list(table, name, what, check)
     }
 
+    /// Warns of what stands a second time; `first` has what stood before.
+    pub(super) fn repeated<'a, T: Eq + Hash>(
+        &mut self,
+        first: &mut HashMap<T, &'a Place>,
+        item: T,
+        shown: &str,
+        at: &'a Place,
+    ) {
+        match first.entry(item) {
+            Entry::Occupied(entry) => {
+                let message = format!("{shown} stands here a second time");
+                self.report(Diagnostic::warning(at, message).related(entry.get(), "listed here first"));
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(at);
+            }
+        }
+    }
+
     /// The blocks, each judged for its risk.
     pub(super) fn blocks(
         &mut self,
         list: Option<List<'_, IpNet>>,
         judges: &[fn(&IpNet) -> Option<Complaint>],
     ) -> Vec<IpNet> {
+        let mut first = HashMap::new();
         for (block, at) in list.iter().flat_map(|(blocks, _)| blocks) {
+            self.repeated(&mut first, block, &format!("`{block}`"), at);
             for complaint in judges.iter().filter_map(|judge| judge(block)) {
                 self.warn(at, complaint);
             }

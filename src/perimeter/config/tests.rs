@@ -5,6 +5,7 @@ use crate::audit::rule::Severity;
 use crate::perimeter::{Mode, TransitMode};
 
 mod survival;
+mod warnings;
 
 /// The example of the interface, word for word.
 const INTERFACE: &str = include_str!("interface.toml");
@@ -18,12 +19,14 @@ fn with(more: &str) -> String {
     )
 }
 
-/// The errors, or else the warnings, of [`with`], a line each; lines of `more` count from 1.
+/// The errors, or else the warnings, of [`with`], a line each; lines of `more` count from 1. That it has
+/// no VPC is left out.
 fn said(more: &str) -> String {
     let all = match parse(&with(more)) {
         Ok(parsed) => parsed.warnings,
         Err(ConfigErrors { errors, .. }) => errors,
     };
+    let all = all.into_iter().filter(|one| !one.message.starts_with("there is no `[[vpc]]`"));
     let line = |one: Diagnostic| {
         let kind = match one.severity {
             Level::Error => "error",
@@ -34,7 +37,7 @@ fn said(more: &str) -> String {
         let place = one.line.saturating_sub(4);
         format!("{kind} {place}: {}{}{}", one.message, other.unwrap_or_default(), help.unwrap_or_default())
     };
-    all.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    all.map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn parsed(text: &str) -> Result<Perimeter, ConfigErrors> {
@@ -73,11 +76,14 @@ fn the_example_of_the_interface_has_nothing_wrong() -> Result<(), ConfigErrors> 
 }
 
 #[test]
-fn the_file_that_init_writes_only_lacks_its_accounts() -> Result<(), ConfigErrors> {
+fn the_file_that_init_writes_only_lacks_its_accounts_and_vpcs() -> Result<(), ConfigErrors> {
     let warnings = parse(EXAMPLE)?.warnings;
     assert_eq!(
         warnings.iter().map(|one| one.message.as_str()).collect::<Vec<_>>(),
-        ["environment `production` has no accounts"]
+        [
+            "there is no `[[vpc]]`: no network is approved, and every call is from outside",
+            "environment `production` has no accounts"
+        ]
     );
     Ok(())
 }
@@ -225,6 +231,10 @@ fn a_vpc_has_plausible_cidrs_and_a_listed_account() {
     "#);
 }
 
+fn a_vpc() -> String {
+    vpc("vpc-1", "eu-west-1", "111122223333", "\"10.0.0.0/16\"")
+}
+
 fn endpoint(id: &str, region: &str, account: &str, vpc: &str) -> String {
     format!("[[endpoint]]\nid = \"{id}\"\nregion = \"{region}\"\naccount = \"{account}\"\nvpc = \"{vpc}\"\n")
 }
@@ -255,7 +265,7 @@ fn an_endpoint_is_in_one_place() -> Result<(), ConfigErrors> {
 #[test]
 fn addresses_are_judged_by_where_they_stand() {
     assert_eq!(said("[[transit]]\ncidrs = [\"10.0.0.0/8\"]\n"), "");
-    insta::assert_snapshot!(said("[[transit]]\ncidrs = [\"0.0.0.0/0\"]\n"), @"warning 2: `0.0.0.0/0` is every address: nothing would be transit any more");
+    insta::assert_snapshot!(said("[[transit]]\ncidrs = [\"0.0.0.0/0\"]\n"), @"warning 2: `0.0.0.0/0` is every address: nothing would be transit any more; list the networks that are to come this way");
     insta::assert_snapshot!(said("[[transit]]\ncidrs = []\n"), @"warning 2: the list is empty, so the entry has no effect; leave it out, or fill it");
     insta::assert_snapshot!(said("[[transit]]\nnote = \"x\"\n"), @r#"error 1: this `[[transit]]` has no `cidrs`; add `cidrs = ["10.0.0.0/16"]`"#);
     assert_eq!(
@@ -309,7 +319,7 @@ fn break_glass_is_narrow_and_ends() {
     // The management account is ours, listed or not.
     let text = format!(
         "management_account = \"999988887777\"\n{}",
-        with(&entry("arn:aws:iam::999988887777:role/emergency", until))
+        with(&format!("{}{}", entry("arn:aws:iam::999988887777:role/emergency", until), a_vpc()))
     );
     assert_eq!(parse(&text).map(|parsed| parsed.warnings).unwrap_or_default(), []);
 }
@@ -318,7 +328,6 @@ fn break_glass_is_narrow_and_ends() {
 fn services_are_named_in_full() {
     let entry =
         |via: &str| format!("[[service]]\nprincipal = \"arn:aws:iam::111122223333:role/app/*\"\n{via}\n");
-    assert_eq!(said(&entry("")), "");
     assert_eq!(said(&entry("via = \"lambda.amazonaws.com\"")), "");
     insta::assert_snapshot!(said(&entry("via = \"lambda\"")), @r#"error 3: `lambda` is no AWS service's name; write "lambda.amazonaws.com""#);
     insta::assert_snapshot!(said("[[service]]\nvia = \"lambda.amazonaws.com\"\n"), @r#"error 1: this `[[service]]` has no `principal`; add `principal = "arn:aws:iam::111122223333:role/NAME"`"#);
@@ -356,7 +365,7 @@ fn rules_are_set_to_severities_and_transit_to_a_mode() -> Result<(), ConfigError
     assert_eq!(settings.severities.get("undetermined"), Some(&Some(Severity::Critical)));
     assert_eq!((settings.severities.len(), settings.transit), (2, TransitMode::Deny));
     assert_eq!(
-        said("[rules]\nmetadata-outside = \"off\"\npublic-access = \"info\"\ntransit = \"allow\"\n"),
+        said("[rules]\nmetadata-outside = \"off\"\npublic-access = \"low\"\ntransit = \"flag\"\n"),
         ""
     );
     insta::assert_snapshot!(said("[rules]\npublic-access = \"off\"\n"), @"warning 2: `public-access` is critical, and off: its findings are lost; `[[suppress]]` can silence it for one principal and a time");
@@ -386,7 +395,7 @@ fn the_proofs_assumptions_are_words() -> Result<(), ConfigErrors> {
 #[test]
 fn an_organization_of_odd_length_is_only_odd() {
     let said = |id: &str| {
-        let text = format!("organization = \"{id}\"\n{}", with(""));
+        let text = format!("organization = \"{id}\"\n{}", with(&a_vpc()));
         parse(&text).map_or_else(
             |errors| errors.to_string(),
             |parsed| parsed.warnings.iter().map(ToString::to_string).collect(),
@@ -462,7 +471,7 @@ fn diagnostics_are_drawn() {
       |
       = help: keep it in one of them
     "#);
-    insta::assert_snapshot!(drawn(&with("[[break_glass]]\nprincipal = \"arn:aws:iam::*:role/*\"\nuntil = 2027-01-01\n")), @r#"
+    insta::assert_snapshot!(drawn(&with(&format!("[[break_glass]]\nprincipal = \"arn:aws:iam::*:role/*\"\nuntil = 2027-01-01\n{}", a_vpc()))), @r#"
     warning: `arn:aws:iam::*:role/*` covers ordinary names too: whoever may create a role of a name that fits is exempt
      --> perimeter.toml:6:13
       |
