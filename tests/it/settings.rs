@@ -161,6 +161,23 @@ fn warnings_beyond_a_thousand_are_counted() -> Tested {
 }
 
 #[test]
+fn transit_that_is_allowed_is_never_raised() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let severity = |transit: &str| -> Result<Value, Box<dyn Error>> {
+        let config = format!("{RISKY}[rules]\ntransit = \"{transit}\"\n");
+        fs::write(folder.path().join("perimeter.toml"), config)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_perimeter"));
+        command.current_dir(folder.path()).env_remove("PERIMETER_CONFIG");
+        let output = command.args(["explain", "transit", "--format", "json"]).output()?;
+        Ok(serde_json::from_slice::<Value>(&output.stdout)?["severity"].clone())
+    };
+    assert_eq!(severity("allow")?, Value::Null);
+    assert_eq!(severity("flag")?, "low");
+    assert_eq!(severity("deny")?, "low");
+    Ok(())
+}
+
+#[test]
 fn an_empty_list_of_endpoints_is_an_error_and_one_without_endpoints_a_warning() -> Tested {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("perimeter.toml"), RISKY)?;
