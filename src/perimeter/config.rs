@@ -11,6 +11,7 @@
 //! keys as an object in a bundle need a second way to make the tree and nothing else.
 
 mod diagnostic;
+mod drawing;
 mod encoding;
 mod exceptions;
 mod network;
