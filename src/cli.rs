@@ -35,7 +35,7 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The perimeter [default: ./perimeter.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "PERIMETER_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "PERIMETER_CONFIG", value_parser = settings::ConfigPath)]
     config: Option<PathBuf>,
     /// Endpoints, as `aws ec2 describe-vpc-endpoints` prints them
     #[arg(long, global = true, value_name = "FILE")]

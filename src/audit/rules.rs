@@ -2,8 +2,8 @@
 //!
 //! A rule describes and does not decide: which rule fits a record is for the verdict to say. What a
 //! rule says is text in paragraphs, parted by empty lines, with code in backticks; a paragraph
-//! indented by four spaces holds commands and is to be printed as it stands. The examples go by the
-//! `perimeter.toml` at the root of this repository.
+//! indented by four spaces holds commands and is to be printed as it stands, with placeholders in
+//! capitals. The examples go by the `perimeter.toml` at the root of this repository.
 
 use super::rule::Rule;
 
@@ -259,6 +259,25 @@ mod tests {
                 assert!(line.len() <= 100, "`{}`: {line}", rule.id);
             }
         }
+    }
+
+    /// Whoever copies a command must see what to put in: placeholders are in capitals, and nothing looks
+    /// like a thing of one's own. (IAM's events really are those of us-east-1.)
+    #[test]
+    fn commands_hold_placeholders_and_no_samples() {
+        let sample = |word: &str| {
+            let digits = word.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() >= 12);
+            let region = word.contains("eu-west-") || word.contains("f-0a");
+            let id = ["vpc-", "vpce-", "sg-", "rtb-", "pcx-", "ou-", "p-0", "AKIA", "AROA"];
+            digits || region || id.iter().any(|start| word.starts_with(start))
+        };
+        for rule in RULES {
+            for line in paragraphs(rule).filter(|text| is_command(text)).flat_map(str::lines) {
+                let mut words = line.split([' ', '=', '/', ',']);
+                assert!(!words.any(sample), "`{}`: {line}", rule.id);
+            }
+        }
+        assert!(sample("eu-west-1") && sample("111122223333") && sample("vpc-0a") && !sample("VPC_ID"));
     }
 
     #[test]

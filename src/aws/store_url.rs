@@ -70,7 +70,7 @@ pub enum OpenError {
     #[error("`{0}`: no region is known; add `?region=…` or set AWS_REGION")]
     NoRegion(StoreUrl),
     /// The table is not there.
-    #[error("`{0}`: there is no such table; infra/ has its template")]
+    #[error("`{0}`: there is no such table; docs/store.md has its keys and indexes")]
     NoTable(StoreUrl),
     /// There is a table, and it is not ours.
     #[error("`{store}`: this is no table of findings, it has no {missing}")]

@@ -69,7 +69,45 @@ pub fn unknown(name: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
+
+    /// The commands that a text tells people to run: those in backticks, and lines of their own.
+    fn commands(text: &str) -> Vec<Vec<&str>> {
+        let quoted = text.split('`').skip(1).step_by(2);
+        let lines = text.lines().filter(|line| line.starts_with("    "));
+        let words = quoted.chain(lines).map(|code| code.split_whitespace().collect::<Vec<_>>());
+        words.filter(|words| words.first() == Some(&"perimeter")).collect()
+    }
+
+    #[test]
+    fn rules_tell_people_to_run_what_this_version_has() {
+        let mut told = 0;
+        let cli = Cli::command();
+        for rule in RULES {
+            for words in [rule.what, rule.why, rule.remedy].into_iter().flat_map(commands) {
+                told += 1;
+                let mut command = &cli;
+                for word in &words[1..] {
+                    if command.has_subcommands() {
+                        let found = command.find_subcommand(word);
+                        command = found.unwrap_or_else(|| panic!("`{}`: {}", rule.id, words.join(" ")));
+                    } else if let Some(option) = word.strip_prefix("--") {
+                        let known = |arg: &&clap::Arg| arg.get_long() == Some(option);
+                        let all = command.get_arguments().chain(cli.get_arguments());
+                        assert!(all.into_iter().any(|arg| known(&arg)), "`{}`: {}", rule.id, words.join(" "));
+                    }
+                }
+            }
+        }
+        assert!(told > 2, "{told}");
+        assert_eq!(
+            commands("as `perimeter prove A`:\n\n    perimeter verify B\n\nthe perimeter holds").len(),
+            2
+        );
+    }
 
     #[test]
     fn unknown_names_get_a_hint() {

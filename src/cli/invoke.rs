@@ -27,7 +27,8 @@ impl Invoke {
     /// Runs the command.
     pub fn run(&self, common: &Common) -> Done {
         let runtime = runtime()?;
-        let settings = common.settings()?;
+        let mut settings = common.settings()?;
+        common.draw_warnings(&mut settings);
         settings.warnings.iter().for_each(|warning| common.remark(warning));
         let url = match common.store_url(&settings)? {
             // The handler keeps findings always; these are gone afterwards.

@@ -58,10 +58,15 @@ impl Write for Output {
 /// Says why nothing could be done.
 pub fn failure(failure: &Failure, color: bool) {
     match failure {
-        // As for remarks.
-        Failure::Configuration(rendered) => drop(writeln!(io::stderr(), "{rendered}")),
+        Failure::Configuration(rendered) => drawn(rendered),
         other => fault(&other.to_string(), color),
     }
+}
+
+/// Writes what is drawn and made inert already, beside the result.
+pub fn drawn(rendered: &str) {
+    // As for remarks.
+    let _ = writeln!(io::stderr(), "{rendered}");
 }
 
 /// Names something that could not be done, beside the result.

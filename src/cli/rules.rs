@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::output::Output;
+use super::settings::DEFAULT_CONFIG;
 use super::view::{json, rules};
 use super::{Common, Done, Ending, Failure, Format};
 use crate::perimeter::RuleSettings;
@@ -36,8 +37,8 @@ impl Common {
     pub fn rule_settings(&self) -> Result<Option<RuleSettings>, Failure> {
         match self.settings() {
             Ok(settings) => Ok(Some(settings.perimeter.rules)),
-            Err(failure) if self.config.is_some() => Err(failure),
-            Err(_) if !std::path::Path::new("perimeter.toml").exists() => Ok(None),
+            Err(failure) if self.named_config().is_some() => Err(failure),
+            Err(_) if !std::path::Path::new(DEFAULT_CONFIG).exists() => Ok(None),
             Err(failure) => {
                 self.remark(&format!("the rules are shown as they are by default: {failure}"));
                 Ok(None)

@@ -67,6 +67,9 @@ impl Scan {
         let began = Instant::now();
         let runtime = runtime()?;
         let mut settings = common.settings()?;
+        if common.format != Format::Json {
+            common.draw_warnings(&mut settings);
+        }
         let url = common.store_url(&settings)?;
         let store = runtime.block_on(settings::open(&url))?;
         if let Some(store) = &store {

@@ -1,16 +1,25 @@
 //! What a command runs with: the perimeter, the inventory, the store.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::parser::ValueSource;
 use sha2::{Digest, Sha256};
 
-use super::output::remark;
+use super::output::{drawn, remark};
 use super::{Common, Failure};
 use crate::aws::findings_table::FindingsTable;
 use crate::aws::store_url::{StoreUrl, StoreUrlError};
 use crate::findings::store::FindingStore;
+use crate::perimeter::Perimeter;
+use crate::perimeter::config::{self, ConfigErrors, Diagnostic, Omitted};
 use crate::perimeter::inventory::{self, Inventory};
-use crate::perimeter::{Perimeter, config};
+
+/// Where the configuration is, where nobody says.
+pub const DEFAULT_CONFIG: &str = "perimeter.toml";
 
 /// A perimeter and where it was read.
 pub struct Settings {
@@ -20,28 +29,24 @@ pub struct Settings {
     pub inventory: Inventory,
     /// The configuration's path.
     pub path: PathBuf,
-    /// Risky settings, in words.
+    /// What may not be meant as it was set, in words: a line each.
     pub warnings: Vec<String>,
+    /// The first of them again, as they are drawn for a terminal.
+    drawings: Vec<String>,
 }
 
 impl Common {
     /// Reads the perimeter and the lists of endpoints.
     pub fn settings(&self) -> Result<Settings, Failure> {
-        let path = self.config.clone().unwrap_or_else(|| PathBuf::from("perimeter.toml"));
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| no_config(&path, &error, self.config.is_some()))?;
+        let path = self.named_config().map_or_else(|| PathBuf::from(DEFAULT_CONFIG), Path::to_path_buf);
+        let bytes = read_bounded(&path).map_err(|error| self.no_config(&path, &error))?;
         let shown = path.display().to_string();
-        let parsed = config::parse(&text).map_err(|errors| {
-            let rendered = errors.0.iter().map(|error| error.render(&shown, &text, self.colored()));
-            Failure::Configuration(rendered.collect::<Vec<_>>().join("\n\n"))
-        })?;
-        let warnings = parsed
-            .warnings
-            .iter()
-            .map(|warning| format!("{shown}:{}:{}: {}", warning.line, warning.column, warning.message));
+        let text = config::decode(&bytes).map_err(|errors| self.refused(&shown, "", &errors))?;
+        let parsed = config::parse(text).map_err(|errors| self.refused(&shown, text, &errors))?;
         let mut settings = Settings {
             inventory: Inventory::default(),
-            warnings: warnings.collect(),
+            warnings: said(&shown, &parsed.warnings, parsed.omitted),
+            drawings: self.drawn(&shown, text, &parsed.warnings, "warning", parsed.omitted),
             perimeter: parsed.perimeter,
             path,
         };
@@ -52,6 +57,54 @@ impl Common {
             settings.learn_file(file)?;
         }
         Ok(settings)
+    }
+
+    /// The perimeter that was asked for by name.
+    pub fn named_config(&self) -> Option<&Path> {
+        self.config.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Draws what the configuration warns of, beside the result; a summary that follows need not say it
+    /// again. Whoever wants no remarks has it in the summary.
+    pub fn draw_warnings(&self, settings: &mut Settings) {
+        if self.quiet {
+            return;
+        }
+        settings.warnings.drain(..settings.drawings.len().min(settings.warnings.len()));
+        for drawing in settings.drawings.drain(..) {
+            drawn(&format!("{drawing}\n"));
+        }
+    }
+
+    fn refused(&self, path: &str, text: &str, found: &ConfigErrors) -> Failure {
+        Failure::Configuration(self.drawn(path, text, &found.errors, "error", found.omitted).join("\n\n"))
+    }
+
+    /// A drawing each, and one more for what is omitted.
+    fn drawn(
+        &self,
+        path: &str,
+        text: &str,
+        found: &[Diagnostic],
+        label: &str,
+        omitted: Omitted,
+    ) -> Vec<String> {
+        let color = self.colored();
+        let drawings = found.iter().map(|one| one.render(path, text, color));
+        drawings.chain(omitted.said().map(|more| format!("{label}: {more}"))).collect()
+    }
+
+    fn no_config(&self, path: &Path, error: &std::io::Error) -> Failure {
+        let named = self.named_config().is_some();
+        let shown = path.display();
+        let hint = match error.kind() {
+            ErrorKind::NotFound if named => {
+                format!("\nWrite it with `perimeter init {shown}`, or name another.")
+            }
+            ErrorKind::NotFound => "\nWrite one with `perimeter init`, or name one with --config.".to_owned(),
+            _ => String::new(),
+        };
+        Failure::Said(format!("no perimeter: {shown}: {error}{hint}"))
     }
 
     /// Are messages to be coloured?
@@ -92,7 +145,11 @@ impl Settings {
     fn learn_file(&mut self, file: &Path) -> Result<(), Failure> {
         let failed = |why: String| Failure::Said(format!("--endpoints {}: {why}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-        for endpoint in inventory::described(&text).map_err(|error| failed(error.to_string()))? {
+        let found = inventory::described(&text).map_err(|error| failed(error.to_string()))?;
+        if found.is_empty() {
+            self.warnings.push(format!("--endpoints {}: it lists no endpoint", file.display()));
+        }
+        for endpoint in found {
             self.inventory.learn(endpoint).map_err(|error| failed(error.to_string()))?;
         }
         Ok(())
@@ -115,9 +172,51 @@ pub async fn open(url: &StoreUrl) -> Result<Option<FindingsTable>, Failure> {
     Ok(url.open().await?)
 }
 
-fn no_config(path: &Path, error: &std::io::Error, named: bool) -> Failure {
-    let hint = if named { "" } else { "\nWrite one with `perimeter init`, or name one with --config." };
-    Failure::Said(format!("no perimeter: {}: {error}{hint}", path.display()))
+/// What is read of a perimeter: enough to see that there is more of it than may be.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(config::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What is found, a line each, and one more for what is omitted.
+fn said(path: &str, found: &[Diagnostic], omitted: Omitted) -> Vec<String> {
+    let lines = found.iter().map(|one| match one.line {
+        0 => format!("{path}: {}", one.sentence()),
+        line => format!("{path}:{line}:{}: {}", one.column, one.sentence()),
+    });
+    lines.chain(omitted.said().map(|more| format!("{path}: {more}"))).collect()
+}
+
+/// The value of `--config`. The environment's, where it is empty, is none: that is how one is taken
+/// back for a single call.
+#[derive(Clone, Debug)]
+pub struct ConfigPath;
+
+impl TypedValueParser for ConfigPath {
+    type Value = PathBuf;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<PathBuf, clap::Error> {
+        PathBufValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<PathBuf, clap::Error> {
+        if source == ValueSource::EnvVariable && value.is_empty() {
+            return Ok(PathBuf::new());
+        }
+        self.parse_ref(command, arg, value)
+    }
 }
 
 /// One file for each perimeter, so that two organizations' findings never mix.

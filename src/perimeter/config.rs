@@ -5,28 +5,36 @@
 //! warnings. What is checked is the file alone: that an account, a VPC or a role of that name exists
 //! nobody knows here, nor what time it is, so a window that is over goes through.
 //!
-//! Stages: `node` makes a tree of values with their places, `read` takes tables apart and collects
+//! Stages: `encoding` makes bytes a text of bounded size, `node` makes a tree of values with their places, `read` takes tables apart and collects
 //! what is wrong, `value` checks one value, `risk` judges one setting, and `network`, `exceptions`
-//! and `settings` put the sections together. Only `node` knows TOML's text, so that the same keys as
-//! an object in a bundle need a second way to make the tree and nothing else.
+//! and `settings` put the sections together. Only `node` and `syntax` know TOML's text, so that the same
+//! keys as an object in a bundle need a second way to make the tree and nothing else.
 
 mod diagnostic;
+mod drawing;
+mod encoding;
 mod exceptions;
 mod network;
 mod node;
 mod read;
 mod risk;
 mod settings;
+mod syntax;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-pub use diagnostic::{Diagnostic, Level, Related};
+pub use diagnostic::{Diagnostic, Level, Omitted, Related};
+pub use encoding::decode;
 
 use super::Perimeter;
 use node::Node;
 use read::Diagnostics;
+
+/// The longest perimeter.toml that is read, in bytes: some thirty thousand endpoints. It is checked
+/// whole and in memory, with the place of every value.
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// A perimeter.toml that can be used.
 #[derive(Clone, Debug)]
@@ -34,38 +42,51 @@ pub struct Parsed {
     pub perimeter: Perimeter,
     /// In the order of the file; a thousand at most.
     pub warnings: Vec<Diagnostic>,
+    /// Warnings beyond those.
+    pub omitted: Omitted,
 }
 
 /// Why a perimeter.toml cannot be used: every error, in the order of the file, and never none.
-/// Where the text is no TOML it is the first place alone, and of a thousand errors and more it is a
-/// thousand.
+/// Where the text is no TOML it is what is wrong with that alone, and of a thousand errors and more it
+/// is a thousand.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", summary(.0))]
-pub struct ConfigErrors(pub Vec<Diagnostic>);
+#[error("{}", summary(.errors, .omitted.found))]
+pub struct ConfigErrors {
+    pub errors: Vec<Diagnostic>,
+    /// Errors beyond those.
+    pub omitted: Omitted,
+}
 
-fn summary(errors: &[Diagnostic]) -> String {
+impl From<Diagnostic> for ConfigErrors {
+    fn from(only: Diagnostic) -> Self {
+        Self { errors: vec![only], omitted: Omitted::default() }
+    }
+}
+
+fn summary(errors: &[Diagnostic], omitted: usize) -> String {
     match errors {
         [] => "the perimeter cannot be read".to_owned(),
         [only] => only.to_string(),
-        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len() + omitted),
     }
 }
 
 /// Reads the text of a perimeter.toml.
 ///
 /// # Errors
-/// [`ConfigErrors`], with all that is wrong.
+/// [`ConfigErrors`], with all that is wrong; and where the text is longer than [`MAX_BYTES`].
 pub fn parse(text: &str) -> Result<Parsed, ConfigErrors> {
+    encoding::bounded(text.len())?;
     let (perimeter, mut found) = match node::from_toml(text) {
         Ok(root) => check(&root),
-        Err(ConfigErrors(errors)) => (Perimeter::default(), Diagnostics { errors, warnings: Vec::new() }),
+        Err(errors) => (Perimeter::default(), errors),
     };
     diagnostic::place(&mut found.errors, text);
     diagnostic::place(&mut found.warnings, text);
     if found.errors.is_empty() {
-        Ok(Parsed { perimeter, warnings: found.warnings })
+        Ok(Parsed { perimeter, warnings: found.warnings, omitted: found.omitted_warnings })
     } else {
-        Err(ConfigErrors(found.errors))
+        Err(ConfigErrors { errors: found.errors, omitted: found.omitted_errors })
     }
 }
 
@@ -81,14 +102,14 @@ fn check(root: &Node) -> (Perimeter, Diagnostics) {
         ..Perimeter::default()
     };
     network::environments(top, &mut perimeter, found);
-    network::vpcs(top, &mut perimeter, found);
-    perimeter.endpoints = network::endpoints(top, found);
+    let approved = network::vpcs(top, &mut perimeter, found);
+    perimeter.endpoints = network::endpoints(top, &approved, found);
     perimeter.transit = exceptions::transit(top, found);
     perimeter.trusted = exceptions::trusted(top, found);
     perimeter.break_glass = exceptions::break_glass(top, &perimeter, found);
     perimeter.services = exceptions::services(top, found);
     perimeter.suppressions = exceptions::suppressions(top, found);
-    perimeter.product = settings::product(top, found);
+    perimeter.product = settings::product(top, &perimeter, found);
     perimeter.prove = settings::prove(top, found);
     perimeter.rules = settings::rule_settings(top, found);
     (perimeter, diagnostics)

@@ -91,6 +91,9 @@ struct DescribedEndpoint {
 /// Why a list of endpoints cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
+    /// There is nothing in it: what is left where the command failed.
+    #[error("it is empty: did `aws ec2 describe-vpc-endpoints` fail?")]
+    Empty,
     /// It is not what `aws ec2 describe-vpc-endpoints` prints.
     #[error("not the output of `aws ec2 describe-vpc-endpoints`: {0}")]
     Shape(#[from] serde_json::Error),
@@ -111,8 +114,11 @@ pub enum ListError {
 /// the service's name, `com.amazonaws.<region>.dynamodb`.
 ///
 /// # Errors
-/// Where the text is no such list, or an entry's identifiers make no sense.
+/// Where the text is empty or no such list, or an entry's identifiers make no sense.
 pub fn described(text: &str) -> Result<Vec<Endpoint>, ListError> {
+    if text.trim().is_empty() {
+        return Err(ListError::Empty);
+    }
     let mut endpoints = Vec::new();
     for list in serde_json::Deserializer::from_str(text).into_iter::<Described>() {
         for found in list?.endpoints {
@@ -202,10 +208,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_endpoints_is_none_only_where_it_says_so() {
+        assert_eq!(described(r#"{"VpcEndpoints":[]}"#).unwrap(), []);
+        let refused = |text: &str| described(text).map_or_else(|error| error.to_string(), |_| String::new());
+        insta::assert_snapshot!(refused(""), @"it is empty: did `aws ec2 describe-vpc-endpoints` fail?");
+        insta::assert_snapshot!(refused(" \n"), @"it is empty: did `aws ec2 describe-vpc-endpoints` fail?");
+        insta::assert_snapshot!(refused("{}"), @"not the output of `aws ec2 describe-vpc-endpoints`: missing field `VpcEndpoints` at line 1 column 2");
+        insta::assert_snapshot!(refused("null"), @"not the output of `aws ec2 describe-vpc-endpoints`: invalid type: null, expected struct Described at line 1 column 4");
+        insta::assert_snapshot!(refused(r#"{"VpcEndpoints":null}"#), @"not the output of `aws ec2 describe-vpc-endpoints`: invalid type: null, expected a sequence at line 1 column 20");
+    }
+
+    #[test]
     fn reads_what_the_aws_command_prints() {
         let text = r#"{"VpcEndpoints":[{"VpcEndpointId":"vpce-0a","VpcId":"vpc-1","OwnerId":"111122223333",
             "ServiceName":"com.amazonaws.eu-west-1.dynamodb","State":"available"}]}"#;
         assert_eq!(described(text).unwrap(), [endpoint("vpce-0a", "vpc-1")]);
+        assert!(described(&format!("{text}\n{text}")).is_ok_and(|both| both.len() == 2));
         assert!(described("[]").is_err());
         assert!(described(&text.replace("vpce-0a", "eni-0a")).is_err());
     }

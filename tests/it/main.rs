@@ -10,4 +10,5 @@ mod lambda;
 mod layers;
 mod reading;
 mod s3;
+mod settings;
 mod store;

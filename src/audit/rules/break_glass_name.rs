@@ -31,7 +31,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "If nobody meant it, delete the role (its policies first) and look into who made \
         it:\n\n\
-        \x20   aws iam delete-role --role-name your-emergency-role\n\n\
+        \x20   aws iam delete-role --role-name ROLE\n\n\
         In an SCP deny `iam:CreateRole` and `iam:UpdateAssumeRolePolicy` on the pattern to all \
         but the pipeline that owns the role.\n\n\
         Write carve-outs with `ArnNotLike`, name the accounts, and give the entry in \

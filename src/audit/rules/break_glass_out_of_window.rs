@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "End the access: revoke the role's sessions, and let nobody assume it until the \
         next emergency:\n\n\
-        \x20   aws iam update-assume-role-policy --role-name your-emergency-role \\\n\
+        \x20   aws iam update-assume-role-policy --role-name ROLE \\\n\
         \x20       --policy-document file://nobody.json\n\n\
         If the emergency goes on, extend `until` by a reviewed change.\n\n\
         Put the window into the policies too, so that AWS enforces it: let the carve-out hold \

@@ -34,11 +34,9 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "See when the role came into being and what id it has now, and then who made it:\n\n\
-        \x20   aws iam get-role --role-name pinned-emergency-role --query 'Role.[RoleId,\
-        CreateDate]'\n\
+        \x20   aws iam get-role --role-name ROLE --query 'Role.[RoleId,CreateDate]'\n\
         \x20   aws cloudtrail lookup-events --region us-east-1 \\\n\
-        \x20       --lookup-attributes AttributeKey=ResourceName,\
-        AttributeValue=pinned-emergency-role\n\n\
+        \x20       --lookup-attributes AttributeKey=ResourceName,AttributeValue=ROLE\n\n\
         If it was your own deployment, put the new id into `unique_ids` by a reviewed change. \
         If not, delete the role and treat whatever it touched as disclosed.\n\n\
         In an SCP deny `iam:CreateRole`, `iam:DeleteRole` and `iam:UpdateAssumeRolePolicy` on \

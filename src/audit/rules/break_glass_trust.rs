@@ -33,7 +33,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#
     ),
     remedy: "Compare the trust policy with the approved one and put that back:\n\n\
-        \x20   aws iam update-assume-role-policy --role-name your-emergency-role \\\n\
+        \x20   aws iam update-assume-role-policy --role-name ROLE \\\n\
         \x20       --policy-document file://approved-trust.json\n\n\
         Revoke the role's sessions, since those handed out meanwhile stay good until they \
         expire.\n\n\

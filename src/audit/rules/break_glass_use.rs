@@ -30,8 +30,8 @@ pub(crate) const RULE: Rule = Rule {
   "requestParameters": { "tableName": "orders" },
   "recipientAccountId": "111122223333"
 }"#,
-    remedy: "Match the use to its ticket, and acknowledge the finding:\n\n\
-        \x20   perimeter findings ack f-0a1b2c3d\n\n\
+    remedy: "Match the use to its ticket, by its times and tables:\n\n\
+        \x20   perimeter findings show FINDING_ID\n\n\
         If nobody answers for it, revoke the role's sessions and treat the items as disclosed.\n\n\
         Keep the entry narrow: `tables`, `from` and `until`, `unique_ids`. In the role's trust \
         policy ask for MFA and for `sts:SourceIdentity`, so that the record names a person.",

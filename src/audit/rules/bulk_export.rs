@@ -38,8 +38,8 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "See where the copy went, and who owns that bucket:\n\n\
         \x20   aws dynamodb list-exports \\\n\
-        \x20       --table-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\
-        \x20   aws dynamodb describe-export --export-arn \"$EXPORT_ARN\"\n\n\
+        \x20       --table-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\
+        \x20   aws dynamodb describe-export --export-arn EXPORT_ARN\n\n\
         There is no call that cancels an export. If the bucket is yours, delete the objects \
         and all their versions; if it is not, treat every item as disclosed.\n\n\
         Deny `dynamodb:ExportTableToPointInTime` to all but one export role, and deny \

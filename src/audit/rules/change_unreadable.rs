@@ -26,12 +26,11 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "Read the policy as it stands now, from AWS and not from the log:\n\n\
-        \x20   aws iam get-role-policy --role-name checkout --policy-name table-access\n\
-        \x20   aws iam get-policy-version --version-id v3 \\\n\
-        \x20       --policy-arn arn:aws:iam::111122223333:policy/table-access\n\n\
-        Prove it with `perimeter prove`; if it is sound, resolve the finding with a note. If \
-        it is padded, take it for an attack: put the former text back, and look into who wrote \
-        it.",
+        \x20   aws iam get-role-policy --role-name ROLE --policy-name POLICY\n\
+        \x20   aws iam get-policy-version --version-id VERSION \\\n\
+        \x20       --policy-arn arn:aws:iam::ACCOUNT:policy/POLICY\n\n\
+        If it is sound, note who says so. If it is padded, take it for an attack: put the \
+        former text back, and look into who wrote it.",
     controls: &[
         "NIST.800-53.r5 AU-3",
         "NIST.800-53.r5 CM-3",

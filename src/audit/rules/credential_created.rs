@@ -31,10 +31,9 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "If nobody ordered it, deactivate it first, see what it was used for, and then \
         delete it:\n\n\
-        \x20   aws iam update-access-key --user-name deploy --access-key-id \
-        AKIAIOSFODNN7EXAMPLE \\\n\
+        \x20   aws iam update-access-key --user-name USER --access-key-id KEY_ID \\\n\
         \x20       --status Inactive\n\
-        \x20   aws iam get-access-key-last-used --access-key-id AKIAIOSFODNN7EXAMPLE\n\n\
+        \x20   aws iam get-access-key-last-used --access-key-id KEY_ID\n\n\
         Give workloads roles and people IAM Identity Center, and deny `iam:CreateAccessKey` \
         and `iam:CreateLoginProfile` in an SCP to all but the role that needs them.",
     controls: &[

@@ -34,9 +34,8 @@ pub(crate) const RULE: Rule = Rule {
     remedy: "A steady trickle from your own workload: mend its route to the endpoint, or take \
         from its role what it does not need. A burst over many tables: treat the credential as \
         suspect, and list its other management calls:\n\n\
-        \x20   aws cloudtrail lookup-events --region eu-west-1 \\\n\
-        \x20       --lookup-attributes AttributeKey=AccessKeyId,\
-        AttributeValue=AKIAIOSFODNN7EXAMPLE\n\n\
+        \x20   aws cloudtrail lookup-events --region REGION \\\n\
+        \x20       --lookup-attributes AttributeKey=AccessKeyId,AttributeValue=KEY_ID\n\n\
         Where `errorMessage` names the kind of policy that refused, it tells which of the \
         guards held.",
     controls: &[

@@ -33,7 +33,7 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "Put the policy back:\n\n\
-        \x20   aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0a1b2c3d4e5f60001 \\\n\
+        \x20   aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPC_ENDPOINT_ID \\\n\
         \x20       --policy-document file://endpoint-policy.json\n\n\
         Allow in it only your principals (`aws:PrincipalOrgID`) on your resources \
         (`aws:ResourceOrgID`); keep `dynamodb:DescribeEndpoints` allowed, which clients call.\n\n\

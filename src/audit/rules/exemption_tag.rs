@@ -29,7 +29,7 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "Take the tag away, unless a reviewed exemption covers it:\n\n\
-        \x20   aws iam untag-role --role-name checkout --tag-keys dp:exclude:network\n\n\
+        \x20   aws iam untag-role --role-name ROLE --tag-keys TAG_KEY\n\n\
         Deny setting and removing the tag keys that policies use (`aws:TagKeys`) to all but \
         the role that governs exemptions, for `iam:Tag*`, `iam:Untag*`, `iam:CreateRole`, \
         `iam:CreateUser`, `sts:TagSession`, `dynamodb:TagResource` and \

@@ -44,9 +44,9 @@ pub(crate) const RULE: Rule = Rule {
     remedy: "Read the policy as it stands (the change takes effect with a delay) and replace \
         it:\n\n\
         \x20   aws dynamodb get-resource-policy \\\n\
-        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\
-        \x20   aws dynamodb put-resource-policy --policy file://orders-policy.json \\\n\
-        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\n\
+        \x20       --resource-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\
+        \x20   aws dynamodb put-resource-policy --policy file://table-policy.json \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\n\
         If the sharing is meant, list the account in perimeter.toml, name single roles, and \
         add `aws:SourceVpc` as a condition.\n\n\
         Deny `dynamodb:PutResourcePolicy` to all but the pipeline, and attach an RCP that \

@@ -38,7 +38,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "Read what the table allows, and take the grant out if nobody answers for it:\n\n\
         \x20   aws dynamodb get-resource-policy \\\n\
-        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\n\
+        \x20       --resource-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\n\
         If the sharing is meant, have the partner assume a role of yours from inside an \
         approved VPC, or name single roles and add `aws:SourceVpc` as a condition.\n\n\
         Attach an RCP that denies `dynamodb:*` unless `aws:PrincipalOrgID` is yours (excepting \

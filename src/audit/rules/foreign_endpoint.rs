@@ -35,7 +35,7 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "Find out whether the endpoint's account is one of yours:\n\n\
-        \x20   aws organizations describe-account --account-id 555566667777\n\n\
+        \x20   aws organizations describe-account --account-id ACCOUNT\n\n\
         If it is, list it in an environment of perimeter.toml, and approve its VPC or move the \
         workload behind an approved endpoint. If it is not, treat the principal's credentials \
         as stolen: deactivate its keys, revoke its sessions, and read what else it did since \

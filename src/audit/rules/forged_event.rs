@@ -13,7 +13,7 @@ pub(crate) const RULE: Rule = Rule {
         forgery.\n\n\
         Cannot see: a forgery with a faultless envelope, handed to the queue or to the \
         function directly: nothing in an event is signed. Only the trail's log files in S3 \
-        are, and `perimeter verify` checks them.",
+        are, and `aws cloudtrail validate-logs` checks them.",
     why: "Whoever holds `events:PutEvents` may send an event whose detail type is `AWS API \
         Call via CloudTrail`; AWS refuses only sources that begin with `aws.`, so a rule that \
         does not ask for `source` lets it in. A forger can bury a true finding under a \
@@ -41,7 +41,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "Let the rule ask for the source, and in a central bus for the sending accounts \
         too:\n\n\
-        \x20   aws events put-rule --name perimeter-dynamodb --event-pattern \\\n\
+        \x20   aws events put-rule --name RULE --event-pattern \\\n\
         \x20       '{\"source\":[\"aws.dynamodb\"],\"detail-type\":[\"AWS API Call via \
         CloudTrail\"]}'\n\n\
         Let only that rule write to the queue (`aws:SourceArn` in the queue's policy), and \

@@ -27,10 +27,9 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "999988887777"
 }"#,
     remedy: "Put the guard back before asking why:\n\n\
-        \x20   aws organizations attach-policy --policy-id p-0examplescp1 --target-id \
-        ou-ab12-34cd56ef\n\
-        \x20   aws dynamodb put-resource-policy --policy file://orders-policy.json \\\n\
-        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\n\
+        \x20   aws organizations attach-policy --policy-id POLICY_ID --target-id TARGET_ID\n\
+        \x20   aws dynamodb put-resource-policy --policy file://table-policy.json \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\n\
         Then scan the time in between for calls from outside.\n\n\
         Keep at least two guards of different kinds, an SCP and an RCP or table policy, and \
         allow the detaching of policies to one role of the management account alone.",

@@ -28,12 +28,11 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "See what the guard said and why it went; put it back unless a reviewed change \
         says otherwise:\n\n\
-        \x20   aws dynamodb put-resource-policy --policy file://orders-policy.json \\\n\
-        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders\n\n\
-        If the other guard is enough, write the decision down and acknowledge the finding with \
-        it.\n\n\
-        `perimeter prove` on the guards one at a time shows which of them still suffices \
-        alone.",
+        \x20   aws dynamodb put-resource-policy --policy file://table-policy.json \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\n\
+        If the other guard is enough, write the decision down beside the policy.\n\n\
+        Try each guard by itself in an account that is there for tests, to see which of them \
+        still suffices alone.",
     controls: &[
         "NIST.800-53.r5 CM-3",
         "NIST.800-53.r5 CM-4",

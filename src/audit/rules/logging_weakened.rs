@@ -29,12 +29,10 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "999988887777"
 }"#,
     remedy: "Start it again and see what it records:\n\n\
-        \x20   aws cloudtrail start-logging --name \
-        arn:aws:cloudtrail:eu-west-1:999988887777:trail/organization\n\
-        \x20   aws cloudtrail get-event-selectors \\\n\
-        \x20       --trail-name arn:aws:cloudtrail:eu-west-1:999988887777:trail/organization\n\n\
+        \x20   aws cloudtrail start-logging --name TRAIL_ARN\n\
+        \x20   aws cloudtrail get-event-selectors --trail-name TRAIL_ARN\n\n\
         Fix the hours of the gap; within it the tables' consumed capacity in CloudWatch is a \
-        hint at reads, and no proof. `perimeter verify` shows which files are missing.\n\n\
+        hint at reads, and no proof. `aws cloudtrail validate-logs` shows which files are missing.\n\n\
         Use an organization trail, which member accounts cannot stop, with log file \
         validation. In the management account, which no SCP binds, give the four calls to one \
         role only. Let an alarm watch for silence.",

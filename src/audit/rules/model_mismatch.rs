@@ -34,11 +34,10 @@ pub(crate) const RULE: Rule = Rule {
   "requestParameters": { "tableName": "orders" },
   "recipientAccountId": "111122223333"
 }"#,
-    remedy: "Take the snapshot again and put the request to it, with the keys that the record \
-        shows:\n\n\
-        \x20   perimeter simulate bundle.json --format json\n\n\
-        If it now agrees, the snapshot was behind: collect more often, or from events. If it \
-        does not, read which statement decided, and report the case with its identifiers taken \
+    remedy: "Put the request to AWS's own simulator, with the keys that the record shows:\n\n\
+        \x20   aws iam simulate-principal-policy --policy-source-arn ROLE_ARN \\\n\
+        \x20       --action-names dynamodb:ACTION --resource-arns TABLE_ARN\n\n\
+        Compare its answer with the record's, and report the case with its identifiers taken \
         out. Until it is explained, treat proofs about that account as unknown.",
     controls: &[
         "NIST.800-53.r5 CA-7",

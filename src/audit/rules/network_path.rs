@@ -28,8 +28,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "Ask whether the network on the other side should count as inside. If not, remove \
         the route or the peering:\n\n\
-        \x20   aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id \
-        pcx-0a1b2c3d4e5f60001\n\n\
+        \x20   aws ec2 delete-vpc-peering-connection --vpc-peering-connection-id PEERING_ID\n\n\
         If it should, give its ranges a `[[transit]]` entry, and let the endpoint's security \
         group admit those alone.\n\n\
         Prefer gateway endpoints, which serve their own VPC only, and bind interface endpoints \

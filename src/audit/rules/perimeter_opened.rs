@@ -32,12 +32,11 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "Put the former text back: the policy's last good version is in your repository, \
         and in the history of the trail:\n\n\
-        \x20   aws organizations update-policy --policy-id p-0examplescp1 --content \
-        file://approved-scp.json\n\n\
+        \x20   aws organizations update-policy --policy-id POLICY_ID --content file://approved-scp.json\n\n\
         Then find out what came in meanwhile: scan the time from the change to its reversal \
         for `public-access` and `unapproved-vpc`.\n\n\
-        Prove policies before they are attached, with `perimeter prove --baseline` in the pull \
-        request, and let only the pipeline change them.",
+        Have policies reviewed before they are attached, and let only the pipeline change \
+        them.",
     controls: &[
         "NIST.800-53.r5 AC-3",
         "NIST.800-53.r5 AC-4",

@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "Find the record in the trail's own log file in S3, and let CloudTrail's integrity \
         chain say whether that file is as it was delivered:\n\n\
-        \x20   perimeter verify s3://org-trail/AWSLogs/\n\n\
+        \x20   aws cloudtrail validate-logs --trail-arn TRAIL_ARN --start-time START\n\n\
         If a pipeline of yours drops `vpcEndpointId` (a subscription or an export that selects \
         fields), mend it or scan the original files. If the original lacks it too, find the \
         workload by its principal and treat the finding as `public-access`.\n\n\

@@ -27,12 +27,11 @@ pub(crate) const RULE: Rule = Rule {
     remedy: "Compare with your deployments. If it was none of them, deploy the last good \
         version again, and judge the time since from the trail's log files, on another \
         machine:\n\n\
-        \x20   perimeter verify s3://org-trail/AWSLogs/\n\
-        \x20   perimeter scan s3://org-trail/AWSLogs/ --store none\n\n\
+        \x20   aws cloudtrail validate-logs --trail-arn TRAIL_ARN --start-time START\n\
+        \x20   perimeter scan s3://BUCKET/AWSLogs/ --since START --store none\n\n\
         Keep the product in an account of its own, let only its pipeline change it, and have \
         one copy of these findings go to somebody who cannot.\n\n\
-        A deployment that is meant gives this finding too: acknowledge it with the change's \
-        number.",
+        A deployment that is meant gives this finding too: note it beside the change.",
     controls: &[
         "NIST.800-53.r5 AU-9",
         "NIST.800-53.r5 CM-5",

@@ -35,17 +35,15 @@ pub(crate) const RULE: Rule = Rule {
     remedy: "Establish whose address it is. If the caller is not yours, take the credential \
         away at once; for a role, deny every session issued before now (`aws:TokenIssueTime`) \
         and then close the leak:\n\n\
-        \x20   aws iam update-access-key --user-name deploy --access-key-id \
-        AKIAIOSFODNN7EXAMPLE \\\n\
+        \x20   aws iam update-access-key --user-name USER --access-key-id KEY_ID \\\n\
         \x20       --status Inactive\n\n\
         If it is a workload of yours, give its VPC an endpoint and its subnets the route:\n\n\
-        \x20   aws ec2 create-vpc-endpoint --vpc-id vpc-0a1b2c3d4e5f6e001 \\\n\
-        \x20       --service-name com.amazonaws.eu-west-1.dynamodb --route-table-ids \
-        rtb-0a1b2c3d4e5f60001\n\n\
+        \x20   aws ec2 create-vpc-endpoint --vpc-id VPC_ID \\\n\
+        \x20       --service-name com.amazonaws.REGION.dynamodb --route-table-ids ROUTE_TABLE_ID\n\n\
         Then close the path for everybody: deny `dynamodb:*` in an SCP unless `aws:SourceVpc` \
         is an approved VPC, and the same in an RCP or the table's resource policy, which bind \
-        principals outside the organization too. `perimeter prove` shows whether anything is \
-        left open. An office that must come over the internet belongs in \
+        principals outside the organization too. Scan the days that follow to see whether \
+        anything is left open. An office that must come over the internet belongs in \
         `[[trusted_address]]`, with an end.",
     controls: &[
         "NIST.800-53.r5 AC-4",

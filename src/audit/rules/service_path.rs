@@ -39,8 +39,7 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "See which services may use the role:\n\n\
-        \x20   aws iam get-role --role-name orders-integration --query \
-        Role.AssumeRolePolicyDocument\n\n\
+        \x20   aws iam get-role --role-name ROLE --query Role.AssumeRolePolicyDocument\n\n\
         If the path is meant, list it: a `[[service]]` entry with the role, the service and \
         the reason. If it is not, move the call into a function inside an approved VPC, take \
         the DynamoDB actions from the role, and limit who may pass it with \

@@ -30,8 +30,8 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "If nobody ordered it, end it, and find out who has read the stream:\n\n\
-        \x20   aws dynamodb disable-kinesis-streaming-destination --table-name orders \\\n\
-        \x20       --stream-arn arn:aws:kinesis:eu-west-1:111122223333:stream/orders-changes\n\n\
+        \x20   aws dynamodb disable-kinesis-streaming-destination --table-name TABLE \\\n\
+        \x20       --stream-arn STREAM_ARN\n\n\
         If it is meant, guard the Kinesis stream like the table: a resource policy or SCP on \
         `aws:SourceVpc`, and an interface endpoint for its readers.\n\n\
         Deny `dynamodb:EnableKinesisStreamingDestination` to all but the pipeline, and give \

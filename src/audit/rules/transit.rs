@@ -38,9 +38,9 @@ pub(crate) const RULE: Rule = Rule {
     remedy: "If the network is meant to come this way, give it a `[[transit]]` entry with a \
         note; if the VPC has gained a range, bring its `cidrs` up to date. Otherwise let the \
         endpoint's security group admit the VPC's ranges alone:\n\n\
-        \x20   aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0a1b2c3d4e5f60002 \\\n\
-        \x20       --add-security-group-ids sg-0a1b2c3d4e5f60001 \\\n\
-        \x20       --remove-security-group-ids sg-0a1b2c3d4e5f60002\n\n\
+        \x20   aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPC_ENDPOINT_ID \\\n\
+        \x20       --add-security-group-ids NARROW_GROUP_ID \\\n\
+        \x20       --remove-security-group-ids WIDE_GROUP_ID\n\n\
         In policies add `aws:VpcSourceIp` beside `aws:SourceVpc`. Once no finding is left, set \
         `transit = \"deny\"`.",
     controls: &[

@@ -36,10 +36,10 @@ pub(crate) const RULE: Rule = Rule {
     remedy: "If the VPC should be inside, review its routes, peerings and endpoint policy \
         first, and then add it as `[[vpc]]` with region, account and cidrs. If not, move the \
         workload, and let the endpoint there reach only the tables that belong there:\n\n\
-        \x20   aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0fffffffffffff001 \\\n\
-        \x20       --policy-document file://sandbox-endpoint.json\n\n\
+        \x20   aws ec2 modify-vpc-endpoint --vpc-endpoint-id VPC_ENDPOINT_ID \\\n\
+        \x20       --policy-document file://endpoint-policy.json\n\n\
         Name the approved VPC ids in the SCP or the table's policy, with `aws:RequestedRegion` \
-        beside them, and confirm with `perimeter prove`.",
+        beside them, and scan again to see that no such call follows.",
     controls: &[
         "NIST.800-53.r5 AC-4",
         "NIST.800-53.r5 SC-7",

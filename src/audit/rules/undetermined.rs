@@ -34,7 +34,7 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "Read the finding's reason; it names the field that decides:\n\n\
-        \x20   perimeter findings show f-0a1b2c3d\n\n\
+        \x20   perimeter findings show FINDING_ID\n\n\
         For a cross-account call scan the caller's account as well, from an organization trail \
         if you have one. For an error, look for calls of the same principal that succeeded \
         about that time. If one shape keeps coming back, report it with the record's \

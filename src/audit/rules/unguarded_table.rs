@@ -30,8 +30,8 @@ pub(crate) const RULE: Rule = Rule {
   "recipientAccountId": "111122223333"
 }"#,
     remedy: "Put the policy of the original on the new table before anything reads from it:\n\n\
-        \x20   aws dynamodb put-resource-policy --policy file://orders-policy.json \\\n\
-        \x20       --resource-arn arn:aws:dynamodb:eu-west-1:111122223333:table/orders-restored\n\n\
+        \x20   aws dynamodb put-resource-policy --policy file://table-policy.json \\\n\
+        \x20       --resource-arn arn:aws:dynamodb:REGION:ACCOUNT:table/TABLE\n\n\
         If nobody ordered the restore, delete the table and look into who did it and what was \
         read.\n\n\
         Deny the three calls to all but the recovery role, and guard tables by an RCP too, \

@@ -36,13 +36,12 @@ pub(crate) const RULE: Rule = Rule {
 }"#,
     remedy: "Describe it in its owner's account and region, and give the output to \
         `--endpoints`:\n\n\
-        \x20   aws ec2 describe-vpc-endpoints --region eu-west-1 \\\n\
-        \x20       --vpc-endpoint-ids vpce-0c0ffee0c0ffee001\n\n\
+        \x20   aws ec2 describe-vpc-endpoints --region REGION \\\n\
+        \x20       --vpc-endpoint-ids VPC_ENDPOINT_ID\n\n\
         If it is gone, look for its creation, which names the VPC; a scan that meets that \
         event learns it by itself:\n\n\
-        \x20   aws cloudtrail lookup-events --region eu-west-1 \\\n\
-        \x20       --lookup-attributes AttributeKey=ResourceName,\
-        AttributeValue=vpce-0c0ffee0c0ffee001\n\n\
+        \x20   aws cloudtrail lookup-events --region REGION \\\n\
+        \x20       --lookup-attributes AttributeKey=ResourceName,AttributeValue=VPC_ENDPOINT_ID\n\n\
         Or write an `[[endpoint]]` entry. An endpoint never changes its VPC, so the entry \
         stays true, and the open findings are judged again.",
     controls: &[

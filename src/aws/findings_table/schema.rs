@@ -1,5 +1,5 @@
-//! The names of keys, attributes and indexes, and the table as it is made locally. infra/ has the
-//! same table for AWS.
+//! The names of keys, attributes and indexes, and the table as it is made locally. docs/store.md
+//! describes the same table for AWS.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;

@@ -9,9 +9,9 @@ use super::prose::wrap;
 use super::sheet::Sheet;
 use super::short::sentence;
 use crate::audit::rule::{Rule, Severity, Subject};
-use crate::audit::rules::RULES;
+use crate::audit::rules::{RULES, TRANSIT};
 use crate::cli::output::Output;
-use crate::perimeter::RuleSettings;
+use crate::perimeter::{RuleSettings, TransitMode};
 
 /// A rule, for programs.
 #[derive(Debug, Serialize)]
@@ -38,8 +38,12 @@ pub fn listed(settings: Option<&RuleSettings>) -> Vec<Listed> {
     RULES.iter().map(listed).collect()
 }
 
-/// The severity that a rule has; `None` where it is off.
+/// The severity that a rule has; `None` where it is off, and where nothing can raise it.
 pub fn setting(rule: &Rule, settings: Option<&RuleSettings>) -> Option<Severity> {
+    let transit = settings.map(|settings| settings.transit);
+    if rule.id == TRANSIT.id && transit == Some(TransitMode::Allow) {
+        return None;
+    }
     match settings.and_then(|settings| settings.severities.get(rule.id)) {
         Some(set) => *set,
         None => Some(rule.severity),

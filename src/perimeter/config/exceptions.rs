@@ -1,14 +1,15 @@
 //! Who may come from elsewhere, and what nobody wants to hear of: the entries that take something
 //! out of the perimeter's reach.
 
+use std::collections::HashMap;
+
 use ipnet::IpNet;
 
 use super::diagnostic::Diagnostic;
-use super::read::{BLOCK, Diagnostics, Kind, List, PATTERN, TEXT, Table, What, values};
+use super::read::{BLOCK, Checked, Diagnostics, Kind, List, PATTERN, TEXT, Table, What, values};
 use super::risk;
 use super::settings::rule;
 use super::value::{self, Complaint};
-use crate::ids::{Arn, is_account};
 use crate::perimeter::{BreakGlass, Perimeter, Service, Suppression, Transit, TrustedAddress, Window};
 
 const TRANSIT: Kind = Kind { heading: "[[transit]]", keys: &["cidrs", "note"] };
@@ -22,32 +23,46 @@ const SUPPRESS: Kind =
     Kind { heading: "[[suppress]]", keys: &["rule", "principal", "from", "until", "reason"] };
 
 pub(super) fn transit(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Transit> {
-    let tables = found.tables(top, "transit", TRANSIT);
-    let read = |table: Table<'_>| {
-        let list = found.needed_list(&table, "cidrs", BLOCK, value::cidr);
-        warn_if_empty(&list, "the list is empty, so the entry has no effect", found);
-        let everything = |block: &IpNet| {
-            let complaint =
-                || Complaint::new(format!("`{block}` is every address: nothing would be transit any more"));
-            (block.prefix_len() == 0).then(complaint)
-        };
-        let cidrs = found.blocks(list, &[everything]);
-        Transit { cidrs, note: free(&table, "note", found) }
-    };
-    tables.into_iter().map(read).collect()
+    let mut all = Vec::new();
+    let mut entries = Vec::new();
+    for table in found.tables(top, "transit", TRANSIT) {
+        let cidrs = blocks(&table, &[risk::vast], &mut all, found);
+        entries.push(Transit { cidrs, note: free(&table, "note", found) });
+    }
+    warn_of_unions(&all, found);
+    entries
+}
+
+/// The `cidrs` of an entry, which are put to `all` as well.
+fn blocks<'a>(
+    table: &Table<'a>,
+    judges: &[fn(&IpNet) -> Option<Complaint>],
+    all: &mut Vec<Checked<'a, IpNet>>,
+    found: &mut Diagnostics,
+) -> Vec<IpNet> {
+    let list = found.needed_list(table, "cidrs", BLOCK, value::cidr);
+    warn_if_empty(&list, "the list is empty, so the entry has no effect", found);
+    all.extend(list.iter().flat_map(|(blocks, _)| blocks));
+    found.blocks(list, judges)
+}
+
+fn warn_of_unions(all: &[Checked<'_, IpNet>], found: &mut Diagnostics) {
+    for (complaint, at) in risk::together(all) {
+        found.warn(at, complaint);
+    }
 }
 
 pub(super) fn trusted(top: &Table<'_>, found: &mut Diagnostics) -> Vec<TrustedAddress> {
-    let tables = found.tables(top, "trusted_address", TRUSTED);
-    let read = |table: Table<'_>| {
-        let list = found.needed_list(&table, "cidrs", BLOCK, value::cidr);
-        warn_if_empty(&list, "the list is empty, so the entry has no effect", found);
-        let cidrs = found.blocks(list, &[risk::private, risk::wide]);
+    let mut all = Vec::new();
+    let mut entries = Vec::new();
+    for table in found.tables(top, "trusted_address", TRUSTED) {
+        let cidrs = blocks(&table, &[risk::private, risk::wide], &mut all, found);
         let window = window(&table, found);
         endless(&table, "the addresses are trusted without end", found);
-        TrustedAddress { cidrs, window, reason: free(&table, "reason", found) }
-    };
-    tables.into_iter().map(read).collect()
+        entries.push(TrustedAddress { cidrs, window, reason: free(&table, "reason", found) });
+    }
+    warn_of_unions(&all, found);
+    entries
 }
 
 /// `from` and `until`.
@@ -67,7 +82,14 @@ fn window(table: &Table<'_>, found: &mut Diagnostics) -> Window {
             Diagnostic::error(until_at, message).related(from_at, begins).help("put `until` behind `from`"),
         );
     }
-    Window { from: from.map(|(from, _)| from), until: until.map(|(until, _)| until) }
+    let (from, until_at) = (from.map(|(from, _)| from), until.map(|(_, at)| at));
+    let until = until.map(|(until, _)| until);
+    if let (Some(until), Some(at)) = (until, until_at)
+        && let Some(complaint) = risk::far(from, until)
+    {
+        found.warn(at, complaint);
+    }
+    Window { from, until }
 }
 
 fn endless(table: &Table<'_>, message: &str, found: &mut Diagnostics) {
@@ -86,6 +108,7 @@ pub(super) fn break_glass(
     perimeter: &Perimeter,
     found: &mut Diagnostics,
 ) -> Vec<BreakGlass> {
+    let mut first = HashMap::new();
     let mut entries = Vec::new();
     for table in found.tables(top, "break_glass", BREAK_GLASS) {
         let principal = found.needed(&table, "principal", PATTERN, value::principal_pattern);
@@ -107,18 +130,17 @@ pub(super) fn break_glass(
         endless(&table, "the principal may come from anywhere without end", found);
         let ticket = free(&table, "ticket", found);
         let Some((principal, at)) = principal else { continue };
-        for complaint in [risk::broad_name(&principal), risk::never_matches(&principal)].into_iter().flatten()
-        {
+        let judged = [
+            risk::break_glass(&principal),
+            risk::never_matches(&principal),
+            risk::reaches(perimeter, &principal),
+        ];
+        for complaint in judged.into_iter().flatten() {
             found.warn(at, complaint);
         }
-        let account = Arn::parse(&principal).map_or("", |arn| arn.account);
-        if is_account(account) && !perimeter.is_ours(account) {
-            let message = format!("account `{account}` is in no environment");
-            let help =
-                "add it to an environment, or use `*`, which stands for the accounts of enforce and observe";
-            found.report(Diagnostic::warning(at, message).help(help));
-        }
         let (unique_ids, tables) = (values(unique_ids), values(tables));
+        let key = (principal.clone(), unique_ids.clone(), tables.clone(), window.from, window.until);
+        found.repeated(&mut first, key, "the same entry", at);
         entries.push(BreakGlass { principal, unique_ids, tables, window, ticket });
     }
     entries
@@ -133,23 +155,36 @@ fn warn_if_empty<T>(list: &Option<List<'_, T>>, message: &str, found: &mut Diagn
 }
 
 pub(super) fn services(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Service> {
+    let mut first = HashMap::new();
     let mut entries = Vec::new();
     for table in found.tables(top, "service", SERVICE) {
         let principal = found.needed(&table, "principal", PATTERN, value::principal_pattern);
-        let via = found
-            .optional(&table, "via", What("a service's name", "\"lambda.amazonaws.com\""), value::service)
-            .map(|(via, _)| via);
-        let reason = free(&table, "reason", found);
-        let Some((principal, at)) = principal else { continue };
-        if let Some(complaint) = risk::never_matches(&principal) {
+        let via = found.optional(
+            &table,
+            "via",
+            What("a service's name", "\"lambda.amazonaws.com\""),
+            value::service,
+        );
+        if let Some((via, at)) = &via
+            && let Some(complaint) = risk::misspelt(via)
+        {
             found.warn(at, complaint);
         }
+        let via = via.map(|(via, _)| via);
+        let reason = free(&table, "reason", found);
+        let Some((principal, at)) = principal else { continue };
+        let judged = [risk::never_matches(&principal), risk::service(&principal, via.as_deref())];
+        for complaint in judged.into_iter().flatten() {
+            found.warn(at, complaint);
+        }
+        found.repeated(&mut first, (principal.clone(), via.clone()), "the same entry", at);
         entries.push(Service { principal, via, reason });
     }
     entries
 }
 
 pub(super) fn suppressions(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Suppression> {
+    let mut first = HashMap::new();
     let mut entries = Vec::new();
     for table in found.tables(top, "suppress", SUPPRESS) {
         let rule = found.needed(&table, "rule", What("a rule's name", "\"metadata-outside\""), rule);
@@ -159,21 +194,20 @@ pub(super) fn suppressions(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Supp
                 Diagnostic::warning(table.at, "the rule is silent whoever calls: there is no `principal`");
             found.report(diagnostic.help("add `principal`"));
         }
-        if let Some((pattern, at)) = &principal
-            && let Some(complaint) = risk::never_matches(pattern)
-        {
-            found.warn(at, complaint);
+        if let Some((pattern, at)) = &principal {
+            for complaint in [risk::never_matches(pattern), risk::suppression(pattern)].into_iter().flatten()
+            {
+                found.warn(at, complaint);
+            }
         }
         let window = window(&table, found);
         endless(&table, "the rule is silent without end", found);
         let reason = free(&table, "reason", found);
-        let Some((rule, _)) = rule else { continue };
-        entries.push(Suppression {
-            rule: rule.id,
-            principal: principal.map(|(pattern, _)| pattern),
-            window,
-            reason,
-        });
+        let Some((rule, at)) = rule else { continue };
+        let principal = principal.map(|(pattern, _)| pattern);
+        let key = (rule.id, principal.clone(), window.from, window.until);
+        found.repeated(&mut first, key, "the same entry", at);
+        entries.push(Suppression { rule: rule.id, principal, window, reason });
     }
     entries
 }

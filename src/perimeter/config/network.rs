@@ -95,6 +95,11 @@ pub(super) fn environments(top: &Table<'_>, perimeter: &mut Perimeter, found: &m
             found.report(Diagnostic::warning(table.at, message).help("add `accounts = [\"111122223333\"]`"));
         }
         for (account, at) in accounts {
+            if mode == Mode::Exempt && perimeter.management_account.as_ref() == Some(&account) {
+                let message = format!("account `{account}` is the management account, and exempt");
+                let help = "put it into an environment of mode `enforce`: who holds it rules every account";
+                found.report(Diagnostic::warning(at, message).help(help));
+            }
             if let Some((other, other_at)) = first.get(&account) {
                 found.report(if *other == name {
                     Diagnostic::warning(at, format!("account `{account}` stands here a second time"))
@@ -112,6 +117,12 @@ pub(super) fn environments(top: &Table<'_>, perimeter: &mut Perimeter, found: &m
             perimeter.accounts.insert(account, (name.to_owned(), mode));
         }
     }
+    if !perimeter.environments.is_empty() && perimeter.environments.values().all(|mode| *mode == Mode::Exempt)
+    {
+        let message = "every environment is exempt: none of the accounts is held to anything";
+        found
+            .report(Diagnostic::warning(&node.at, message).help("use `enforce`, or `observe` to begin with"));
+    }
 }
 
 /// The id under `id_key`, with its region and account.
@@ -127,9 +138,19 @@ fn vpc_key<'a>(
     Some((VpcKey { region, account, id }, id_at, account_at))
 }
 
-pub(super) fn vpcs(top: &Table<'_>, perimeter: &mut Perimeter, found: &mut Diagnostics) {
-    let mut first: HashMap<VpcKey, (&Place, BTreeSet<IpNet>)> = HashMap::new();
-    for table in found.tables(top, "vpc", VPC) {
+/// The approved VPCs, each with the place of its id and with its blocks.
+pub(super) type Approved<'a> = HashMap<VpcKey, (&'a Place, BTreeSet<IpNet>)>;
+
+pub(super) fn vpcs<'a>(top: &Table<'a>, perimeter: &mut Perimeter, found: &mut Diagnostics) -> Approved<'a> {
+    let mut first: Approved<'_> = HashMap::new();
+    let tables = found.tables(top, "vpc", VPC);
+    if tables.is_empty() {
+        let message = "there is no `[[vpc]]`: no network is approved, and every call is from outside";
+        found.report(
+            Diagnostic::warning(top.at, message).help("add the VPCs that the tables are reached from"),
+        );
+    }
+    for table in tables {
         let key = vpc_key(&table, "id", found);
         let cidrs = found.list(&table, "cidrs", BLOCK, value::cidr);
         let cidrs = found.blocks(cidrs, &[risk::too_wide_for_a_vpc]);
@@ -160,16 +181,26 @@ pub(super) fn vpcs(top: &Table<'_>, perimeter: &mut Perimeter, found: &mut Diagn
                 .help("put all its cidrs into one `[[vpc]]`")
         });
     }
+    first
 }
 
-pub(super) fn endpoints(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Endpoint> {
+pub(super) fn endpoints(top: &Table<'_>, approved: &Approved<'_>, found: &mut Diagnostics) -> Vec<Endpoint> {
+    let mut by_id: HashMap<&str, Vec<(&VpcKey, &Place)>> = HashMap::new();
+    for (key, (at, _)) in approved {
+        by_id.entry(&key.id).or_default().push((key, at));
+    }
     let mut first = HashMap::new();
     let mut endpoints = Vec::new();
     for table in found.tables(top, "endpoint", ENDPOINT) {
         let id =
             found.needed(&table, "id", What("an endpoint id", "\"vpce-0a1b2c3d4e5f60001\""), value::endpoint);
         let vpc = vpc_key(&table, "vpc", found);
-        let (Some((id, at)), Some((vpc, _, _))) = (id, vpc) else { continue };
+        let (Some((id, at)), Some((vpc, vpc_at, _))) = (id, vpc) else { continue };
+        if !approved.contains_key(&vpc)
+            && let Some(namesakes) = by_id.get(vpc.id.as_str())
+        {
+            warn_of_namesake(&vpc, vpc_at, namesakes, found);
+        }
         let Some((other, other_at)) = first.get(&id) else {
             first.insert(id.clone(), (vpc.clone(), at));
             endpoints.push(Endpoint { id, vpc });
@@ -188,6 +219,24 @@ pub(super) fn endpoints(top: &Table<'_>, found: &mut Diagnostics) -> Vec<Endpoin
         });
     }
     endpoints
+}
+
+/// Warns where the id is an approved VPC's, and the place is not: a VPC is known by all three.
+fn warn_of_namesake(vpc: &VpcKey, at: &Place, namesakes: &[(&VpcKey, &Place)], found: &mut Diagnostics) {
+    let first = namesakes.iter().min_by_key(|(_, at)| at.span.as_ref().map(|span| span.start));
+    let Some((other, other_at)) = first else { return };
+    let Some((what, theirs, ours)) = difference(other, vpc) else { return };
+    let message = format!(
+        "VPC {} is approved, and not here: the {what} are {} and {}, so the endpoint is not approved",
+        quote(&vpc.id),
+        quote(theirs),
+        quote(ours)
+    );
+    found.report(
+        Diagnostic::warning(at, message)
+            .related(other_at, "approved here")
+            .help("write the endpoint's own region and account, or add the `[[vpc]]`"),
+    );
 }
 
 fn difference<'a>(one: &'a VpcKey, other: &'a VpcKey) -> Option<(&'static str, &'a str, &'a str)> {

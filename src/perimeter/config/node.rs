@@ -9,8 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
-use super::ConfigErrors;
-use super::diagnostic::{Diagnostic, cut, quote};
+use super::diagnostic::{Diagnostic, cut};
+use super::read::Diagnostics;
+use super::syntax;
 
 /// Nothing in a perimeter lies deeper; what does is not looked into.
 const DEPTH: usize = 6;
@@ -30,7 +31,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn new(span: Range<usize>, key: String) -> Self {
+    pub(super) fn new(span: Range<usize>, key: String) -> Self {
         Self { span: Some(span), key }
     }
 }
@@ -83,35 +84,21 @@ pub(super) struct Field {
 /// Reads TOML.
 ///
 /// # Errors
-/// The first place where it is none.
-pub(super) fn from_toml(text: &str) -> Result<Node, ConfigErrors> {
+/// The places where it is none.
+pub(super) fn from_toml(text: &str) -> Result<Node, Diagnostics> {
     let read = || match DeTable::parse(text) {
         Ok(table) => {
             Ok(Node { at: Place::new(0..0, String::new()), value: fields(table.get_ref(), "", DEPTH) })
         }
-        Err(error) => Err(ConfigErrors(vec![syntax(text, &error)])),
+        Err(first) => Err(syntax::errors(text, first)),
     };
     std::thread::scope(|scope| {
         let reader = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, read);
         reader.ok().and_then(|reader| reader.join().ok()).unwrap_or_else(|| {
             let message = "the file cannot be read: there is no thread to read it";
-            Err(ConfigErrors(vec![Diagnostic::error(&Place::new(0..0, String::new()), message)]))
+            Err(Diagnostics::only(Diagnostic::error(&Place::new(0..0, String::new()), message)))
         })
     })
-}
-
-fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
-    let span = error.span().unwrap_or(text.len()..text.len());
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    let place = Place::new(span.clone(), String::new());
-    let diagnostic = Diagnostic::error(&place, format!("the file is no TOML: {message}"));
-    let found = text.get(span).unwrap_or_default();
-    if message.starts_with("duplicate key") {
-        let help =
-            format!("{} stands here a second time; keep one, or write `[[…]]` for a list", quote(found));
-        return diagnostic.help(help);
-    }
-    diagnostic
 }
 
 fn fields(table: &DeTable<'_>, parent: &str, depth: usize) -> Value {
@@ -170,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn fields_keep_the_order_of_the_file() -> Result<(), ConfigErrors> {
+    fn fields_keep_the_order_of_the_file() -> Result<(), Diagnostics> {
         let Value::Table(fields) = from_toml("b = 1\n[c]\n[a]\n")?.value else { panic!("no table") };
         assert_eq!(fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["b", "c", "a"]);
         Ok(())
     }
 
     #[test]
-    fn what_lies_too_deep_is_named_and_not_looked_into() -> Result<(), ConfigErrors> {
+    fn what_lies_too_deep_is_named_and_not_looked_into() -> Result<(), Diagnostics> {
         let mut value = from_toml("a = [[[[[[1]]]]]]")?.value;
         for _ in 0..6 {
             value = match value {

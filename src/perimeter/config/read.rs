@@ -1,10 +1,14 @@
 //! Takes tables and values of the tree apart, and collects what is wrong with them: a value that
 //! is wrong is left out and reading goes on, so that one run names everything.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::diagnostic::{Diagnostic, Level, listed, nearest, quote};
+use super::diagnostic::{Diagnostic, Level, Omitted, listed, nearest, quote};
 use super::node::{Field, Node, Place, Value};
 use super::value::{self, Complaint};
 
@@ -16,6 +20,9 @@ const KEPT: usize = 1000;
 pub(super) struct Diagnostics {
     pub(super) errors: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
+    /// Errors that were not kept, and values that were not checked any more.
+    pub(super) omitted_errors: Omitted,
+    pub(super) omitted_warnings: Omitted,
 }
 
 /// A table whose keys are all known.
@@ -64,6 +71,7 @@ pub(super) const ACCOUNT: What = What("an account id", "\"111122223333\"");
 pub(super) const BLOCK: What = What("an address block", "\"10.0.0.0/16\"");
 pub(super) const PATTERN: What = What("an ARN pattern", "\"arn:aws:iam::111122223333:role/NAME\"");
 pub(super) const TEXT: What = What("text", "\"…\"");
+pub(super) const SEVERITY: What = What("off or a severity", "\"low\"");
 
 /// The type that a value should have.
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +102,23 @@ impl Wanted {
             (Wanted::Text(what), Value::Integer(digits))
                 if what == ACCOUNT && (9..=12).contains(&digits.len()) =>
             {
-                Some(format!("write \"{digits:0>12}\": an account id may begin with zeros"))
+                Some(format!(
+                    "write \"{digits:0>12}\": an account id has twelve digits, and may begin with zeros"
+                ))
             }
+            (Wanted::Text(SEVERITY), Value::Flag(false)) => Some("write \"off\"".to_owned()),
+            (Wanted::Text(what), Value::Flag(_)) if what == SEVERITY => {
+                Some(format!("write the severity in quotes, as {}", what.1))
+            }
+            (Wanted::Text(_), Value::List(_)) => Some("write it without these brackets".to_owned()),
+            (Wanted::Date, _) => Some(value::DATES.to_owned()),
             (Wanted::Text(_), Value::Integer(_) | Value::Float | Value::Flag(_) | Value::Date(_)) => {
                 Some("write it in quotes".to_owned())
             }
             (Wanted::List(what), Value::Text(_)) => Some(format!("write it in brackets, as [{}]", what.1)),
-            (Wanted::Text(_) | Wanted::List(_), _)
-            | (Wanted::Table | Wanted::Tables | Wanted::Date | Wanted::Flag, _) => None,
+            (Wanted::Text(_) | Wanted::List(_), _) | (Wanted::Table | Wanted::Tables | Wanted::Flag, _) => {
+                None
+            }
         }
     }
 }
@@ -125,6 +142,11 @@ impl<'a> Table<'a> {
 }
 
 impl Diagnostics {
+    /// One thing that is wrong, and nothing else.
+    pub(super) fn only(error: Diagnostic) -> Self {
+        Self { errors: vec![error], ..Self::default() }
+    }
+
     /// Are there so many errors that no more are kept? Then nothing more need be checked: that takes
     /// time, above all to find out what was meant.
     pub(super) fn is_full(&self) -> bool {
@@ -132,13 +154,20 @@ impl Diagnostics {
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        let kept = match diagnostic.severity {
-            Level::Error => &mut self.errors,
-            Level::Warning => &mut self.warnings,
+        let (kept, omitted) = match diagnostic.severity {
+            Level::Error => (&mut self.errors, &mut self.omitted_errors),
+            Level::Warning => (&mut self.warnings, &mut self.omitted_warnings),
         };
         if kept.len() < KEPT {
             kept.push(diagnostic);
+        } else {
+            omitted.found += 1;
         }
+    }
+
+    /// Counts values that are left unchecked, since there are errors enough.
+    pub(super) fn leave(&mut self, values: usize) {
+        self.omitted_errors.unchecked += values;
     }
 
     /// Reports a value of the wrong type.
@@ -177,9 +206,11 @@ impl Diagnostics {
     pub(super) fn table<'a>(&mut self, node: &'a Node, kind: Kind) -> Table<'a> {
         let fields = self.open(node, kind.heading);
         let unknown = |field: &&Field| !kind.keys.contains(&field.name.as_str());
-        for field in fields.iter().filter(unknown).take(KEPT) {
+        let mut unknown = fields.iter().filter(unknown);
+        for field in unknown.by_ref().take(KEPT) {
             self.report(unknown_key(field, kind));
         }
+        self.omitted_errors.found += unknown.count();
         Table { at: &node.at, heading: kind.heading, fields }
     }
 
@@ -217,6 +248,7 @@ impl Diagnostics {
         check: impl Fn(&str) -> Result<T, Complaint>,
     ) -> Option<Checked<'a, T>> {
         if self.is_full() {
+            self.leave(1);
             return None;
         }
         let Value::Text(text) = &node.value else {
@@ -290,13 +322,34 @@ impl Diagnostics {
         self.list(table, name, what, check)
     }
 
+    /// Warns of what stands a second time; `first` has what stood before.
+    pub(super) fn repeated<'a, T: Eq + Hash>(
+        &mut self,
+        first: &mut HashMap<T, &'a Place>,
+        item: T,
+        shown: &str,
+        at: &'a Place,
+    ) {
+        match first.entry(item) {
+            Entry::Occupied(entry) => {
+                let message = format!("{shown} stands here a second time");
+                self.report(Diagnostic::warning(at, message).related(entry.get(), "listed here first"));
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(at);
+            }
+        }
+    }
+
     /// The blocks, each judged for its risk.
     pub(super) fn blocks(
         &mut self,
         list: Option<List<'_, IpNet>>,
         judges: &[fn(&IpNet) -> Option<Complaint>],
     ) -> Vec<IpNet> {
+        let mut first = HashMap::new();
         for (block, at) in list.iter().flat_map(|(blocks, _)| blocks) {
+            self.repeated(&mut first, block, &format!("`{block}`"), at);
             for complaint in judges.iter().filter_map(|judge| judge(block)) {
                 self.warn(at, complaint);
             }

@@ -5,6 +5,7 @@ use crate::audit::rule::Severity;
 use crate::perimeter::{Mode, TransitMode};
 
 mod survival;
+mod warnings;
 
 /// The example of the interface, word for word.
 const INTERFACE: &str = include_str!("interface.toml");
@@ -18,12 +19,14 @@ fn with(more: &str) -> String {
     )
 }
 
-/// The errors, or else the warnings, of [`with`], a line each; lines of `more` count from 1.
+/// The errors, or else the warnings, of [`with`], a line each; lines of `more` count from 1. That it has
+/// no VPC is left out.
 fn said(more: &str) -> String {
     let all = match parse(&with(more)) {
         Ok(parsed) => parsed.warnings,
-        Err(ConfigErrors(errors)) => errors,
+        Err(ConfigErrors { errors, .. }) => errors,
     };
+    let all = all.into_iter().filter(|one| !one.message.starts_with("there is no `[[vpc]]`"));
     let line = |one: Diagnostic| {
         let kind = match one.severity {
             Level::Error => "error",
@@ -34,7 +37,7 @@ fn said(more: &str) -> String {
         let place = one.line.saturating_sub(4);
         format!("{kind} {place}: {}{}{}", one.message, other.unwrap_or_default(), help.unwrap_or_default())
     };
-    all.into_iter().map(line).collect::<Vec<_>>().join("\n")
+    all.map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn parsed(text: &str) -> Result<Perimeter, ConfigErrors> {
@@ -43,7 +46,7 @@ fn parsed(text: &str) -> Result<Perimeter, ConfigErrors> {
 
 #[test]
 fn the_example_of_the_interface_has_nothing_wrong() -> Result<(), ConfigErrors> {
-    let Parsed { perimeter, warnings } = parse(INTERFACE)?;
+    let Parsed { perimeter, warnings, .. } = parse(INTERFACE)?;
     assert_eq!(warnings, []);
     assert_eq!(perimeter.organization.as_deref(), Some("o-exampleorgid"));
     assert!(perimeter.is_ours("999988887777") && !perimeter.lists("999988887777"));
@@ -73,11 +76,14 @@ fn the_example_of_the_interface_has_nothing_wrong() -> Result<(), ConfigErrors> 
 }
 
 #[test]
-fn the_file_that_init_writes_only_lacks_its_accounts() -> Result<(), ConfigErrors> {
+fn the_file_that_init_writes_only_lacks_its_accounts_and_vpcs() -> Result<(), ConfigErrors> {
     let warnings = parse(EXAMPLE)?.warnings;
     assert_eq!(
         warnings.iter().map(|one| one.message.as_str()).collect::<Vec<_>>(),
-        ["environment `production` has no accounts"]
+        [
+            "there is no `[[vpc]]`: no network is approved, and every call is from outside",
+            "environment `production` has no accounts"
+        ]
     );
     Ok(())
 }
@@ -90,7 +96,7 @@ fn what_is_commented_out_in_it_can_be_used() -> Result<(), ConfigErrors> {
         _ => line,
     });
     let used = used.collect::<Vec<_>>().join("\n").replace("accounts = [] ", "accounts = [\"444455556666\"]");
-    let Parsed { perimeter, warnings } = parse(&used)?;
+    let Parsed { perimeter, warnings, .. } = parse(&used)?;
     assert_eq!(warnings, []);
     assert!(
         !perimeter.vpcs.is_empty() && !perimeter.break_glass.is_empty() && perimeter.product.table.is_some()
@@ -125,11 +131,11 @@ fn every_error_is_named_in_the_order_of_the_file() {
 }
 
 #[test]
-fn the_first_place_alone_where_it_is_no_toml() {
+fn the_place_is_named_where_it_is_no_toml() {
     for (text, line, column) in
-        [("a = ", 1, 5), ("version = 1\nversion = 1", 2, 1), ("\u{0}", 1, 2), ("[a", 1, 3), ("a = \"", 1, 6)]
+        [("a = ", 1, 5), ("version = 1\nversion = 1", 2, 1), ("\u{0}", 1, 1), ("[a", 1, 3), ("a = \"", 1, 6)]
     {
-        let errors = parse(text).map_or_else(|ConfigErrors(errors)| errors, |_| Vec::new());
+        let errors = parse(text).map_or_else(|found| found.errors, |_| Vec::new());
         let places: Vec<_> = errors.iter().map(|error| (error.line, error.column)).collect();
         assert_eq!(places, [(line, column)], "{text:?}: {errors:?}");
     }
@@ -151,8 +157,8 @@ fn values_of_a_wrong_type_are_errors() {
     error 3: `environments.b.accounts` must be a list, each item an account id in quotes, not a string; write it in brackets, as ["111122223333"]
     "#);
     insta::assert_snapshot!(said("[environments.b]\nmode = \"observe\"\naccounts = [222233334444, 2222333344, 12]\n"), @r#"
-    error 3: `environments.b.accounts[0]` must be an account id in quotes, not an integer; write "222233334444": an account id may begin with zeros
-    error 3: `environments.b.accounts[1]` must be an account id in quotes, not an integer; write "002222333344": an account id may begin with zeros
+    error 3: `environments.b.accounts[0]` must be an account id in quotes, not an integer; write "222233334444": an account id has twelve digits, and may begin with zeros
+    error 3: `environments.b.accounts[1]` must be an account id in quotes, not an integer; write "002222333344": an account id has twelve digits, and may begin with zeros
     error 3: `environments.b.accounts[2]` must be an account id in quotes, not an integer; write it in quotes
     "#);
     insta::assert_snapshot!(said("[[environments.b]]\n"), @"error 1: `environments.b` is one table, not a list of tables; write `[environments.NAME]`");
@@ -163,11 +169,11 @@ fn values_of_a_wrong_type_are_errors() {
     insta::assert_snapshot!(said("[transit.a]\n"), @"error 1: `transit` is a list of tables, not one table; write `[[transit]]`");
     insta::assert_snapshot!(said("[prove]\nendpoint_region_is_requested_region = \"true\"\nnow = 5\n"), @r"
     error 2: `prove.endpoint_region_is_requested_region` must be true or false, without quotes, not a string
-    error 3: `prove.now` must be a date, as 2027-01-01, not an integer
+    error 3: `prove.now` must be a date, as 2027-01-01, not an integer; write 2027-01-01 (00:00 UTC) or 2027-01-01T09:00:00+01:00
     ");
-    insta::assert_snapshot!(said("[rules]\nroot-access = false\n"), @"error 2: `rules.root-access` must be off or a severity in quotes, not a boolean; write it in quotes");
+    insta::assert_snapshot!(said("[rules]\nroot-access = false\n"), @r#"error 2: `rules.root-access` must be off or a severity in quotes, not a boolean; write "off""#);
     let errors = parse("version = 1\nenvironments = 5\nvpc = [1]\nendpoint = 1.5\n");
-    insta::assert_snapshot!(errors.map_or_else(|ConfigErrors(all)| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), |_| String::new()), @r"
+    insta::assert_snapshot!(errors.map_or_else(|found| found.errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), |_| String::new()), @r"
     line 2, column 16: `environments` must be a table, not an integer
     line 3, column 8: `vpc[0]` must be a table, not an integer
     line 4, column 12: `endpoint` must be a list of tables, not a float
@@ -225,6 +231,10 @@ fn a_vpc_has_plausible_cidrs_and_a_listed_account() {
     "#);
 }
 
+fn a_vpc() -> String {
+    vpc("vpc-1", "eu-west-1", "111122223333", "\"10.0.0.0/16\"")
+}
+
 fn endpoint(id: &str, region: &str, account: &str, vpc: &str) -> String {
     format!("[[endpoint]]\nid = \"{id}\"\nregion = \"{region}\"\naccount = \"{account}\"\nvpc = \"{vpc}\"\n")
 }
@@ -255,7 +265,7 @@ fn an_endpoint_is_in_one_place() -> Result<(), ConfigErrors> {
 #[test]
 fn addresses_are_judged_by_where_they_stand() {
     assert_eq!(said("[[transit]]\ncidrs = [\"10.0.0.0/8\"]\n"), "");
-    insta::assert_snapshot!(said("[[transit]]\ncidrs = [\"0.0.0.0/0\"]\n"), @"warning 2: `0.0.0.0/0` is every address: nothing would be transit any more");
+    insta::assert_snapshot!(said("[[transit]]\ncidrs = [\"0.0.0.0/0\"]\n"), @"warning 2: `0.0.0.0/0` is every address: nothing would be transit any more; list the networks that are to come this way");
     insta::assert_snapshot!(said("[[transit]]\ncidrs = []\n"), @"warning 2: the list is empty, so the entry has no effect; leave it out, or fill it");
     insta::assert_snapshot!(said("[[transit]]\nnote = \"x\"\n"), @r#"error 1: this `[[transit]]` has no `cidrs`; add `cidrs = ["10.0.0.0/16"]`"#);
     assert_eq!(
@@ -309,7 +319,7 @@ fn break_glass_is_narrow_and_ends() {
     // The management account is ours, listed or not.
     let text = format!(
         "management_account = \"999988887777\"\n{}",
-        with(&entry("arn:aws:iam::999988887777:role/emergency", until))
+        with(&format!("{}{}", entry("arn:aws:iam::999988887777:role/emergency", until), a_vpc()))
     );
     assert_eq!(parse(&text).map(|parsed| parsed.warnings).unwrap_or_default(), []);
 }
@@ -318,7 +328,6 @@ fn break_glass_is_narrow_and_ends() {
 fn services_are_named_in_full() {
     let entry =
         |via: &str| format!("[[service]]\nprincipal = \"arn:aws:iam::111122223333:role/app/*\"\n{via}\n");
-    assert_eq!(said(&entry("")), "");
     assert_eq!(said(&entry("via = \"lambda.amazonaws.com\"")), "");
     insta::assert_snapshot!(said(&entry("via = \"lambda\"")), @r#"error 3: `lambda` is no AWS service's name; write "lambda.amazonaws.com""#);
     insta::assert_snapshot!(said("[[service]]\nvia = \"lambda.amazonaws.com\"\n"), @r#"error 1: this `[[service]]` has no `principal`; add `principal = "arn:aws:iam::111122223333:role/NAME"`"#);
@@ -356,7 +365,7 @@ fn rules_are_set_to_severities_and_transit_to_a_mode() -> Result<(), ConfigError
     assert_eq!(settings.severities.get("undetermined"), Some(&Some(Severity::Critical)));
     assert_eq!((settings.severities.len(), settings.transit), (2, TransitMode::Deny));
     assert_eq!(
-        said("[rules]\nmetadata-outside = \"off\"\npublic-access = \"info\"\ntransit = \"allow\"\n"),
+        said("[rules]\nmetadata-outside = \"off\"\npublic-access = \"low\"\ntransit = \"flag\"\n"),
         ""
     );
     insta::assert_snapshot!(said("[rules]\npublic-access = \"off\"\n"), @"warning 2: `public-access` is critical, and off: its findings are lost; `[[suppress]]` can silence it for one principal and a time");
@@ -386,7 +395,7 @@ fn the_proofs_assumptions_are_words() -> Result<(), ConfigErrors> {
 #[test]
 fn an_organization_of_odd_length_is_only_odd() {
     let said = |id: &str| {
-        let text = format!("organization = \"{id}\"\n{}", with(""));
+        let text = format!("organization = \"{id}\"\n{}", with(&a_vpc()));
         parse(&text).map_or_else(
             |errors| errors.to_string(),
             |parsed| parsed.warnings.iter().map(ToString::to_string).collect(),
@@ -408,7 +417,7 @@ fn diagnostics_are_drawn() {
             .map(|one| one.render("perimeter.toml", text, false))
             .collect::<Vec<_>>()
             .join("\n\n"),
-        Err(ConfigErrors(errors)) => errors
+        Err(ConfigErrors { errors, .. }) => errors
             .iter()
             .map(|one| one.render("perimeter.toml", text, false))
             .collect::<Vec<_>>()
@@ -462,7 +471,7 @@ fn diagnostics_are_drawn() {
       |
       = help: keep it in one of them
     "#);
-    insta::assert_snapshot!(drawn(&with("[[break_glass]]\nprincipal = \"arn:aws:iam::*:role/*\"\nuntil = 2027-01-01\n")), @r#"
+    insta::assert_snapshot!(drawn(&with(&format!("[[break_glass]]\nprincipal = \"arn:aws:iam::*:role/*\"\nuntil = 2027-01-01\n{}", a_vpc()))), @r#"
     warning: `arn:aws:iam::*:role/*` covers ordinary names too: whoever may create a role of a name that fits is exempt
      --> perimeter.toml:6:13
       |
@@ -477,5 +486,29 @@ fn diagnostics_are_drawn() {
       |
     2 | [environments
       |              ^
+      |
+      = help: a heading is closed as it is opened: `[environments.production]`, `[[vpc]]`
     ");
+}
+
+#[test]
+fn a_value_of_another_shape_is_told_the_right_one() {
+    insta::assert_snapshot!(said("[environments.b]\nmode = \"observe\"\naccounts = [\"22223333444\", \"2222333344445\", 22223333444, \"2222-3333-4444\", \"\"]\n"), @r#"
+    error 3: `22223333444` is no account id: twelve digits; it has 11
+    error 3: `2222333344445` is no account id: twelve digits; it has 13
+    error 3: `environments.b.accounts[2]` must be an account id in quotes, not an integer; write "022223333444": an account id has twelve digits, and may begin with zeros
+    error 3: `2222-3333-4444` is no account id: twelve digits; write "222233334444"
+    error 3: `` is no account id: twelve digits
+    "#);
+    insta::assert_snapshot!(said("[[trusted_address]]\ncidrs = [[\"198.51.100.0/24\"]]\nuntil = 5\n"), @r"
+    error 2: `trusted_address[0].cidrs[0]` must be an address block in quotes, not a list; write it without these brackets
+    error 3: `trusted_address[0].until` must be a date, as 2027-01-01, not an integer; write 2027-01-01 (00:00 UTC) or 2027-01-01T09:00:00+01:00
+    ");
+    insta::assert_snapshot!(said("[rules]\nroot-access = false\npublic-access = true\nundetermined = \"nothing\"\nservice-path = \"crit\"\ntransit = [\"flag\"]\n"), @r#"
+    error 2: `rules.root-access` must be off or a severity in quotes, not a boolean; write "off"
+    error 3: `rules.public-access` must be off or a severity in quotes, not a boolean; write the severity in quotes, as "low"
+    error 4: `nothing` is no setting of a rule: `off`, `info`, `low`, `medium`, `high` or `critical`
+    error 5: `crit` is no setting of a rule: `off`, `info`, `low`, `medium`, `high` or `critical`; did you mean "critical"?
+    error 6: `rules.transit` must be allow, flag or deny in quotes, not a list; write it without these brackets
+    "#);
 }

@@ -40,7 +40,11 @@ pub(super) fn account(text: &str) -> Check<AccountId> {
     AccountId::parse(text).map_err(|_| {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         let complaint = Complaint::new(format!("{} is no account id: twelve digits", quote(text)));
-        if is_account(&digits) { complaint.help(format!("write \"{digits}\"")) } else { complaint }
+        match digits.len() {
+            12 => complaint.help(format!("write \"{digits}\"")),
+            all if all == text.len() && all > 0 => complaint.help(format!("it has {all}")),
+            _ => complaint,
+        }
     })
 }
 
@@ -179,7 +183,7 @@ pub(super) fn moment_text(text: &str) -> Check<Timestamp> {
     }
 }
 
-const DATES: &str = "write 2027-01-01 (00:00 UTC) or 2027-01-01T09:00:00+01:00";
+pub(super) const DATES: &str = "write 2027-01-01 (00:00 UTC) or 2027-01-01T09:00:00+01:00";
 
 /// The name of a service, as CloudTrail's `invokedBy` has it.
 pub(super) fn service(text: &str) -> Check<String> {

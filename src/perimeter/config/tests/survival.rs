@@ -7,8 +7,9 @@ use super::*;
 #[test]
 fn a_file_full_of_errors_is_read_to_its_end() {
     let text = format!("x = [{}]\n{}", "1,".repeat(100_000), "[[vpc]]\n".repeat(20_000));
-    let errors = parse(&text).map_or_else(|ConfigErrors(errors)| errors, |_| Vec::new());
-    assert_eq!(errors.len(), 1000);
+    let found = parse(&text).unwrap_err();
+    assert_eq!(found.errors.len(), 1000);
+    assert_eq!(found.omitted.found, 1 + 1 + 1 + 3 * 20_000 - 1000);
     let long_key = format!("version = 1\n{} = [{}]\n", "k".repeat(1_000_000), "\"x\",".repeat(50_000));
     assert!(parse(&long_key).is_err());
     // Each would be compared with all rules, were it not too late for that.
@@ -20,7 +21,7 @@ fn a_file_full_of_errors_is_read_to_its_end() {
 fn survives(text: &str) {
     let all = match parse(text) {
         Ok(parsed) => parsed.warnings,
-        Err(ConfigErrors(errors)) => {
+        Err(ConfigErrors { errors, .. }) => {
             assert!(!errors.is_empty());
             errors
         }
