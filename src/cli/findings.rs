@@ -336,15 +336,18 @@ impl Common {
     }
 }
 
-/// A store that is not there has no findings because nothing was looked at: that is no answer.
+/// A store that is not there has no findings because nothing was looked at: that is no answer. An
+/// empty file is none yet.
 fn is_there(path: &Path) -> Result<(), Failure> {
-    if path.exists() {
-        return Ok(());
-    }
-    Err(Failure::Said(format!(
-        "no findings are kept yet: there is no `{}`\n`perimeter scan PATH` makes it",
-        path.display()
-    )))
+    let none = match std::fs::metadata(path) {
+        Ok(data) if data.len() > 0 => return Ok(()),
+        Ok(_) => format!("`{}` is empty", path.display()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("there is no `{}`", path.display())
+        }
+        Err(error) => return Err(Failure::Said(format!("cannot read `{}`: {error}", path.display()))),
+    };
+    Err(Failure::Said(format!("no findings are kept yet: {none}\n`perimeter scan PATH` makes it")))
 }
 
 #[cfg(test)]
