@@ -364,18 +364,23 @@ fn printed(format: Format, width: usize, lines: &[Line]) -> Result<String, Box<d
 #[test]
 fn records_stand_in_columns() -> Done {
     insta::assert_snapshot!(printed(Format::Text, 100, &lines())?, @r"
-    03-01 09:14:07  inside        GetItem           checkout → orders          approved-endpoint
-    03-01 09:14:07  outside       ExportTa…tInTime  checkout → orders          break-glass-out-of-window
-    no time         ignored       no name           somebody unknown           unknown
+    03-01 09:14:07  inside        GetItem           checkout → orders               approved-endpoint
+    03-01 09:14:07  outside       ExportTa…tInTime  checkout → orders               break-glas…of-window
+    no time         ignored       no name           somebody unknown                unknown
     ");
     insta::assert_snapshot!(printed(Format::Text, 60, &lines())?, @r"
-    09:14:07  inside        GetItem       checkout → orders
-    09:14:07  outside       Export…nTime  checkout → orders
-    no time   ignored       no name       somebody unknown
+    2026-03-01 09:14:07  inside        approved-endpoint
+        GetItem                   checkout → orders
+    2026-03-01 09:14:07  outside       break-glass-out-of-window
+        ExportTableToPointInTime  checkout → orders
+    no time              ignored       unknown
+        no name                   somebody unknown
     ");
-    for width in [60, 79, 80, 100, 119, 120, 200] {
-        let text = printed(Format::Text, width, &lines())?;
-        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+    let mut lines = lines();
+    lines.iter_mut().for_each(|line| line.resources.extend(["注".repeat(60), "e\u{301}".repeat(60)]));
+    for width in [60, 79, 80, 99, 100, 119, 120, 200] {
+        let text = printed(Format::Text, width, &lines)?;
+        assert!(text.lines().all(|line| short::width(line) <= width), "{width}\n{text}");
     }
     Ok(())
 }
