@@ -5,9 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::audit::rule::Severity;
-use crate::findings::finding::Status;
-
+mod arguments;
 mod explain;
 mod findings;
 mod generated;
@@ -167,24 +165,6 @@ fn dispatch(cli: &Cli) -> Done {
         Command::Completions(completions) => completions.run(common),
         Command::Man(man) => man.run(common),
     }
-}
-
-/// A severity, as an argument.
-fn severity(text: &str) -> Result<Severity, String> {
-    Severity::parse(text).ok_or_else(|| "one of info, low, medium, high, critical".to_owned())
-}
-
-/// A status, as an argument.
-fn status(text: &str) -> Result<Status, String> {
-    Status::parse(text).ok_or_else(|| "one of open, acknowledged, suppressed, resolved, reopened".to_owned())
-}
-
-/// A time, as an argument: RFC 3339, or a date for its beginning in UTC.
-fn time(text: &str) -> Result<jiff::Timestamp, String> {
-    let midnight =
-        || jiff::tz::Offset::UTC.to_timestamp(text.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0)).ok();
-    let example = "a time such as 2026-03-01T12:00:00Z, or a date such as 2026-03-01";
-    text.parse().ok().or_else(midnight).ok_or_else(|| example.to_owned())
 }
 
 /// The runtime that the store's calls run on.

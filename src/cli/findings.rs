@@ -6,13 +6,14 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::arguments::{RuleName, account, in_order, severity, status, time};
 use super::output::Output;
 use super::settings;
 use super::view::findings::{brief, next_steps};
 use super::view::paint::Paint;
 use super::view::story::Story;
 use super::view::{self, json, plain_line, short_arn};
-use super::{Common, Done, Ending, Failure, Format, runtime, severity, status, time};
+use super::{Common, Done, Ending, Failure, Format, runtime};
 use crate::audit::rule::Severity;
 use crate::audit::rules;
 use crate::aws::findings_table::FindingsTable;
@@ -44,16 +45,16 @@ impl Command {
 #[derive(Args, Debug)]
 pub struct List {
     /// At least this severe
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity(), ignore_case = true)]
     severity: Option<Severity>,
     /// In one of these states, with commas between [default: all but resolved]
-    #[arg(long, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
+    #[arg(long, value_name = "STATUS", value_parser = status(), ignore_case = true, value_delimiter = ',')]
     status: Vec<Status>,
     /// Of this rule
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = RuleName, hide_possible_values = true)]
     rule: Option<String>,
     /// On tables of this account
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = account)]
     account: Option<String>,
     /// Seen at this time or later
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -77,6 +78,7 @@ impl List {
         if let Some(rule) = self.rule.as_deref().filter(|rule| rules::find(rule).is_none()) {
             return Err(super::explain::unknown(rule));
         }
+        in_order(self.since, self.until)?;
         let runtime = runtime()?;
         let store = runtime.block_on(common.open_store())?;
         let (findings, more) = runtime.block_on(self.findings(&store, common.format != Format::Text))?;
@@ -246,7 +248,8 @@ const NAMED: usize = 5;
 
 /// The finding of that id, or the only one whose id begins so.
 async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
-    let digits = id.strip_prefix("f-").unwrap_or(id).to_ascii_lowercase();
+    let id = id.to_ascii_lowercase();
+    let digits = id.strip_prefix("f-").unwrap_or(&id);
     let whole = format!("f-{digits}");
     if digits.is_empty() {
         return Err(Failure::Said("no id is given; `perimeter findings list` has them".to_owned()));

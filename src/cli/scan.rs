@@ -9,13 +9,14 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::arguments::{account, in_order, severity, time};
 use super::input::{Input, Inputs, Missing};
 use super::output::Output;
 use super::progress::Progress;
 use super::settings::{self, Settings};
 use super::view::records::RecordWriter;
 use super::view::summary::{Summary, Unreadable};
-use super::{Common, Done, Ending, Failure, Format, runtime, severity, time, view};
+use super::{Common, Done, Ending, Failure, Format, runtime, view};
 use crate::audit::rule::Severity;
 use crate::aws::findings_table::FindingsTable;
 use crate::aws::s3_tree::Tree;
@@ -38,7 +39,7 @@ pub struct Scan {
     #[arg(long)]
     records: bool,
     /// Exit with 1 where a finding is at least this severe
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity(), ignore_case = true)]
     fail_on: Option<Severity>,
     /// Of s3:// trees, only files delivered since this time
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -47,7 +48,7 @@ pub struct Scan {
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
     /// Of s3:// trees, only these accounts
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = account)]
     account: Vec<String>,
     /// Of s3:// trees, only these regions
     #[arg(long, value_name = "REGION")]
@@ -67,6 +68,7 @@ impl Scan {
     /// Runs the command.
     pub fn run(&self, common: &Common) -> Done {
         let began = Instant::now();
+        in_order(self.since, self.until)?;
         let runtime = runtime()?;
         let mut settings = common.settings()?;
         let url = common.store_url(&settings)?;
