@@ -45,7 +45,7 @@ impl Explain {
                 ));
             }
         }
-        out.flush()?;
+        out.finish()?;
         Ok(Ending::Clean)
     }
 }

@@ -7,9 +7,10 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::arguments::{RuleName, account, in_order, severity, status, time};
-use super::output::Output;
+use super::output::{Output, store_files};
 use super::settings;
 use super::view::findings::{brief, next_steps};
+use super::view::onward::Onward;
 use super::view::paint::Paint;
 use super::view::story::Story;
 use super::view::{self, json, plain_line, short_arn};
@@ -80,40 +81,44 @@ impl List {
         }
         in_order(self.since, self.until)?;
         let runtime = runtime()?;
-        let store = runtime.block_on(common.open_store())?;
+        let (store, url) = runtime.block_on(common.open_store())?;
+        let mut out = Output::open_apart(common, store_files(&url))?;
         let (findings, more) = runtime.block_on(self.findings(&store, common.format != Format::Text))?;
-        let mut out = Output::open(common)?;
         match common.format {
-            Format::Text => self.text(&mut out, &findings, more)?,
+            Format::Text => self.text(&mut out, &findings, more, &common.onward(Some(&url)))?,
             Format::Json => json::pretty(&mut out, &findings)?,
             Format::Ndjson => view::findings::ndjson(&mut out, &findings)?,
             Format::Csv => view::findings::csv(&mut out, &findings)?,
         }
-        out.flush()?;
+        out.finish()?;
         if more && common.format != Format::Text {
             common.remark(&format!("these are the first {}; `--limit 0` gives all", self.limit));
         }
         Ok(Ending::Clean)
     }
 
-    fn text(&self, out: &mut Output, findings: &[Finding], more: bool) -> std::io::Result<()> {
+    fn text(
+        &self,
+        out: &mut Output,
+        findings: &[Finding],
+        more: bool,
+        onward: &Onward,
+    ) -> std::io::Result<()> {
         let (paint, width) = (Paint { color: out.color }, out.width);
         let Some(worst) = findings.first() else {
             return writeln!(out, "No findings{}.", if self.is_narrowed() { " of this kind" } else { "" });
         };
         view::findings::text(out, findings)?;
         let mut steps = vec![
-            (format!("perimeter findings show {}", brief(&worst.id, findings)), "its evidence and remedy"),
-            (
-                format!("perimeter explain {}", plain_line(&worst.rule)),
-                "what the rule finds, and why it matters",
-            ),
+            (onward.findings(&format!("show {}", brief(&worst.id, findings))), "its evidence and remedy"),
+            (Some(onward.explain(&worst.rule)), "what the rule finds, and why it matters"),
         ];
         if more {
             writeln!(out, "These are the first {}; there are more.\n", self.limit)?;
-            steps.push(("perimeter findings list --limit 0".to_owned(), "all of them"));
+            steps.push((onward.findings("list --limit 0"), "all of them"));
         }
-        next_steps(out, paint, width, &steps)
+        let steps = steps.into_iter().filter_map(|(command, purpose)| Some((command?, purpose)));
+        next_steps(out, paint, width, &steps.collect::<Vec<_>>())
     }
 
     /// Are some findings left out on purpose?
@@ -198,7 +203,8 @@ pub struct Show {
 impl Show {
     fn run(&self, common: &Common) -> Done {
         let runtime = runtime()?;
-        let store = runtime.block_on(common.open_store())?;
+        let (store, url) = runtime.block_on(common.open_store())?;
+        let mut out = Output::open_apart(common, store_files(&url))?;
         let mut told: Vec<(Finding, Vec<Evidence>)> = Vec::new();
         for id in &self.ids {
             let told_of = runtime.block_on(async {
@@ -208,16 +214,16 @@ impl Show {
             });
             told.push(told_of?);
         }
-        let mut out = Output::open(common)?;
         let stories: Vec<Story> =
             told.iter().map(|(finding, evidence)| Story::new(finding, evidence)).collect();
+        let onward = common.onward(Some(&url));
         match (common.format, stories.as_slice()) {
             (Format::Text, _) => {
                 for (at, (finding, evidence)) in told.iter().enumerate() {
                     if at > 0 {
                         writeln!(out, "\n")?;
                     }
-                    view::story::text(&mut out, finding, evidence, Timestamp::now())?;
+                    view::story::text(&mut out, finding, evidence, Timestamp::now(), &onward)?;
                 }
             }
             (Format::Json, [one]) => json::pretty(&mut out, one)?,
@@ -228,7 +234,7 @@ impl Show {
                 view::findings::csv(&mut out, &findings)?;
             }
         }
-        out.flush()?;
+        out.finish()?;
         Ok(Ending::Clean)
     }
 }
@@ -321,7 +327,7 @@ fn named(findings: &[Finding]) -> String {
 impl Common {
     /// Opens the store that findings are looked up in. Which one is the default hangs on the
     /// perimeter; where it is named, none is needed.
-    async fn open_store(&self) -> Result<FindingsTable, Failure> {
+    async fn open_store(&self) -> Result<(FindingsTable, StoreUrl), Failure> {
         let url = match &self.store {
             Some(text) => {
                 text.parse::<StoreUrl>().map_err(|error| Failure::Said(format!("--store: {error}")))?
@@ -335,7 +341,9 @@ impl Common {
         if url == StoreUrl::Memory {
             return Err(none());
         }
-        settings::open(&url).await?.ok_or_else(none)
+        self.detail(&format!("findings are looked up in {url}"));
+        let store = settings::open(&url).await?.ok_or_else(none)?;
+        Ok((store, url))
     }
 }
 

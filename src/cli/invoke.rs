@@ -61,7 +61,7 @@ impl Invoke {
                 }
             }
         }
-        out.flush()?;
+        out.finish()?;
         Ok(ending)
     }
 }

@@ -1,7 +1,5 @@
 //! `perimeter rules`: the list of rules.
 
-use std::io::Write;
-
 use clap::Args;
 
 use super::output::Output;
@@ -20,12 +18,12 @@ impl Rules {
         let mut out = Output::open(common)?;
         let listed = rules::listed(settings.as_ref());
         match common.format {
-            Format::Text => rules::text(&mut out, settings.as_ref())?,
+            Format::Text => rules::text(&mut out, settings.as_ref(), &common.onward(None))?,
             Format::Json => json::pretty(&mut out, &listed)?,
             Format::Ndjson => listed.iter().try_for_each(|rule| json::line(&mut out, rule))?,
             Format::Csv => rules::csv(&mut out, settings.as_ref())?,
         }
-        out.flush()?;
+        out.finish()?;
         Ok(Ending::Clean)
     }
 }
