@@ -104,7 +104,7 @@ fn a_result_replaces_nothing_that_is_read_or_kept() -> Tested {
     place.run(&["scan", "--store", "kept.db", LEAKED])?.ended(0);
     let before = place.text(LEAKED)?;
     let store = fs::read(place.path("kept.db"))?;
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["scan", "--output", LEAKED, LEAKED], "clashes with the input"),
         (&["scan", "--output", LEAKED, "logs/../logs/leaked*"], "clashes with the input"),
         (&["scan", "--output", LEAKED, "logs"], "it would be read as a log"),
@@ -117,6 +117,7 @@ fn a_result_replaces_nothing_that_is_read_or_kept() -> Tested {
         ),
         (&["scan", "--store", "kept.db", "--output", "kept.db", LEAKED], "it is the store"),
         (&["findings", "list", "--store", "kept.db", "--output", "kept.db-wal"], "it is the store"),
+        (&["invoke", "--store", "memory", "--output", LEAKED, LEAKED], "it is an event"),
         (&["scan", "--output", "logs", LEAKED], "it is a folder"),
     ];
     for (arguments, words) in cases {
@@ -302,6 +303,44 @@ fn commands_that_are_suggested_work() -> Tested {
         assert!(!ran.ended(0).out.contains("perimeter findings"), "{}", ran.out);
         assert!(ran.out.contains("perimeter explain "), "{}", ran.out);
     }
+    Ok(())
+}
+
+/// A batch with a message that no function can ever read.
+const POISON: &str = r#"{"Records":[{"messageId":"m-1","body":"no JSON","eventSource":"aws:sqs"}]}"#;
+
+#[test]
+fn a_poison_message_is_told_with_its_reason() -> Tested {
+    let place = Place::new()?;
+    place.write("poison.json", POISON)?;
+    let ran = place.run(&["invoke", "--store", "memory", "poison.json"])?;
+    assert!(ran.ended(2).err.contains("error: poison.json: message failed: m-1: byte 0: "), "{}", ran.err);
+    assert!(ran.out.contains("batchItemFailures"), "{}", ran.out);
+    let ran = place.run(&["invoke", "--store", "memory", "--format", "json", "poison.json"])?;
+    let one: Value = serde_json::from_str(&ran.ended(2).out)?;
+    assert!(one["errors"][0].as_str().is_some_and(|error| error.contains("m-1")), "{one}");
+    Ok(())
+}
+
+#[test]
+fn replies_are_one_json_value_or_one_a_line() -> Tested {
+    let place = Place::new()?;
+    let event = root().join("events/eventbridge-event.json");
+    let event = event.to_str().ok_or("no text")?;
+    let invoke = |format: &str, events: &[&str]| {
+        place.run(&[["invoke", "--store", "memory", "--format", format].as_slice(), events].concat())
+    };
+    let one: Value = serde_json::from_str(&invoke("json", &[event])?.ended(0).out)?;
+    assert_eq!(one["reply"]["records"], 1);
+    let several: Vec<Value> = serde_json::from_str(&invoke("json", &[event, "absent", event])?.ended(2).out)?;
+    assert_eq!(several.len(), 3);
+    assert!(several[1]["reply"].is_null() && several[1]["errors"][0].is_string());
+    let lines = invoke("ndjson", &[event, event])?;
+    assert_eq!(
+        lines.ended(0).out.lines().map(serde_json::from_str::<Value>).filter(Result::is_ok).count(),
+        2
+    );
+    invoke("csv", &[event])?.is_refused("replies are no table");
     Ok(())
 }
 
