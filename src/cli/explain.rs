@@ -39,11 +39,7 @@ impl Explain {
             (Format::Json, [one]) => json::pretty(&mut out, one)?,
             (Format::Json, all) => json::pretty(&mut out, &all)?,
             (Format::Ndjson, all) => all.iter().try_for_each(|rule| json::line(&mut out, rule))?,
-            (Format::Csv, _) => {
-                return Err(Failure::Said(
-                    "a page is no table: `rules --format csv` lists the rules".to_owned(),
-                ));
-            }
+            (Format::Csv, all) => rule_page::csv(&mut out, all)?,
         }
         out.finish()?;
         Ok(Ending::Clean)

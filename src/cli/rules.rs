@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::output::Output;
+use super::output::{self, Output};
 use super::view::{json, rules};
 use super::{Common, Done, Ending, Failure, Format};
 use crate::perimeter::RuleSettings;
@@ -37,7 +37,10 @@ impl Common {
             Err(failure) if self.config.is_some() => Err(failure),
             Err(_) if !std::path::Path::new("perimeter.toml").exists() => Ok(None),
             Err(failure) => {
-                self.remark(&format!("the rules are shown as they are by default: {failure}"));
+                self.remark("the rules are shown as they are by default, since the perimeter cannot be used");
+                if !self.quiet {
+                    output::failure(&failure, self.colored());
+                }
                 Ok(None)
             }
         }

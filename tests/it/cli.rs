@@ -366,6 +366,28 @@ fn whoever_wants_to_know_more_is_told_more() -> Tested {
 }
 
 #[test]
+fn a_broken_perimeter_is_shown_in_colours_and_not_in_escapes() -> Tested {
+    let place = Place::new()?;
+    place.write("perimeter.toml", "version = 1\nnonsense = 2\n")?;
+    let ran = place.run(&["rules", "--color", "always"])?;
+    assert!(ran.ended(0).err.contains("\u{1b}[") && !ran.err.contains("\\u{1b}"), "{}", ran.err);
+    assert!(ran.err.contains("nonsense"), "{}", ran.err);
+    assert_eq!(place.run(&["rules", "--quiet"])?.ended(0).err, "");
+    Ok(())
+}
+
+#[test]
+fn rules_are_explained_in_a_table() -> Tested {
+    let place = Place::new()?;
+    let ran = place.run(&["explain", "transit", "public-access", "--format", "csv"])?;
+    let mut rows = csv::Reader::from_reader(ran.ended(0).out.as_bytes());
+    assert_eq!(rows.headers()?.len(), 10);
+    let rows: Vec<csv::StringRecord> = rows.records().collect::<Result<_, _>>()?;
+    assert_eq!(rows.iter().filter_map(|row| row.get(0)).collect::<Vec<_>>(), ["transit", "public-access"]);
+    Ok(())
+}
+
+#[test]
 fn an_argument_that_is_no_input_does_not_keep_the_others_from_being_read() -> Tested {
     let place = Place::new()?;
     let mut command = place.command(&["scan", "--store", "none", "--format", "json", "s3://", LEAKED, ""]);
@@ -439,6 +461,20 @@ fn usage_errors_have_the_colours_that_are_asked_for() -> Tested {
         let ran = place.run(arguments)?;
         assert_eq!(ran.ended(2).err.contains('\u{1b}'), coloured, "{arguments:?}: {}", ran.err);
     }
+    Ok(())
+}
+
+#[test]
+fn a_perimeter_is_written_where_it_is_wanted() -> Tested {
+    let place = Place::new()?;
+    let ran = place.run(&["init", "--output", "my perimeter.toml"])?;
+    assert!(ran.ended(0).err.contains("perimeter scan --config 'my perimeter.toml' PATH"), "{}", ran.err);
+    assert!(place.text("my perimeter.toml")?.contains("version = 1"));
+    place.run(&["init", "--output", "my perimeter.toml"])?.is_refused("is there already");
+    place.run(&["init", "--output", "my perimeter.toml", "--force"])?.ended(0);
+    place.run(&["init", "a.toml", "--output", "b.toml"])?.is_refused("not both");
+    #[cfg(unix)]
+    assert!(place.run(&["init", "--output", "/dev/stdout"])?.ended(0).out.contains("version = 1"));
     Ok(())
 }
 
