@@ -92,11 +92,13 @@ impl Scan {
         }
         let gathered = Mutex::new(Gathered::new(store.as_ref(), &auditor, &runtime));
         let progress = Progress::start(common, &self.paths, self.records);
-        let inputs = self.read(common, &auditor, inputs, &gathered, &progress, &mut out)?;
+        let (inputs, written) = self.read(common, &auditor, inputs, &gathered, &progress, &mut out);
         progress.finish();
         let read_in = began.elapsed();
         let gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
         let outcome = gathered.finish(&settings)?;
+        // What was found until then is kept.
+        written?;
         common.detail(&format!(
             "read in {} ms, findings kept and settled in {} ms",
             read_in.as_millis(),
@@ -167,7 +169,8 @@ impl Scan {
         Ok(inputs)
     }
 
-    /// Reads all inputs on as many threads as are wanted. Returns what is left of them.
+    /// Reads all inputs on as many threads as are wanted. Returns what is left of them, and whether the
+    /// records could be written.
     fn read<'g>(
         &self,
         common: &Common,
@@ -176,7 +179,7 @@ impl Scan {
         gathered: &Mutex<Gathered<'g>>,
         progress: &Progress<'_>,
         out: &mut Output,
-    ) -> Result<Inputs, Failure> {
+    ) -> (Inputs, Result<(), Failure>) {
         let threads = threads(common);
         let (jobs, lanes) = sync_channel(2 * threads);
         let queue = Mutex::new(Queue { inputs, lanes: self.records.then_some(jobs) });
@@ -189,8 +192,7 @@ impl Scan {
             }
             if self.records { write_lanes(lanes, &queue, common.format, out) } else { Ok(()) }
         });
-        written?;
-        Ok(queue.into_inner().unwrap_or_else(PoisonError::into_inner).inputs)
+        (queue.into_inner().unwrap_or_else(PoisonError::into_inner).inputs, written)
     }
 }
 

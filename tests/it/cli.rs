@@ -250,6 +250,17 @@ fn a_closed_pipe_hides_neither_status_nor_findings() -> Tested {
     Ok(())
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_no_findings() -> Tested {
+    let place = Place::new()?;
+    let scan = ["scan", "--records", "--store", "kept.db", "--output", "/dev/full", "logs"];
+    place.run(&scan)?.is_refused("cannot write the result: No space left");
+    let listed = place.run(&["findings", "list", "--store", "kept.db", "--format", "ndjson"])?;
+    assert!(listed.ended(0).out.lines().count() > 0);
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn folders_that_a_glob_cannot_look_into_are_named() -> Tested {
