@@ -1,13 +1,15 @@
 //! The command `perimeter`: arguments in, text out. Nothing is decided here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::audit::rule::Severity;
-use crate::findings::finding::Status;
+use self::view::onward::Onward;
+use crate::aws::store_url::StoreUrl;
 
+mod arguments;
 mod explain;
 mod findings;
 mod generated;
@@ -56,10 +58,10 @@ pub struct Common {
     /// Colours
     #[arg(long, global = true, value_enum, default_value_t = clap::ColorChoice::Auto, value_name = "WHEN")]
     color: clap::ColorChoice,
-    /// No progress and no remarks
+    /// No progress and no remarks; what could not be done is still said
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// More remarks
+    /// Say what is used and read, and how long it takes
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
@@ -143,11 +145,10 @@ type Done = Result<Ending, Failure>;
 
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().color(asked_color(std::env::args_os())).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match dispatch(&cli) {
         Ok(ending) => ending.into(),
-        // Whoever read the result has seen enough.
-        Err(Failure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             output::failure(&failure, cli.common.colored());
             Ending::Incomplete.into()
@@ -169,22 +170,42 @@ fn dispatch(cli: &Cli) -> Done {
     }
 }
 
-/// A severity, as an argument.
-fn severity(text: &str) -> Result<Severity, String> {
-    Severity::parse(text).ok_or_else(|| "one of info, low, medium, high, critical".to_owned())
+impl Common {
+    /// Commands to go on with, given that findings are kept there.
+    fn onward(&self, url: Option<&StoreUrl>) -> Onward {
+        let config = self.config.as_ref().map(|path| path.display().to_string());
+        let onward = Onward::new(config.as_deref(), self.store.as_deref());
+        match url {
+            Some(StoreUrl::None | StoreUrl::Memory) => onward.without_findings(),
+            Some(StoreUrl::File(_) | StoreUrl::Table(_)) | None => onward,
+        }
+    }
+
+    /// Says something that only those hear who want to know more.
+    fn detail(&self, text: &str) {
+        if self.verbose > 0 {
+            self.remark(text);
+        }
+    }
 }
 
-/// A status, as an argument.
-fn status(text: &str) -> Result<Status, String> {
-    Status::parse(text).ok_or_else(|| "one of open, acknowledged, suppressed, resolved, reopened".to_owned())
-}
-
-/// A time, as an argument: RFC 3339, or a date for its beginning in UTC.
-fn time(text: &str) -> Result<jiff::Timestamp, String> {
-    let midnight =
-        || jiff::tz::Offset::UTC.to_timestamp(text.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0)).ok();
-    let example = "a time such as 2026-03-01T12:00:00Z, or a date such as 2026-03-01";
-    text.parse().ok().or_else(midnight).ok_or_else(|| example.to_owned())
+/// The colours that are asked for, before the arguments are known to be right: what is said of wrong
+/// ones is to have them as well.
+fn asked_color(arguments: impl Iterator<Item = OsString>) -> clap::ColorChoice {
+    let mut asked = clap::ColorChoice::Auto;
+    let mut arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+    while let Some(argument) = arguments.next() {
+        let value = match argument.strip_prefix("--color") {
+            _ if argument == "--" => break,
+            Some("") => arguments.next(),
+            Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+            None => None,
+        };
+        if let Some(color) = value.and_then(|value| value.parse().ok()) {
+            asked = color;
+        }
+    }
+    asked
 }
 
 /// The runtime that the store's calls run on.

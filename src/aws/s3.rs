@@ -1,9 +1,10 @@
 //! Log files from S3, as they arrive: nothing of them is kept but the piece that is being read.
 
+use std::error::Error;
 use std::io::{self, Read};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::runtime::Handle;
 
@@ -35,7 +36,7 @@ impl S3LogFiles {
         let mut body = self.object(bucket, key).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = body.next().await {
-            bytes.extend_from_slice(&piece.map_err(|error| failed(error.to_string()))?);
+            bytes.extend_from_slice(&piece.map_err(|error| failed(with_causes(&error)))?);
             if bytes.len() as u64 > MAX_TEXT {
                 return Err(failed(format!("longer than {} MiB", MAX_TEXT >> 20)));
             }
@@ -60,13 +61,27 @@ fn is_lasting<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     matches!(status, Some(301 | 400 | 403 | 404 | 405 | 410 | 412))
 }
 
-/// The code and message of an error, or all that stands behind it.
-fn described<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> String {
+/// The code and message of an error, or else what was in the way, in the words of each layer.
+pub(super) fn described<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> String {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        (None, _) => DisplayErrorContext(error).to_string(),
+        (None, _) => with_causes(error),
     }
+}
+
+/// An error and all that is behind it, each said once.
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !said.iter().any(|before| before.contains(&text)) {
+            said.push(text);
+        }
+        next = error.source();
+    }
+    said.join(": ")
 }
 
 impl LogFiles for S3LogFiles {
@@ -100,5 +115,22 @@ impl Read for Body {
         let read = self.piece.get(self.read..).unwrap_or_default().read(space)?;
         self.read += read;
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn errors_are_told_in_words_and_each_once() {
+        let refused = Layer("connection refused", None);
+        let connector = Layer("tcp connect: connection refused", Some(Box::new(refused)));
+        let failed = Layer("dispatch failure", Some(Box::new(connector)));
+        assert_eq!(with_causes(&failed), "dispatch failure: tcp connect: connection refused");
     }
 }

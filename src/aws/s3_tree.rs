@@ -8,13 +8,14 @@
 use std::io::{self, Cursor, Read};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use futures_util::stream::{self, Stream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::s3::{described, with_causes};
 use crate::ids;
 
 /// Objects that are fetched at once.
@@ -205,11 +206,11 @@ struct Unlisted {
     reason: String,
 }
 
-fn unlisted(prefix: &str, error: &(dyn std::error::Error + 'static)) -> Unlisted {
-    Unlisted {
-        prefix: prefix.to_owned(),
-        reason: format!("cannot be listed: {}", DisplayErrorContext(error)),
-    }
+fn unlisted<E>(prefix: &str, error: &SdkError<E>) -> Unlisted
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    Unlisted { prefix: prefix.to_owned(), reason: format!("cannot be listed: {}", described(error)) }
 }
 
 /// The last folder of a prefix.
@@ -281,13 +282,13 @@ async fn fetch(
     loop {
         tried += 1;
         let object = client.get_object().bucket(bucket).key(key).send().await;
-        let object = object.map_err(|error| io::Error::other(DisplayErrorContext(error).to_string()))?;
+        let object = object.map_err(|error| io::Error::other(described(&error)))?;
         if object.content_length().is_none_or(|length| length > SMALL) {
             return Ok(Box::new(Body { stream: object.body, runtime, piece: Cursor::default() }));
         }
         match object.body.collect().await {
             Ok(bytes) => return Ok(Box::new(Cursor::new(bytes.into_bytes()))),
-            Err(error) if tried == TRIES => return Err(io::Error::other(error)),
+            Err(error) if tried == TRIES => return Err(io::Error::other(with_causes(&error))),
             Err(_) => {}
         }
     }

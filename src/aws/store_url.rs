@@ -60,6 +60,9 @@ pub enum OpenError {
     #[cfg(feature = "cli")]
     #[error(transparent)]
     Embedded(#[from] super::embedded::EmbeddedError),
+    /// The file is something else.
+    #[error("`{0}`: this file is no store of findings; name another with --store")]
+    OtherFile(StoreUrl),
     /// The embedded database opened, and its table could not be made.
     #[error(transparent)]
     Store(#[from] crate::findings::store::StoreError),
@@ -222,7 +225,12 @@ impl StoreUrl {
             #[cfg(feature = "cli")]
             StoreUrl::Memory => local(super::embedded::Embedded::memory()?).await.map(Some),
             #[cfg(feature = "cli")]
-            StoreUrl::File(path) => local(super::embedded::Embedded::file(path)?).await.map(Some),
+            StoreUrl::File(path) => {
+                if is_other_file(path) {
+                    return Err(OpenError::OtherFile(self.clone()));
+                }
+                local(super::embedded::Embedded::file(path)?).await.map(Some)
+            }
             #[cfg(not(feature = "cli"))]
             StoreUrl::Memory | StoreUrl::File(_) => Err(OpenError::NotBuilt(self.clone())),
             StoreUrl::Table(table) => {
@@ -286,6 +294,19 @@ impl TableUrl {
         }
         Ok(Client::from_conf(config.build()))
     }
+}
+
+/// Is there a file that is no SQLite database? One that cannot be looked at, opening it tells of.
+///
+/// Source: SQLite, "Database File Format", "The Database Header".
+#[cfg(feature = "cli")]
+fn is_other_file(path: &std::path::Path) -> bool {
+    use std::io::Read;
+    const HEADER: &[u8] = b"SQLite format 3\0";
+    let mut begins = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut begins).map(drop));
+    read.is_ok() && !begins.is_empty() && begins != HEADER
 }
 
 #[cfg(feature = "cli")]

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
+use super::arguments::RuleName;
 use super::output::Output;
 use super::view::{json, plain_line, rule_page};
 use super::{Common, Done, Ending, Failure, Format};
@@ -13,7 +14,7 @@ use crate::audit::rules::{self, RULES};
 #[derive(Args, Debug)]
 pub struct Explain {
     /// Rules, as `perimeter rules` lists them
-    #[arg(required = true, value_name = "RULE")]
+    #[arg(required = true, value_name = "RULE", value_parser = RuleName, hide_possible_values = true)]
     names: Vec<String>,
 }
 
@@ -38,13 +39,9 @@ impl Explain {
             (Format::Json, [one]) => json::pretty(&mut out, one)?,
             (Format::Json, all) => json::pretty(&mut out, &all)?,
             (Format::Ndjson, all) => all.iter().try_for_each(|rule| json::line(&mut out, rule))?,
-            (Format::Csv, _) => {
-                return Err(Failure::Said(
-                    "a page is no table: `rules --format csv` lists the rules".to_owned(),
-                ));
-            }
+            (Format::Csv, all) => rule_page::csv(&mut out, all)?,
         }
-        out.flush()?;
+        out.finish()?;
         Ok(Ending::Clean)
     }
 }

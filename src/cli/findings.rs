@@ -6,13 +6,15 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::output::Output;
+use super::arguments::{RuleName, account, in_order, severity, status, time};
+use super::output::{Output, store_files};
 use super::settings;
 use super::view::findings::{brief, next_steps};
+use super::view::onward::Onward;
 use super::view::paint::Paint;
 use super::view::story::Story;
 use super::view::{self, json, plain_line, short_arn};
-use super::{Common, Done, Ending, Failure, Format, runtime, severity, status, time};
+use super::{Common, Done, Ending, Failure, Format, runtime};
 use crate::audit::rule::Severity;
 use crate::audit::rules;
 use crate::aws::findings_table::FindingsTable;
@@ -44,16 +46,16 @@ impl Command {
 #[derive(Args, Debug)]
 pub struct List {
     /// At least this severe
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity(), ignore_case = true)]
     severity: Option<Severity>,
     /// In one of these states, with commas between [default: all but resolved]
-    #[arg(long, value_name = "STATUS", value_parser = status, value_delimiter = ',')]
+    #[arg(long, value_name = "STATUS", value_parser = status(), ignore_case = true, value_delimiter = ',')]
     status: Vec<Status>,
     /// Of this rule
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = RuleName, hide_possible_values = true)]
     rule: Option<String>,
     /// On tables of this account
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = account)]
     account: Option<String>,
     /// Seen at this time or later
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -77,41 +79,46 @@ impl List {
         if let Some(rule) = self.rule.as_deref().filter(|rule| rules::find(rule).is_none()) {
             return Err(super::explain::unknown(rule));
         }
+        in_order(self.since, self.until)?;
         let runtime = runtime()?;
-        let store = runtime.block_on(common.open_store())?;
+        let (store, url) = runtime.block_on(common.open_store())?;
+        let mut out = Output::open_apart(common, store_files(&url))?;
         let (findings, more) = runtime.block_on(self.findings(&store, common.format != Format::Text))?;
-        let mut out = Output::open(common)?;
         match common.format {
-            Format::Text => self.text(&mut out, &findings, more)?,
+            Format::Text => self.text(&mut out, &findings, more, &common.onward(Some(&url)))?,
             Format::Json => json::pretty(&mut out, &findings)?,
             Format::Ndjson => view::findings::ndjson(&mut out, &findings)?,
             Format::Csv => view::findings::csv(&mut out, &findings)?,
         }
-        out.flush()?;
+        out.finish()?;
         if more && common.format != Format::Text {
             common.remark(&format!("these are the first {}; `--limit 0` gives all", self.limit));
         }
         Ok(Ending::Clean)
     }
 
-    fn text(&self, out: &mut Output, findings: &[Finding], more: bool) -> std::io::Result<()> {
+    fn text(
+        &self,
+        out: &mut Output,
+        findings: &[Finding],
+        more: bool,
+        onward: &Onward,
+    ) -> std::io::Result<()> {
         let (paint, width) = (Paint { color: out.color }, out.width);
         let Some(worst) = findings.first() else {
             return writeln!(out, "No findings{}.", if self.is_narrowed() { " of this kind" } else { "" });
         };
         view::findings::text(out, findings)?;
         let mut steps = vec![
-            (format!("perimeter findings show {}", brief(&worst.id, findings)), "its evidence and remedy"),
-            (
-                format!("perimeter explain {}", plain_line(&worst.rule)),
-                "what the rule finds, and why it matters",
-            ),
+            (onward.findings(&format!("show {}", brief(&worst.id, findings))), "its evidence and remedy"),
+            (Some(onward.explain(&worst.rule)), "what the rule finds, and why it matters"),
         ];
         if more {
             writeln!(out, "These are the first {}; there are more.\n", self.limit)?;
-            steps.push(("perimeter findings list --limit 0".to_owned(), "all of them"));
+            steps.push((onward.findings("list --limit 0"), "all of them"));
         }
-        next_steps(out, paint, width, &steps)
+        let steps = steps.into_iter().filter_map(|(command, purpose)| Some((command?, purpose)));
+        next_steps(out, paint, width, &steps.collect::<Vec<_>>())
     }
 
     /// Are some findings left out on purpose?
@@ -196,7 +203,8 @@ pub struct Show {
 impl Show {
     fn run(&self, common: &Common) -> Done {
         let runtime = runtime()?;
-        let store = runtime.block_on(common.open_store())?;
+        let (store, url) = runtime.block_on(common.open_store())?;
+        let mut out = Output::open_apart(common, store_files(&url))?;
         let mut told: Vec<(Finding, Vec<Evidence>)> = Vec::new();
         for id in &self.ids {
             let told_of = runtime.block_on(async {
@@ -206,16 +214,16 @@ impl Show {
             });
             told.push(told_of?);
         }
-        let mut out = Output::open(common)?;
         let stories: Vec<Story> =
             told.iter().map(|(finding, evidence)| Story::new(finding, evidence)).collect();
+        let onward = common.onward(Some(&url));
         match (common.format, stories.as_slice()) {
             (Format::Text, _) => {
                 for (at, (finding, evidence)) in told.iter().enumerate() {
                     if at > 0 {
                         writeln!(out, "\n")?;
                     }
-                    view::story::text(&mut out, finding, evidence, Timestamp::now())?;
+                    view::story::text(&mut out, finding, evidence, Timestamp::now(), &onward)?;
                 }
             }
             (Format::Json, [one]) => json::pretty(&mut out, one)?,
@@ -226,7 +234,7 @@ impl Show {
                 view::findings::csv(&mut out, &findings)?;
             }
         }
-        out.flush()?;
+        out.finish()?;
         Ok(Ending::Clean)
     }
 }
@@ -246,7 +254,8 @@ const NAMED: usize = 5;
 
 /// The finding of that id, or the only one whose id begins so.
 async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
-    let digits = id.strip_prefix("f-").unwrap_or(id).to_ascii_lowercase();
+    let id = id.to_ascii_lowercase();
+    let digits = id.strip_prefix("f-").unwrap_or(&id);
     let whole = format!("f-{digits}");
     if digits.is_empty() {
         return Err(Failure::Said("no id is given; `perimeter findings list` has them".to_owned()));
@@ -318,7 +327,7 @@ fn named(findings: &[Finding]) -> String {
 impl Common {
     /// Opens the store that findings are looked up in. Which one is the default hangs on the
     /// perimeter; where it is named, none is needed.
-    async fn open_store(&self) -> Result<FindingsTable, Failure> {
+    async fn open_store(&self) -> Result<(FindingsTable, StoreUrl), Failure> {
         let url = match &self.store {
             Some(text) => {
                 text.parse::<StoreUrl>().map_err(|error| Failure::Said(format!("--store: {error}")))?
@@ -332,19 +341,24 @@ impl Common {
         if url == StoreUrl::Memory {
             return Err(none());
         }
-        settings::open(&url).await?.ok_or_else(none)
+        self.detail(&format!("findings are looked up in {url}"));
+        let store = settings::open(&url).await?.ok_or_else(none)?;
+        Ok((store, url))
     }
 }
 
-/// A store that is not there has no findings because nothing was looked at: that is no answer.
+/// A store that is not there has no findings because nothing was looked at: that is no answer. An
+/// empty file is none yet.
 fn is_there(path: &Path) -> Result<(), Failure> {
-    if path.exists() {
-        return Ok(());
-    }
-    Err(Failure::Said(format!(
-        "no findings are kept yet: there is no `{}`\n`perimeter scan PATH` makes it",
-        path.display()
-    )))
+    let none = match std::fs::metadata(path) {
+        Ok(data) if data.len() > 0 => return Ok(()),
+        Ok(_) => format!("`{}` is empty", path.display()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("there is no `{}`", path.display())
+        }
+        Err(error) => return Err(Failure::Said(format!("cannot read `{}`: {error}", path.display()))),
+    };
+    Err(Failure::Said(format!("no findings are kept yet: {none}\n`perimeter scan PATH` makes it")))
 }
 
 #[cfg(test)]

@@ -57,6 +57,6 @@ impl Man {
 fn write(common: &Common, text: &[u8]) -> Done {
     let mut out = Output::open(common)?;
     out.write_all(text)?;
-    out.flush()?;
+    out.finish()?;
     Ok(Ending::Clean)
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::output::{Output, is_special};
+use super::view::onward::shell_word;
 use super::{Common, Done, Ending, Failure};
 
 /// The file that is written.
@@ -14,9 +16,9 @@ const EXAMPLE: &str = include_str!("../perimeter/example.toml");
 /// Arguments of `init`.
 #[derive(Args, Debug)]
 pub struct Init {
-    /// The file, or the folder for it
-    #[arg(default_value = "perimeter.toml", value_name = "PATH")]
-    path: PathBuf,
+    /// The file, or the folder for it; as --output [default: perimeter.toml]
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
     /// Replace the file that is there
     #[arg(long)]
     force: bool,
@@ -25,12 +27,25 @@ pub struct Init {
 impl Init {
     /// Runs the command.
     pub fn run(&self, common: &Common) -> Done {
-        let path = if self.path.is_dir() { self.path.join("perimeter.toml") } else { self.path.clone() };
+        let path = match (&self.path, &common.output) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::Said("give the file as PATH or as --output, not both".to_owned()));
+            }
+            (Some(path), None) | (None, Some(path)) => path.clone(),
+            (None, None) => PathBuf::from("perimeter.toml"),
+        };
+        if common.output.as_deref().is_some_and(is_special) {
+            let mut out = Output::open(common)?;
+            out.write_all(EXAMPLE.as_bytes())?;
+            out.finish()?;
+            return Ok(Ending::Clean);
+        }
+        let path = if path.is_dir() { path.join("perimeter.toml") } else { path };
         write(&path, self.force).map_err(|error| refused(&path, &error))?;
         let named = if path == Path::new("perimeter.toml") {
             String::new()
         } else {
-            format!(" --config {}", path.display())
+            format!(" --config {}", shell_word(&path.to_string_lossy()))
         };
         common.remark(&format!(
             "`{}` is written. Put your accounts and VPCs in, then audit a folder of logs: `perimeter scan{named} PATH`",

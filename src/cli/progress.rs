@@ -1,5 +1,6 @@
 //! A bar on the terminal while a scan runs: how far, how fast, how long still.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use super::Common;
 use super::input;
 
 /// The bar; hidden where nobody looks at it.
-pub struct Progress {
+pub struct Progress<'c> {
     bar: ProgressBar,
+    common: &'c Common,
 }
 
 /// A source of bytes that counts what is read from it.
@@ -23,11 +25,13 @@ pub struct Counting {
     pub read: u64,
 }
 
-impl Progress {
-    /// Shows a bar on a terminal. Its length is found while it already runs.
-    pub fn start(common: &Common, paths: &[String]) -> Self {
-        if common.quiet || !io::stderr().is_terminal() {
-            return Self { bar: ProgressBar::hidden() };
+impl<'c> Progress<'c> {
+    /// Shows a bar on a terminal, unless results run through it meanwhile. Its length is found while it
+    /// already runs.
+    pub fn start(common: &'c Common, paths: &[OsString], results_meanwhile: bool) -> Self {
+        let in_the_way = results_meanwhile && common.output.is_none() && io::stdout().is_terminal();
+        if common.quiet || in_the_way || !io::stderr().is_terminal() {
+            return Self { bar: ProgressBar::hidden(), common };
         }
         let bar = ProgressBar::new_spinner();
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -36,12 +40,19 @@ impl Progress {
         }
         let measured = (bar.clone(), paths.to_vec());
         std::thread::spawn(move || set_length(&measured.0, &measured.1));
-        Self { bar }
+        Self { bar, common }
     }
 
     /// Counts what is read from `source`.
     pub fn counting(&self, source: Box<dyn Read + Send>) -> Counting {
         Counting { source, bar: self.bar.clone(), read: 0 }
+    }
+
+    /// Says something that only those hear who want to know more.
+    pub fn detail(&self, text: impl FnOnce() -> String) {
+        if self.common.verbose > 0 {
+            self.bar.suspend(|| self.common.detail(&text()));
+        }
     }
 
     /// Takes the bar away.
@@ -60,7 +71,7 @@ impl Read for Counting {
 }
 
 /// Where all is on this machine, its size is known, and with it the time left.
-fn set_length(bar: &ProgressBar, paths: &[String]) {
+fn set_length(bar: &ProgressBar, paths: &[OsString]) {
     let mut total = 0;
     for path in paths {
         let path = Path::new(path);

@@ -1,10 +1,8 @@
 //! `perimeter rules`: the list of rules.
 
-use std::io::Write;
-
 use clap::Args;
 
-use super::output::Output;
+use super::output::{self, Output};
 use super::settings::DEFAULT_CONFIG;
 use super::view::{json, rules};
 use super::{Common, Done, Ending, Failure, Format};
@@ -21,12 +19,12 @@ impl Rules {
         let mut out = Output::open(common)?;
         let listed = rules::listed(settings.as_ref());
         match common.format {
-            Format::Text => rules::text(&mut out, settings.as_ref())?,
+            Format::Text => rules::text(&mut out, settings.as_ref(), &common.onward(None))?,
             Format::Json => json::pretty(&mut out, &listed)?,
             Format::Ndjson => listed.iter().try_for_each(|rule| json::line(&mut out, rule))?,
             Format::Csv => rules::csv(&mut out, settings.as_ref())?,
         }
-        out.flush()?;
+        out.finish()?;
         Ok(Ending::Clean)
     }
 }
@@ -40,7 +38,10 @@ impl Common {
             Err(failure) if self.named_config().is_some() => Err(failure),
             Err(_) if !std::path::Path::new(DEFAULT_CONFIG).exists() => Ok(None),
             Err(failure) => {
-                self.remark(&format!("the rules are shown as they are by default: {failure}"));
+                self.remark("the rules are shown as they are by default, since the perimeter cannot be used");
+                if !self.quiet {
+                    output::failure(&failure, self.colored());
+                }
                 Ok(None)
             }
         }

@@ -1,7 +1,9 @@
 //! `perimeter scan`: audits CloudTrail logs.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -9,13 +11,15 @@ use std::time::Instant;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::arguments::{account, in_order, severity, time};
 use super::input::{Input, Inputs, Missing};
-use super::output::Output;
+use super::output::{Output, store_files};
 use super::progress::Progress;
 use super::settings::{self, Settings};
+use super::view::counted;
 use super::view::records::RecordWriter;
 use super::view::summary::{Summary, Unreadable};
-use super::{Common, Done, Ending, Failure, Format, runtime, severity, time, view};
+use super::{Common, Done, Ending, Failure, Format, runtime, view};
 use crate::audit::rule::Severity;
 use crate::aws::findings_table::FindingsTable;
 use crate::aws::s3_tree::Tree;
@@ -33,12 +37,12 @@ use crate::pipeline::{Audited, Auditor, Tally, keep};
 pub struct Scan {
     /// Files, folders, globs, s3://bucket/prefix, or - for standard input
     #[arg(required = true, value_name = "PATH")]
-    paths: Vec<String>,
+    paths: Vec<OsString>,
     /// Print every record with its verdict, in the order of the input, and not the findings
     #[arg(long)]
     records: bool,
     /// Exit with 1 where a finding is at least this severe
-    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity(), ignore_case = true)]
     fail_on: Option<Severity>,
     /// Of s3:// trees, only files delivered since this time
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -47,7 +51,7 @@ pub struct Scan {
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
     /// Of s3:// trees, only these accounts
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = account)]
     account: Vec<String>,
     /// Of s3:// trees, only these regions
     #[arg(long, value_name = "REGION")]
@@ -65,17 +69,20 @@ impl Scan {
     /// Runs the command.
     pub fn run(&self, common: &Common) -> Done {
         let began = Instant::now();
+        in_order(self.since, self.until)?;
         let runtime = runtime()?;
         let mut settings = common.settings()?;
         if common.format != Format::Json {
             common.draw_warnings(&mut settings);
         }
         let url = common.store_url(&settings)?;
+        let mut out = Output::open_apart(common, store_files(&url))?;
+        let inputs = self.inputs(&runtime, out.target())?;
         let store = runtime.block_on(settings::open(&url))?;
         if let Some(store) = &store {
             runtime.block_on(settings.learn_store(store))?;
         }
-        let mut out = Output::open(common)?;
+        self.tell(common, &settings, &url);
         let halves = |shared: &str| -> Option<Principal> {
             // What the store cannot say now is settled when the findings are recorded.
             store.as_ref().and_then(|store| runtime.block_on(store.half(shared)).ok().flatten())
@@ -85,63 +92,131 @@ impl Scan {
             auditor = auditor.for_store();
         }
         let gathered = Mutex::new(Gathered::new(store.as_ref(), &auditor, &runtime));
-        let inputs = self.inputs(&runtime)?;
-        let progress = Progress::start(common, &self.paths);
-        let skipped = self.read(common, &auditor, inputs, &gathered, &progress, &mut out)?;
+        let progress = Progress::start(common, &self.paths, self.records);
+        let (inputs, written) = self.read(common, &auditor, inputs, &gathered, &progress, &mut out);
         progress.finish();
+        let read_in = began.elapsed();
         let gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
         let outcome = gathered.finish(&settings)?;
+        // What was found until then is kept.
+        written?;
+        common.detail(&format!(
+            "read in {} ms, findings kept and settled in {} ms",
+            read_in.as_millis(),
+            (began.elapsed() - read_in).as_millis()
+        ));
+        tell_empty(common, inputs.empty(), &outcome.empty);
+        let skipped = inputs.skipped();
         let mut report = Report { outcome, skipped, settings: &settings, store: &url, began };
         report.print(self, common, &mut out)?;
-        out.flush()?;
+        if inputs.met_result() {
+            return Err(Failure::Said("--output names a file of the input: nothing is written to it".into()));
+        }
+        out.finish()?;
         Ok(report.ending(self.fail_on))
     }
 
-    fn inputs(&self, runtime: &tokio::runtime::Runtime) -> Result<Inputs, Failure> {
-        let mut inputs = Inputs::default();
+    /// Says what the scan runs with, and which of its options come to nothing.
+    fn tell(&self, common: &Common, settings: &Settings, url: &StoreUrl) {
+        let perimeter = &settings.perimeter;
+        common.detail(&format!(
+            "configuration {}: {}, {}",
+            settings.path.display(),
+            counted(perimeter.accounts.len() as u64, "account", "accounts"),
+            counted(perimeter.vpcs.len() as u64, "approved VPC", "approved VPCs"),
+        ));
+        common.detail(&format!("store {url}"));
+        let endpoints = settings.inventory.endpoints().count() as u64;
+        common.detail(&format!("{} known", counted(endpoints, "endpoint", "endpoints")));
+        common.detail(&counted(threads(common) as u64, "thread", "threads"));
+        let cuts = [
+            ("--since", self.since.is_some()),
+            ("--until", self.until.is_some()),
+            ("--account", !self.account.is_empty()),
+            ("--region", !self.region.is_empty()),
+        ];
+        let given: Vec<&str> = cuts.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        let local = self.paths.iter().find(|path| s3_tree(path).is_none());
+        if let (Some(local), false) = (local, given.is_empty()) {
+            let (given, local) = (given.join(", "), local.to_string_lossy());
+            common.remark(&format!("only s3:// trees are cut by {given}: `{local}` is read whole"));
+        }
+    }
+
+    fn inputs(&self, runtime: &tokio::runtime::Runtime, result: Option<&Path>) -> Result<Inputs, Failure> {
+        let mut inputs = Inputs::apart_from(result);
         for path in &self.paths {
-            match path.strip_prefix("s3://") {
-                Some(rest) => {
+            let Some(rest) = s3_tree(path) else {
+                inputs.ask(path)?;
+                continue;
+            };
+            let name = path.to_string_lossy();
+            match Tree::parse(rest) {
+                Ok(tree) => {
                     let tree = Tree {
                         accounts: self.account.clone(),
                         regions: self.region.clone(),
                         since: self.since,
                         until: self.until,
-                        ..Tree::parse(rest).map_err(|error| Failure::Said(format!("{path}: {error}")))?
+                        ..tree
                     };
-                    inputs.ask_objects(tree.objects(runtime.handle()));
+                    inputs.ask_objects(&name, tree.objects(runtime.handle()));
                 }
-                None => inputs.ask(path),
+                Err(error) => {
+                    inputs.ask_in_vain(Missing { name: name.into_owned(), reason: error.to_string() });
+                }
             }
         }
         Ok(inputs)
     }
 
-    /// Reads all inputs on as many threads as are wanted. Returns the number of files skipped.
+    /// Reads all inputs on as many threads as are wanted. Returns what is left of them, and whether the
+    /// records could be written.
     fn read<'g>(
         &self,
         common: &Common,
         auditor: &Auditor<'g>,
         inputs: Inputs,
         gathered: &Mutex<Gathered<'g>>,
-        progress: &Progress,
+        progress: &Progress<'_>,
         out: &mut Output,
-    ) -> Result<u64, Failure> {
-        let threads = common.threads.map(usize::from);
-        let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    ) -> (Inputs, Result<(), Failure>) {
+        let threads = threads(common);
         let (jobs, lanes) = sync_channel(2 * threads);
         let queue = Mutex::new(Queue { inputs, lanes: self.records.then_some(jobs) });
         let written = std::thread::scope(|scope| {
             for _ in 0..threads {
-                let writer = (common.format, out.color, out.width);
+                let writer = (common.format, out.color, out.line_width());
                 let worker = Worker { auditor, gathered, progress, writer, share: SPILL / 2 / threads };
                 let queue = &queue;
                 scope.spawn(move || worker.run(queue));
             }
             if self.records { write_lanes(lanes, &queue, common.format, out) } else { Ok(()) }
         });
-        written?;
-        Ok(queue.into_inner().unwrap_or_else(PoisonError::into_inner).inputs.skipped())
+        (queue.into_inner().unwrap_or_else(PoisonError::into_inner).inputs, written)
+    }
+}
+
+fn threads(common: &Common) -> usize {
+    let wanted = common.threads.map(usize::from);
+    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// What stands behind `s3://`.
+fn s3_tree(path: &OsStr) -> Option<&str> {
+    path.to_str().and_then(|path| path.strip_prefix("s3://"))
+}
+
+/// Names that are said each by itself; beyond, they are counted.
+const SAID: usize = 20;
+
+/// Says what there was nothing in: where something was expected, that is news.
+fn tell_empty(common: &Common, without_files: &[String], without_bytes: &[String]) {
+    let files = without_files.iter().map(|name| format!("{name}: no log files in it"));
+    let bytes = without_bytes.iter().map(|name| format!("{name}: no records in it, it is empty"));
+    files.chain(bytes).take(SAID).for_each(|text| common.remark(&text));
+    if let more @ 1.. = (without_files.len() + without_bytes.len()).saturating_sub(SAID) {
+        common.remark(&format!("{more} more that are empty"));
     }
 }
 
@@ -212,7 +287,7 @@ fn write_lanes(
 struct Worker<'w, 'g> {
     auditor: &'w Auditor<'g>,
     gathered: &'w Mutex<Gathered<'g>>,
-    progress: &'w Progress,
+    progress: &'w Progress<'w>,
     /// Format, colours and columns of printed records.
     writer: (Format, bool, usize),
     /// Findings that it gathers before it hands them over, in bytes.
@@ -280,7 +355,10 @@ impl Worker<'_, '_> {
         if let Some((mut writer, lane)) = records {
             writer.hand_over(0, &lane);
         }
-        lock(self.gathered).read(source.read);
+        self.progress.detail(|| {
+            format!("read {name}: {}, {} bytes", counted(count, "record", "records"), source.read)
+        });
+        lock(self.gathered).read(name, source.read);
     }
 }
 
@@ -289,6 +367,8 @@ struct Gathered<'g> {
     tally: Tally,
     files: u64,
     bytes: u64,
+    /// Inputs of no bytes.
+    empty: Vec<String>,
     unreadable: Vec<Unreadable>,
     unreadable_more: u64,
     /// Where findings are kept, if anywhere.
@@ -313,6 +393,7 @@ impl<'g> Gathered<'g> {
             tally: Tally::default(),
             files: 0,
             bytes: 0,
+            empty: Vec::new(),
             unreadable: Vec::new(),
             unreadable_more: 0,
             store,
@@ -324,7 +405,10 @@ impl<'g> Gathered<'g> {
         }
     }
 
-    fn read(&mut self, bytes: u64) {
+    fn read(&mut self, name: String, bytes: u64) {
+        if bytes == 0 && self.empty.len() < MAX_UNREADABLE {
+            self.empty.push(name);
+        }
         self.files += 1;
         self.bytes += bytes;
     }
@@ -411,6 +495,7 @@ impl<'g> Gathered<'g> {
             tally: self.tally,
             files: self.files,
             bytes: self.bytes,
+            empty: self.empty,
             unreadable: self.unreadable,
             unreadable_more: self.unreadable_more,
             findings,
@@ -467,6 +552,8 @@ struct Outcome {
     tally: Tally,
     files: u64,
     bytes: u64,
+    /// Inputs of no bytes.
+    empty: Vec<String>,
     unreadable: Vec<Unreadable>,
     unreadable_more: u64,
     findings: Vec<Finding>,
@@ -483,7 +570,7 @@ struct Report<'r> {
 
 impl Report<'_> {
     fn print(&mut self, scan: &Scan, common: &Common, out: &mut Output) -> Result<(), Failure> {
-        let summary = self.summary();
+        let summary = self.summary().with_onward(common.onward(Some(self.store)));
         let findings = &self.outcome.findings;
         match (common.format, scan.records) {
             (Format::Text, false) => {
@@ -496,10 +583,13 @@ impl Report<'_> {
             (_, true) => {}
         }
         out.flush()?;
-        if !common.quiet && (scan.records || matches!(common.format, Format::Ndjson | Format::Csv)) {
+        let summed_up = matches!(common.format, Format::Text | Format::Json) && !scan.records;
+        if !summed_up && common.quiet {
+            view::summary::faults(&summary).for_each(|fault| common.fault(&fault));
+        } else if !summed_up {
             let mut beside = Output::stderr(common);
             view::summary::text(&mut beside, &summary, self.began.elapsed(), false)?;
-            beside.flush()?;
+            beside.finish()?;
         }
         if let Some(failure) = &self.outcome.failed {
             common.fault(&format!("not all findings are kept: {failure}"));

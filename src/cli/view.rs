@@ -10,6 +10,7 @@
 pub mod findings;
 mod inert;
 pub mod json;
+pub mod onward;
 pub mod paint;
 mod prose;
 pub mod records;
@@ -24,4 +25,4 @@ mod table;
 mod tests;
 
 pub use inert::{plain, plain_line};
-pub use short::arn as short_arn;
+pub use short::{arn as short_arn, counted};

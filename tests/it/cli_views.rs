@@ -153,10 +153,9 @@ fn findings_are_listed_as_they_are_asked_for() -> Tested {
 #[test]
 fn a_list_for_reading_leads_on() -> Tested {
     let folder = tempfile::tempdir()?;
-    let store = stored(folder.path(), some()?)?;
+    stored(folder.path(), some()?)?;
     let output = perimeter(folder.path())
-        .args(["findings", "list", "--limit", "2", "--store"])
-        .arg(&store)
+        .args(["findings", "list", "--limit", "2", "--store", "findings.db"])
         .output()?;
     insta::assert_snapshot!(text(&output)?, @r"
     CRITICAL  2 findings
@@ -169,13 +168,13 @@ fn a_list_for_reading_leads_on() -> Tested {
 
     These are the first 2; there are more.
 
-      perimeter findings show f-9c3481a3  its evidence and remedy
-      perimeter explain public-access     what the rule finds, and why it matters
-      perimeter findings list --limit 0   all of them
+      perimeter findings show f-9c3481a3 --store findings.db  its evidence and remedy
+      perimeter explain public-access                         what the rule finds, and why it matters
+      perimeter findings list --limit 0 --store findings.db   all of them
     ");
     let none = perimeter(folder.path())
-        .args(["findings", "list", "--severity", "high", "--rule", "metadata-outside", "--store"])
-        .arg(&store)
+        .args(["findings", "list", "--severity", "high", "--rule", "metadata-outside"])
+        .args(["--store", "findings.db"])
         .output()?;
     assert_eq!(text(&none)?, "No findings of this kind.\n");
     Ok(())

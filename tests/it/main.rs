@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "these are tests: they measure and may fail")]
 
+mod cli;
 mod cli_views;
 mod corpus;
 mod generated;

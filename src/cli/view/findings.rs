@@ -73,7 +73,7 @@ impl Layout {
         let mut used = INDENT + left + 2;
         if width >= NARROW {
             let right = findings.iter().flat_map(|finding| [count(finding), when(finding)]);
-            let right = right.map(|text| text.chars().count()).max().unwrap_or_default();
+            let right = right.map(|text| short::width(&text)).max().unwrap_or_default();
             used += right + 2;
             columns.push(Column { width: width.saturating_sub(used), right: false });
             columns.push(Column { width: right, right: true });
@@ -130,7 +130,7 @@ fn place(finding: &Finding, room: usize) -> String {
     let place = place.join(" ");
     match place.as_str() {
         "" => whence,
-        place if whence.chars().count() + 3 + place.len() <= room => format!("{whence} · {place}"),
+        place if short::width(&whence) + 3 + short::width(place) <= room => format!("{whence} · {place}"),
         place => format!("{whence}\n{place}"),
     }
 }
@@ -170,19 +170,15 @@ pub fn next_steps(
     width: usize,
     steps: &[(String, &str)],
 ) -> io::Result<()> {
-    let longest = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
-    let fits = steps.iter().all(|(_, purpose)| INDENT + longest + 2 + purpose.chars().count() <= width);
+    let longest = steps.iter().map(|(command, _)| short::width(command)).max().unwrap_or_default();
+    let fits = steps.iter().all(|(_, purpose)| INDENT + longest + 2 + short::width(purpose) <= width);
     for (command, purpose) in steps {
-        let command = format!(
-            "{:INDENT$}{}{}",
-            "",
-            paint.text(CODE, command),
-            " ".repeat(longest - command.chars().count())
-        );
+        let painted = paint.text(CODE, command);
         if fits {
-            writeln!(out, "{command}  {purpose}")?;
+            let gap = longest - short::width(command);
+            writeln!(out, "{:INDENT$}{painted}{:gap$}  {purpose}", "", "")?;
         } else {
-            writeln!(out, "{}\n{:4}{purpose}", command.trim_end(), "")?;
+            writeln!(out, "{:INDENT$}{painted}\n{:4}{purpose}", "", "")?;
         }
     }
     Ok(())

@@ -1,27 +1,29 @@
 //! Text of strangers, made inert: nothing in it moves the cursor, hides, or runs backwards.
 
-use std::borrow::Cow;
 use std::fmt::Write;
+
+use unicode_width::UnicodeWidthChar;
 
 /// Makes text inert that may have several lines.
 pub fn plain(text: &str) -> String {
-    inert(text, |c| c != '\n' && is_active(c)).into_owned()
+    inert(text, true)
 }
 
 /// Makes text inert that must stay on one line.
 pub fn plain_line(text: &str) -> String {
-    inert(text, is_active).into_owned()
+    inert(text, false)
 }
 
 /// Shows active characters as escapes, as `\u{1b}`.
-pub(super) fn inert(text: &str, is_active: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_active) {
-        return Cow::Borrowed(text);
+fn inert(text: &str, several_lines: bool) -> String {
+    if is_harmless(text) {
+        return text.to_owned();
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
+    for (c, active) in told(text) {
         match c {
-            c if !is_active(c) => shown.push(c),
+            '\n' if several_lines => shown.push(c),
+            c if !active => shown.push(c),
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
@@ -31,7 +33,27 @@ pub(super) fn inert(text: &str, is_active: impl Fn(char) -> bool) -> Cow<'_, str
             }
         }
     }
-    Cow::Owned(shown)
+    shown
+}
+
+/// Most text is ASCII that can be printed, and needs no closer look.
+pub(super) fn is_harmless(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' '..=b'~'))
+}
+
+/// Marks on one character that are still writing: Hebrew has four at most. More of them are drawn over
+/// the lines around.
+const MARKS: usize = 4;
+
+/// The characters, and whether each is to be shown as an escape.
+pub(super) fn told(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut marks = 0;
+    text.chars().map(move |c| {
+        let active = is_active(c);
+        let is_mark = !c.is_ascii() && !active && c.width() == Some(0);
+        marks = if is_mark { marks + 1 } else { 0 };
+        (c, active || marks > MARKS)
+    })
 }
 
 /// Does the character do something, or is nothing to be seen of it?
@@ -87,6 +109,15 @@ mod tests {
     fn what_people_write_stays_as_it_is() {
         for text in ["orders", "Bestellungen für Zürich", "注文", "заказы", "🙂", "e\u{301}", r"C:\x", ""]
         {
+            assert_eq!(plain_line(text), text);
+        }
+    }
+
+    #[test]
+    fn marks_without_end_are_escapes() {
+        let piled = format!("a{}b", "\u{301}".repeat(6));
+        assert_eq!(plain_line(&piled), format!("a{}\\u{{301}}\\u{{301}}b", "\u{301}".repeat(4)));
+        for text in ["שִׁ֑", "ที่", "a\u{301}\u{323}b\u{301}\u{323}c\u{301}\u{323}"] {
             assert_eq!(plain_line(text), text);
         }
     }

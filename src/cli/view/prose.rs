@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use super::paint::{CODE, Paint};
+use super::short::width as width_of;
 
 /// Lines of prose are no longer than this, however wide the terminal: they are to be read.
 const READABLE: usize = 88;
@@ -77,7 +78,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut line = String::new();
     let mut len = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let word_len = word.chars().count();
+        let word_len = width_of(word);
         if len > 0 && len + 1 + word_len > width {
             lines.push(std::mem::take(&mut line));
             len = 0;

@@ -42,6 +42,9 @@ const HEADER: [&str; 21] = [
 /// The longest name of a rule: `break-glass-out-of-window`.
 const LONGEST: usize = 25;
 
+/// Below this width a record has two lines: on one, nobody could tell who called what.
+const NARROW: usize = 100;
+
 /// Prints records into memory, so that many threads can print at once.
 pub struct RecordWriter {
     format: Format,
@@ -120,35 +123,34 @@ impl RecordWriter {
     }
 }
 
-/// One line: when, verdict, call, who called what, and the rule or else the origin.
+/// When, verdict, call, who called what, and the rule or else the origin.
 fn text(out: &mut impl Write, paint: Paint, width: usize, line: &Line) -> io::Result<()> {
-    // Where it is narrow, the verdict stands for the rule.
     let (pattern, time_width, call_width, from_width) = match width {
-        0..80 => ("%H:%M:%S", 8, 12, 0),
-        80..120 => ("%m-%d %H:%M:%S", 14, 16, LONGEST),
+        0..NARROW => ("%Y-%m-%d %H:%M:%S", 19, 24, LONGEST),
+        NARROW..120 => ("%m-%d %H:%M:%S", 14, 16, 20),
         120.. => ("%Y-%m-%d %H:%M:%S", 19, 20, LONGEST),
     };
     let recorded = line.event_time.as_deref().unwrap_or("no time");
     let time = recorded
         .parse()
         .map_or_else(|_| plain_line(recorded), |time: Timestamp| time.strftime(pattern).to_string());
-    let call = plain_line(line.event_name.as_deref().unwrap_or("no name"));
-    let room = width.saturating_sub(
-        time_width + 2 + 12 + 2 + call_width + 2 + from_width + 2 * usize::from(from_width > 0),
-    );
-    write!(
-        out,
-        "{:<time_width$}  {}  {:<call_width$}  ",
-        short::fit(&time, time_width),
-        paint.text(paint::of_verdict(line.verdict), &format!("{:<12}", line.verdict.name())),
-        short::fit(&call, call_width),
-    )?;
-    let whole = who_and_what(line, room);
-    if from_width == 0 {
-        return writeln!(out, "{whole}");
+    let time = column(&time, time_width);
+    let verdict = paint.text(paint::of_verdict(line.verdict), &short::pad(line.verdict.name(), 12));
+    let call = column(&plain_line(line.event_name.as_deref().unwrap_or("no name")), call_width);
+    let from = short::fit(line.rule.unwrap_or_else(|| line.origin.kind.name()), from_width);
+    let from = paint.text(line.severity.map_or(DIM, paint::of_severity), &from);
+    if width < NARROW {
+        let room = width.saturating_sub(4 + call_width + 2);
+        writeln!(out, "{time}  {verdict}  {from}")?;
+        return writeln!(out, "    {call}  {}", who_and_what(line, room));
     }
-    let from = line.rule.unwrap_or_else(|| line.origin.kind.name());
-    writeln!(out, "{whole:<room$}  {}", paint.text(line.severity.map_or(DIM, paint::of_severity), from))
+    let room = width.saturating_sub(time_width + 2 + 12 + 2 + call_width + 2 + 2 + from_width);
+    writeln!(out, "{time}  {verdict}  {call}  {}  {from}", short::pad(&who_and_what(line, room), room))
+}
+
+/// Text in exactly that many columns.
+fn column(text: &str, columns: usize) -> String {
+    short::pad(&short::fit(text, columns), columns)
 }
 
 /// By their last names. What was called is more worth its room than who called.
@@ -161,7 +163,7 @@ fn who_and_what(line: &Line, room: usize) -> String {
         return short::fit(&who, room);
     }
     let what = short::fit(&short::resource_names(&line.resources), room.saturating_sub(3 + room / 3));
-    let left = room.saturating_sub(3 + what.chars().count());
+    let left = room.saturating_sub(3 + short::width(&what));
     format!("{} → {what}", short::fit(&who, left))
 }
 

@@ -8,6 +8,7 @@ use super::paint::{BOLD, DIM, Paint};
 use super::plain_line;
 use super::prose::{Page, wrap};
 use super::rules::{group, raised_by, setting};
+use super::sheet::Sheet;
 use crate::audit::rule::{Rule, Severity};
 use crate::cli::output::Output;
 use crate::perimeter::RuleSettings;
@@ -44,6 +45,38 @@ impl<'r> Explained<'r> {
             controls: rule.controls,
         }
     }
+}
+
+/// Writes rules with all that they say as a table for a spreadsheet.
+pub fn csv(out: &mut impl Write, rules: &[Explained]) -> io::Result<()> {
+    let names = [
+        "name",
+        "severity",
+        "default_severity",
+        "raised_by",
+        "title",
+        "what",
+        "why",
+        "example",
+        "remedy",
+        "controls",
+    ];
+    let mut sheet = Sheet::with_header(out, &names)?;
+    for rule in rules {
+        sheet.row([
+            rule.name.into(),
+            rule.severity.map_or("off", Severity::name).into(),
+            rule.default_severity.name().into(),
+            rule.raised_by.into(),
+            rule.title.into(),
+            rule.what.into(),
+            rule.why.into(),
+            rule.example.to_string().into(),
+            rule.remedy.into(),
+            rule.controls.join(" ").into(),
+        ])?;
+    }
+    sheet.flush()
 }
 
 /// Writes the rule's page for reading.

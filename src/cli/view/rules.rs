@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::onward::Onward;
 use super::paint::{self, BOLD, DIM, Paint};
 use super::prose::wrap;
 use super::sheet::Sheet;
@@ -69,7 +70,7 @@ pub fn group(subject: Subject) -> &'static str {
 }
 
 /// Writes the rules for reading, by who raises them.
-pub fn text(out: &mut Output, settings: Option<&RuleSettings>) -> io::Result<()> {
+pub fn text(out: &mut Output, settings: Option<&RuleSettings>, onward: &Onward) -> io::Result<()> {
     let (width, paint) = (out.width, Paint { color: out.color });
     let name_width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
     // `critical`, the longest of them; the title has what is left.
@@ -95,12 +96,8 @@ pub fn text(out: &mut Output, settings: Option<&RuleSettings>) -> io::Result<()>
         }
         writeln!(out)?;
     }
-    super::findings::next_steps(
-        out,
-        paint,
-        width,
-        &[("perimeter explain RULE".to_owned(), "what it finds, and the remedy")],
-    )
+    let steps = [(onward.explain("RULE"), "what it finds, and the remedy")];
+    super::findings::next_steps(out, paint, width, &steps)
 }
 
 /// Writes the rules as a table for a spreadsheet.

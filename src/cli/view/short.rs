@@ -1,6 +1,7 @@
 //! Long things, in few characters. What comes out is inert and on one line.
 
 use jiff::Timestamp;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::plain_line;
 use crate::ids::Arn;
@@ -185,19 +186,39 @@ pub fn ago(time: Timestamp, now: Timestamp) -> String {
     format!("{} ago", counted(count, one, many))
 }
 
-/// Cuts the middle out of text that is longer than `width` characters.
-pub fn fit(text: &str, width: usize) -> String {
-    let len = text.chars().count();
-    if len <= width {
+/// Columns that text takes.
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// Text with spaces behind it, up to that many columns.
+pub fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// Cuts the middle out of text that takes more than `columns`.
+pub fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
         return text.to_owned();
     }
-    let kept = width.saturating_sub(1);
-    let (head, tail) = (kept - kept / 2, kept / 2);
-    text.chars()
-        .take(head)
-        .chain(['…'].into_iter().take(width))
-        .chain(text.chars().skip(len - tail))
-        .collect()
+    let Some(kept) = columns.checked_sub(1) else { return String::new() };
+    let head = beginning(text.chars(), kept - kept / 2);
+    let mut tail: Vec<char> = beginning(text.chars().rev(), kept / 2);
+    tail.reverse();
+    // A mark at its beginning would stand on the dots.
+    let tail = tail.into_iter().skip_while(|c| c.width() == Some(0));
+    head.into_iter().chain(['…']).chain(tail).collect()
+}
+
+/// As many characters as fit into that many columns.
+fn beginning(chars: impl Iterator<Item = char>, columns: usize) -> Vec<char> {
+    let mut left = columns;
+    let mut fits = |c: &char| {
+        let rest = left.checked_sub(c.width().unwrap_or_default());
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    };
+    chars.take_while(|c| fits(c)).collect()
 }
 
 #[cfg(test)]
@@ -307,6 +328,19 @@ mod tests {
         {
             assert_eq!(fit("0123456789", width), shown);
         }
+    }
+
+    #[test]
+    fn text_is_measured_in_columns() {
+        let cases = [(8, "注文注文"), (7, "注…文"), (5, "注…文"), (3, "…"), (1, "…"), (0, "")];
+        for (columns, shown) in cases {
+            assert_eq!(fit("注文注文", columns), shown, "{columns}");
+            assert!(width(&fit("注文注文", columns)) <= columns);
+        }
+        assert_eq!(fit("ae\u{301}e\u{301}e\u{301}e\u{301}a", 4), "ae\u{301}…a");
+        assert_eq!(pad("注文", 6), "注文  ");
+        assert_eq!(pad("e\u{301}", 2), "e\u{301} ");
+        assert_eq!(pad("long", 2), "long");
     }
 
     #[test]

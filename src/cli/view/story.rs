@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::findings::next_steps;
+use super::onward::Onward;
 use super::paint::{BOLD, DIM, Paint, WARN};
 use super::prose::{Page, wrap};
 use super::{plain_line, rule_page, short, table};
@@ -64,7 +65,13 @@ impl<'s> Story<'s> {
 const NAMES: usize = 8;
 
 /// Writes the whole story for reading.
-pub fn text(out: &mut Output, finding: &Finding, evidence: &[Evidence], now: Timestamp) -> io::Result<()> {
+pub fn text(
+    out: &mut Output,
+    finding: &Finding,
+    evidence: &[Evidence],
+    now: Timestamp,
+    onward: &Onward,
+) -> io::Result<()> {
     let page = Page { width: out.width, indent: 2, paint: Paint { color: out.color } };
     head(out, page, finding)?;
     facts(out, page, finding, now)?;
@@ -86,15 +93,11 @@ pub fn text(out: &mut Output, finding: &Finding, evidence: &[Evidence], now: Tim
     heading(out, page.paint, "Controls")?;
     rule_page::controls(out, page, finding.controls.iter().map(AsRef::as_ref))?;
     writeln!(out)?;
-    let explain = format!("perimeter explain {}", plain_line(&finding.rule));
-    let all = format!("perimeter findings show {} --format json", finding.id);
+    let mut steps = vec![(onward.explain(&finding.rule), "why this matters")];
+    let all = onward.findings(&format!("show {} --format json", finding.id));
+    steps.extend(all.map(|all| (all, "everything, for a program")));
     heading(out, page.paint, "Next")?;
-    next_steps(
-        out,
-        page.paint,
-        page.width,
-        &[(explain, "why this matters"), (all, "everything, for a program")],
-    )
+    next_steps(out, page.paint, page.width, &steps)
 }
 
 fn heading(out: &mut impl Write, paint: Paint, text: &str) -> io::Result<()> {

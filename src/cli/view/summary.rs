@@ -7,6 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::findings::{brief, next_steps};
+use super::onward::Onward;
 use super::paint::{self, BOLD, DIM, Paint, WARN};
 use super::prose::{Page, wrap};
 use super::{plain_line, short};
@@ -48,6 +49,9 @@ pub struct Summary {
     /// Id, as short as it is shown, and rule of the worst finding.
     #[serde(skip)]
     worst: Option<(String, String)>,
+    /// How to go on from here.
+    #[serde(skip)]
+    onward: Onward,
 }
 
 /// Something that could not be read.
@@ -122,6 +126,7 @@ impl Summary {
             endpoints_learned: tally.endpoints.len() as u64,
             warnings: Vec::new(),
             store: None,
+            onward: Onward::default(),
             worst: findings
                 .first()
                 .map(|finding| (brief(&finding.id, findings).to_owned(), finding.rule.clone())),
@@ -141,6 +146,11 @@ impl Summary {
     /// What may not be meant as it was set.
     pub fn with_warnings(self, warnings: Vec<String>) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// How to go on from here.
+    pub fn with_onward(self, onward: Onward) -> Self {
+        Self { onward, ..self }
     }
 
     /// Where findings are kept.
@@ -286,9 +296,18 @@ fn unreadable(out: &mut impl Write, page: Page, summary: &Summary) -> io::Result
     list(out, page, &format!("Could not be read: {places}; the exit status is 2"), &items)
 }
 
+/// What could not be read, each in a line: [`Unreadable`].
+pub fn faults(summary: &Summary) -> impl Iterator<Item = String> {
+    let more = match summary.unreadable_more {
+        0 => None,
+        more => Some(format!("{} more places could not be read", short::number(more))),
+    };
+    summary.unreadable.iter().map(place).chain(more)
+}
+
 /// `file, record 12, byte 3,123: reason`.
 fn place(unreadable: &Unreadable) -> String {
-    let mut place = unreadable.file.clone();
+    let mut place = if unreadable.file.is_empty() { "``".to_owned() } else { unreadable.file.clone() };
     if let Some(record) = unreadable.record {
         place = format!("{place}, record {}", short::number(record));
     }
@@ -301,15 +320,15 @@ fn place(unreadable: &Unreadable) -> String {
 
 fn next(out: &mut impl Write, page: Page, summary: &Summary, findings_shown: bool) -> io::Result<()> {
     let Some((id, rule)) = &summary.worst else { return Ok(()) };
-    let mut steps = Vec::new();
-    if summary.store.is_some() {
-        if !findings_shown {
-            steps.push(("perimeter findings list".to_owned(), "all of them"));
-        }
-        steps.push((format!("perimeter findings show {id}"), "the worst, with its evidence and remedy"));
-    }
-    steps
-        .push((format!("perimeter explain {}", plain_line(rule)), "what the rule finds, and why it matters"));
+    let onward = &summary.onward;
+    let list = if findings_shown { None } else { onward.findings("list") };
+    let steps = [
+        (list, "all of them"),
+        (onward.findings(&format!("show {id}")), "the worst, with its evidence and remedy"),
+        (Some(onward.explain(rule)), "what the rule finds, and why it matters"),
+    ];
+    let steps: Vec<_> =
+        steps.into_iter().filter_map(|(command, purpose)| Some((command?, purpose))).collect();
     writeln!(out, "{}", page.paint.text(BOLD, "Next"))?;
     next_steps(out, page.paint, page.width, &steps)
 }

@@ -8,6 +8,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table, Width};
 
 use super::paint::DIM;
 use super::prose::Page;
+use super::short;
 
 /// Columns between one and the next.
 const GAP: u16 = 2;
@@ -15,7 +16,7 @@ const GAP: u16 = 2;
 /// A column of a fixed width.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// In characters.
+    /// In columns of a terminal.
     pub width: usize,
     /// Numbers stand at the right.
     pub right: bool,
@@ -59,7 +60,7 @@ pub fn write<const N: usize>(
 
 /// Do rows fit into that width without breaking a cell?
 pub fn fits<const N: usize>(width: usize, rows: &[[String; N]]) -> bool {
-    let cell = |text: &String| text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    let cell = |text: &String| text.lines().map(short::width).max().unwrap_or_default();
     let column = |at: usize| rows.iter().filter_map(|row| row.get(at).map(cell)).max().unwrap_or_default();
     (0..N).map(column).sum::<usize>() + usize::from(GAP) * N.saturating_sub(1) <= width
 }

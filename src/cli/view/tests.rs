@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::inert::is_active;
+use super::onward::Onward;
 use super::records::RecordWriter;
 use super::summary::{Severities, Summary, Unreadable, Verdicts};
 use super::{findings, rule_page, rules, short, story, summary};
@@ -45,7 +46,7 @@ fn painted(
     let mut out = Output::open(&cli.common)?;
     (out.width, out.color) = (width, color);
     write(&mut out)?;
-    drop(out);
+    out.finish()?;
     Ok(std::fs::read_to_string(path)?)
 }
 
@@ -222,8 +223,14 @@ fn a_list_at_two_widths() -> Done {
 fn a_story_at_two_widths() -> Done {
     let (finding, evidence) = told()?;
     let now = "2026-04-20T00:00:00Z".parse()?;
-    insta::assert_snapshot!("story_100", page(100, |out| story::text(out, &finding, &evidence, now))?);
-    insta::assert_snapshot!("story_60", page(60, |out| story::text(out, &finding, &evidence, now))?);
+    insta::assert_snapshot!(
+        "story_100",
+        page(100, |out| story::text(out, &finding, &evidence, now, &Onward::default()))?
+    );
+    insta::assert_snapshot!(
+        "story_60",
+        page(60, |out| story::text(out, &finding, &evidence, now, &Onward::default()))?
+    );
     Ok(())
 }
 
@@ -283,8 +290,11 @@ fn rules_at_two_widths() -> Done {
     let mut settings = RuleSettings::default();
     settings.severities.insert("metadata-outside", Some(Severity::Info));
     settings.severities.insert("transit", None);
-    insta::assert_snapshot!("rules_100", page(100, |out| rules::text(out, None))?);
-    insta::assert_snapshot!("rules_60", page(60, |out| rules::text(out, Some(&settings)))?);
+    insta::assert_snapshot!("rules_100", page(100, |out| rules::text(out, None, &Onward::default()))?);
+    insta::assert_snapshot!(
+        "rules_60",
+        page(60, |out| rules::text(out, Some(&settings), &Onward::default()))?
+    );
     Ok(())
 }
 
@@ -364,18 +374,23 @@ fn printed(format: Format, width: usize, lines: &[Line]) -> Result<String, Box<d
 #[test]
 fn records_stand_in_columns() -> Done {
     insta::assert_snapshot!(printed(Format::Text, 100, &lines())?, @r"
-    03-01 09:14:07  inside        GetItem           checkout → orders          approved-endpoint
-    03-01 09:14:07  outside       ExportTa…tInTime  checkout → orders          break-glass-out-of-window
-    no time         ignored       no name           somebody unknown           unknown
+    03-01 09:14:07  inside        GetItem           checkout → orders               approved-endpoint
+    03-01 09:14:07  outside       ExportTa…tInTime  checkout → orders               break-glas…of-window
+    no time         ignored       no name           somebody unknown                unknown
     ");
     insta::assert_snapshot!(printed(Format::Text, 60, &lines())?, @r"
-    09:14:07  inside        GetItem       checkout → orders
-    09:14:07  outside       Export…nTime  checkout → orders
-    no time   ignored       no name       somebody unknown
+    2026-03-01 09:14:07  inside        approved-endpoint
+        GetItem                   checkout → orders
+    2026-03-01 09:14:07  outside       break-glass-out-of-window
+        ExportTableToPointInTime  checkout → orders
+    no time              ignored       unknown
+        no name                   somebody unknown
     ");
-    for width in [60, 79, 80, 100, 119, 120, 200] {
-        let text = printed(Format::Text, width, &lines())?;
-        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+    let mut lines = lines();
+    lines.iter_mut().for_each(|line| line.resources.extend(["注".repeat(60), "e\u{301}".repeat(60)]));
+    for width in [60, 79, 80, 99, 100, 119, 120, 200] {
+        let text = printed(Format::Text, width, &lines)?;
+        assert!(text.lines().all(|line| short::width(line) <= width), "{width}\n{text}");
     }
     Ok(())
 }
@@ -506,8 +521,8 @@ fn text_of_strangers_is_inert_wherever_it_is_shown() -> Done {
             page(100, |out| findings::csv(out, all))?,
             page(100, |out| findings::json(out, &summary, all))?,
             page(100, |out| findings::ndjson(out, all))?,
-            page(100, |out| story::text(out, &finding, &evidence, at))?,
-            page(60, |out| story::text(out, &finding, &evidence, at))?,
+            page(100, |out| story::text(out, &finding, &evidence, at, &Onward::default()))?,
+            page(60, |out| story::text(out, &finding, &evidence, at, &Onward::default()))?,
             page(100, |out| super::json::pretty(out, &story))?,
             page(100, |out| summary::text(out, &summary, Duration::ZERO, true))?,
         ];
