@@ -115,18 +115,10 @@ pub struct Case {
     pub makes_break_glass: bool,
 }
 
-/// Services whose events are calls to DynamoDB.
-const SOURCES: [&str; 4] = [
-    "dynamodb.amazonaws.com",
-    "streams.dynamodb.amazonaws.com",
-    "dax.amazonaws.com",
-    "dynamodb.amazonaws.com.cn",
-];
-
 /// Is this the name of DynamoDB, its streams, or DAX?
 #[inline]
 pub fn is_dynamodb(source: &str) -> bool {
-    SOURCES.iter().any(|own| source.eq_ignore_ascii_case(own))
+    ids::service_of(source).is_some_and(|name| matches!(&*name, "dynamodb" | "streams.dynamodb" | "dax"))
 }
 
 impl Case {
@@ -182,7 +174,7 @@ impl Case {
                 .account
                 .as_ref()
                 .is_some_and(|account| known.perimeter.is_ours(account)),
-            principal_external: is_external(known.perimeter, &principal, owner.account.as_deref()),
+            principal_external: is_external(known.perimeter, &principal, &owner, &resources),
             own_call: is_own(known.perimeter, &principal, &resources),
             makes_break_glass: makes_break_glass(&subject, known.perimeter),
             name: shown(record, Key::EventName),
@@ -325,8 +317,10 @@ impl Owner {
     fn of(record: &Record<'_>, principal: &Principal, resources: &[String], perimeter: &Perimeter) -> Self {
         let owners = resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account);
         let owners = owners.filter(|account| ids::is_account(account));
-        let strictest =
-            owners.max_by_key(|account| (perimeter.mode_of(account), std::cmp::Reverse(*account)));
+        // An account that is in no environment is held to as much, and is nobody's to mend.
+        let strictest = owners.max_by_key(|account| {
+            (perimeter.mode_of(account), perimeter.is_ours(account), std::cmp::Reverse(*account))
+        });
         let recipient = record.get(Key::RecipientAccountId).shown();
         let account = strictest
             .or(recipient.as_deref().filter(|account| ids::is_account(account)))
@@ -393,9 +387,13 @@ fn via(identity: &Identity<'_>, origin: &Origin) -> Option<String> {
     invoked_by.map(|name| name.into_owned()).or_else(|| origin.service().map(str::to_owned))
 }
 
-fn is_external(perimeter: &Perimeter, principal: &Principal, owner: Option<&str>) -> bool {
-    let Some(account) = &principal.account else { return false };
-    principal.kind != PrincipalKind::Service && !perimeter.is_ours(account) && owner != Some(account)
+/// Is the caller of an account that is neither ours nor the owner of all that was touched?
+fn is_external(perimeter: &Perimeter, principal: &Principal, owner: &Owner, resources: &[String]) -> bool {
+    let Some(account) = principal.account.as_deref() else { return false };
+    let owners = resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account);
+    let owns_all = owner.account.as_deref() == Some(account)
+        && owners.filter(|owner| ids::is_account(owner)).all(|owner| owner == account);
+    principal.kind != PrincipalKind::Service && !perimeter.is_ours(account) && !owns_all
 }
 
 /// Calls by the product to its own table are made because of findings: they must not make any.

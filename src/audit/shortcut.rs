@@ -26,6 +26,8 @@ pub struct Shortcut<'k> {
     approved: BTreeMap<u64, Vec<Approved>>,
     /// Accounts of ours, rising.
     ours: Vec<Box<[u8]>>,
+    /// What stands behind the account in a table's ARN.
+    table: Finder<'static>,
     /// A part of every ARN that some break-glass pattern speaks of; `None`: no such part is known.
     break_glass: Option<Vec<Finder<'static>>>,
 }
@@ -55,7 +57,8 @@ impl<'k> Shortcut<'k> {
         let listed = known.perimeter.accounts.keys().chain(&known.perimeter.management_account);
         let mut ours: Vec<Box<[u8]>> = listed.map(|account| account.as_str().as_bytes().into()).collect();
         ours.sort_unstable();
-        Self { perimeter: known.perimeter, approved, ours, break_glass: finders(known.perimeter) }
+        let table = Finder::new(":table/");
+        Self { perimeter: known.perimeter, approved, ours, table, break_glass: finders(known.perimeter) }
     }
 
     /// `Ignored`, `Inside` or `Change`, without a rule; or nothing, and then all facts count.
@@ -122,7 +125,22 @@ impl<'k> Shortcut<'k> {
             && record.get(Key::ErrorCode).is_absent()
             && self.is_through_approved(record)
             && self.is_delivered_to_ours(record)
+            && self.names_tables_of_ours(record, Key::Resources)
+            && self.names_tables_of_ours(record, Key::RequestParameters)
             && !self.may_be_break_glass(record, Key::UserIdentity)
+    }
+
+    /// Do all ARNs of tables in the field belong to accounts of ours? What looks like one, does not and is
+    /// none is looked at with care as well.
+    #[inline]
+    fn names_tables_of_ours(&self, record: &Record<'_>, key: Key) -> bool {
+        let text = record.get(key).json().unwrap_or_default();
+        let mut tables = self.table.find_iter(text);
+        tables.all(|at| {
+            text.get(..at)
+                .and_then(|before| before.last_chunk::<12>())
+                .is_some_and(|account| self.is_account_of_ours(account))
+        })
     }
 
     /// Through an approved endpoint, by a record that contradicts nothing, from the VPC's own
@@ -141,9 +159,12 @@ impl<'k> Shortcut<'k> {
     /// An account that is in no environment is to be named in the summary.
     #[inline]
     fn is_delivered_to_ours(&self, record: &Record<'_>) -> bool {
-        let recipient = raw(record, Key::RecipientAccountId);
-        recipient
-            .is_some_and(|recipient| self.ours.binary_search_by(|account| (**account).cmp(recipient)).is_ok())
+        raw(record, Key::RecipientAccountId).is_some_and(|recipient| self.is_account_of_ours(recipient))
+    }
+
+    #[inline]
+    fn is_account_of_ours(&self, account: &[u8]) -> bool {
+        self.ours.binary_search_by(|known| (**known).cmp(account)).is_ok()
     }
 
     #[inline]

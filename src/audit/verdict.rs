@@ -155,9 +155,10 @@ type Fit = (&'static Rule, Severity);
 fn fitting(case: &Case, verdict: Verdict) -> Vec<Fit> {
     let mut fits: Vec<&'static Rule> = Vec::new();
     match verdict {
-        Verdict::Ignored | Verdict::Service => {}
+        Verdict::Ignored => {}
+        Verdict::Service => return without_alarm(case),
         Verdict::Denied => fits.push(&rules::DENIED_ATTEMPT),
-        Verdict::Inside => return inside(case),
+        Verdict::Inside => return without_alarm(case),
         Verdict::Exempt => fits.extend(break_glass(case)),
         Verdict::Undetermined => {
             fits.extend(break_glass(case));
@@ -169,13 +170,14 @@ fn fitting(case: &Case, verdict: Verdict) -> Vec<Fit> {
     fits.into_iter().map(|rule| (rule, rule.severity)).collect()
 }
 
-fn inside(case: &Case) -> Vec<Fit> {
+/// From inside, or by a service: break-glass is told of all the same.
+fn without_alarm(case: &Case) -> Vec<Fit> {
     let mut fits: Vec<Fit> = break_glass(case).map(|rule| (rule, rule.severity)).into_iter().collect();
     if case.passage == Passage::Unexpected(TransitMode::Flag) {
         fits.push((&rules::TRANSIT, rules::TRANSIT.severity));
     }
     if case.is_bulk_export() {
-        // The call came from inside; the copy leaves.
+        // The call is accounted for; the copy leaves.
         fits.push((&rules::BULK_EXPORT, Severity::Info));
     }
     fits
@@ -249,8 +251,8 @@ fn change(case: &Case, fits: &mut Vec<&'static Rule>) {
             fits.extend(break_glass(case));
             fits.push(undetermined(case));
         }
-        Verdict::Exempt | Verdict::Inside => fits.extend(break_glass(case)),
-        Verdict::Service | Verdict::Denied | Verdict::Change | Verdict::Ignored => {}
+        Verdict::Exempt | Verdict::Inside | Verdict::Service => fits.extend(break_glass(case)),
+        Verdict::Denied | Verdict::Change | Verdict::Ignored => {}
     }
 }
 

@@ -52,7 +52,7 @@ impl Invoke {
         }
         let runtime = runtime()?;
         let mut settings = common.settings()?;
-        common.draw_warnings(&mut settings);
+        common.draw_warnings(&settings);
         settings.warnings.iter().for_each(|warning| common.remark(warning));
         let url = match common.store_url(&settings)? {
             // The handler keeps findings always; these are gone afterwards.

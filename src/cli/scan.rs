@@ -72,9 +72,7 @@ impl Scan {
         in_order(self.since, self.until)?;
         let runtime = runtime()?;
         let mut settings = common.settings()?;
-        if common.format != Format::Json {
-            common.draw_warnings(&mut settings);
-        }
+        common.draw_warnings(&settings);
         let url = common.store_url(&settings)?;
         let mut out = Output::open_apart(common, store_files(&url))?;
         let inputs = self.inputs(&runtime, out.target())?;

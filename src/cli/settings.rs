@@ -64,15 +64,11 @@ impl Common {
         self.config.as_deref().filter(|path| !path.as_os_str().is_empty())
     }
 
-    /// Draws what the configuration warns of, beside the result; a summary that follows need not say it
-    /// again. Whoever wants no remarks has it in the summary.
-    pub fn draw_warnings(&self, settings: &mut Settings) {
-        if self.quiet {
-            return;
-        }
-        settings.warnings.drain(..settings.drawings.len().min(settings.warnings.len()));
-        for drawing in settings.drawings.drain(..) {
-            drawn(&format!("{drawing}\n"));
+    /// Draws what the configuration warns of for whoever wants to know more; every summary has it in a
+    /// line each.
+    pub fn draw_warnings(&self, settings: &Settings) {
+        if self.verbose > 0 && !self.quiet {
+            settings.drawings.iter().for_each(|drawing| drawn(&format!("{drawing}\n")));
         }
     }
 

@@ -175,8 +175,8 @@ fn through(
     let owner = record.get(Key::VpcEndpointAccountId).shown().filter(|owner| !owner.is_empty());
     let Some(vpc) = inventory.vpc_of(id) else {
         origin.kind = match (source, &owner) {
+            // Services reach each other through endpoints of AWS's own.
             (Source::Service, _) => OriginKind::AwsService,
-            (Source::Internal, _) => OriginKind::AwsInternal,
             (_, Some(owner)) if ids::is_account(owner) && !perimeter.owns_approved_vpc(owner) => {
                 OriginKind::ForeignEndpoint
             }

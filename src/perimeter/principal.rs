@@ -119,13 +119,22 @@ fn is_root_session(identity: &Identity<'_>) -> bool {
 
 fn arn(kind: PrincipalKind, identity: &Identity<'_>) -> Option<String> {
     let field = match kind {
+        // Of type `Role` it is the role itself that is named.
+        PrincipalKind::Role | PrincipalKind::ServiceLinkedRole
+            if identity.issuer.arn.is_absent() && identity.kind.is("Role") =>
+        {
+            identity.arn
+        }
         PrincipalKind::Role | PrincipalKind::ServiceLinkedRole => identity.issuer.arn,
         PrincipalKind::User | PrincipalKind::Federated | PrincipalKind::IdentityCenter => identity.arn,
         PrincipalKind::Account => identity.arn,
         PrincipalKind::Root | PrincipalKind::Service | PrincipalKind::Unknown => return None,
     };
-    let arn = field.text().filter(|arn| Arn::parse(arn).is_some())?;
-    Some(arn.into_owned())
+    let arn = field.text()?;
+    let service = Arn::parse(&arn)?.service;
+    // A session's ARN has lost the role's path: it is no principal's, but for a federated user's.
+    let is_session = service == "sts" && !matches!(kind, PrincipalKind::Federated);
+    (!is_session).then(|| arn.into_owned())
 }
 
 fn account(identity: &Identity<'_>, arn: Option<&str>) -> Option<String> {
