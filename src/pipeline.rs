@@ -305,7 +305,8 @@ impl<'k> Auditor<'k> {
                 judged.key(),
                 (judged.case, severity),
                 !judged.judgement.suppressed,
-                record,
+                record.get(Key::EventId).text(),
+                || reason(judged.case, judged.judgement),
             )
         {
             tally.weight += grown;

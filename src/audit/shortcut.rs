@@ -125,21 +125,19 @@ impl<'k> Shortcut<'k> {
             && record.get(Key::ErrorCode).is_absent()
             && self.is_through_approved(record)
             && self.is_delivered_to_ours(record)
-            && self.names_tables_of_ours(record, Key::Resources)
-            && self.names_tables_of_ours(record, Key::RequestParameters)
+            && self.names_tables_of_ours(record)
             && !self.may_be_break_glass(record, Key::UserIdentity)
     }
 
-    /// Do all ARNs of tables in the field belong to accounts of ours? What looks like one, does not and is
-    /// none is looked at with care as well.
+    /// Are all tables that the record lists of accounts of ours? Where it lists none, the request may name
+    /// some by their ARNs.
     #[inline]
-    fn names_tables_of_ours(&self, record: &Record<'_>, key: Key) -> bool {
-        let text = record.get(key).json().unwrap_or_default();
-        let mut tables = self.table.find_iter(text);
-        tables.all(|at| {
-            text.get(..at)
-                .and_then(|before| before.last_chunk::<12>())
-                .is_some_and(|account| self.is_account_of_ours(account))
+    fn names_tables_of_ours(&self, record: &Record<'_>) -> bool {
+        let text = record.get(Key::Resources).json().or_else(|| record.get(Key::RequestParameters).json());
+        let text = text.unwrap_or_default();
+        self.table.find_iter(text).all(|at| {
+            let account = text.get(..at).and_then(|before| before.last_chunk::<12>());
+            account.is_some_and(|account| self.is_account_of_ours(account))
         })
     }
 

@@ -51,7 +51,7 @@ impl Invoke {
             return Err(Failure::Said(why.to_owned()));
         }
         let runtime = runtime()?;
-        let mut settings = common.settings()?;
+        let settings = common.settings()?;
         common.draw_warnings(&settings);
         settings.warnings.iter().for_each(|warning| common.remark(warning));
         let url = match common.store_url(&settings)? {

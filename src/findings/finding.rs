@@ -6,6 +6,7 @@
 //! it, in status and history.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,6 @@ use super::sample::{EventKey, Sample};
 use crate::audit::case::{Case, Event};
 use crate::audit::rule::Severity;
 use crate::audit::rules;
-use crate::cloudtrail::record::{Key, Record};
 use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
 
@@ -155,26 +155,35 @@ impl Sightings {
         join_addresses(&mut self.addresses, other.addresses);
         join_evidence(&mut self.evidence, other.evidence);
         for (key, id) in other.named {
-            name(&mut self.named, key, || Some(id.into()));
+            name(&mut self.named, key, Some(id.into()));
         }
     }
 
-    /// Adds one record of the same finding where only the list at the end is wanted, and nothing of the
-    /// record is to be shown but its id: not its reason, which is that of the smallest key. Returns the
-    /// bytes that it took, or nothing where the record has to be added in full.
+    /// Adds one record of the same finding where only the list at the end is wanted: of the record with the
+    /// smallest key its reason, of a few more their ids. Returns the bytes that it took, or nothing where the
+    /// record has to be added in full.
     pub fn see_plainly(
         &mut self,
         key: EventKey,
         (case, severity): (&Case, Severity),
         unsuppressed: bool,
-        record: &Record<'_>,
+        id: Option<Cow<'_, str>>,
+        reason: impl FnOnce() -> String,
     ) -> Option<usize> {
-        if self.evidence.first().is_none_or(|first| key <= first.key) {
-            return None;
-        }
+        let first = self.evidence.first_mut()?;
+        let mut grown = match key.cmp(&first.key) {
+            Ordering::Greater => name(&mut self.named, key, id),
+            Ordering::Equal => return None,
+            Ordering::Less => {
+                let event = Event { id: id.map(Cow::into_owned), ..Event::default() };
+                let ip = case.origin.ip.clone();
+                let before = std::mem::replace(first, Evidence { key, event, ip, reason: reason() });
+                name(&mut self.named, before.key, before.event.id.map(Cow::from))
+            }
+        };
         let keys = self.seen.keys().len();
         self.seen.insert(key);
-        let mut grown = (self.seen.keys().len().saturating_sub(keys)) * size_of::<EventKey>();
+        grown += self.seen.keys().len().saturating_sub(keys) * size_of::<EventKey>();
         self.span = join_spans(self.span, case.time.map(|time| (time, time)));
         self.unsuppressed |= unsuppressed;
         self.severity = self.severity.max(severity);
@@ -183,7 +192,6 @@ impl Sightings {
         if let Some(ip) = &case.origin.ip {
             grown += join_address(&mut self.addresses, ip);
         }
-        grown += name(&mut self.named, key, || record.get(Key::EventId).text());
         Some(grown)
     }
 
@@ -263,16 +271,12 @@ fn join_address(addresses: &mut Vec<String>, address: &str) -> usize {
 }
 
 /// Keeps the ids of the smallest keys, each key once. Returns the bytes that this one takes.
-fn name<'i>(
-    named: &mut Vec<(EventKey, String)>,
-    key: EventKey,
-    id: impl FnOnce() -> Option<Cow<'i, str>>,
-) -> usize {
+fn name(named: &mut Vec<(EventKey, String)>, key: EventKey, id: Option<Cow<'_, str>>) -> usize {
     let at = named.partition_point(|(known, _)| *known < key);
     if at >= EVIDENCE || named.get(at).is_some_and(|(known, _)| *known == key) {
         return 0;
     }
-    let Some(id) = id() else { return 0 };
+    let Some(id) = id else { return 0 };
     let size = size_of::<(EventKey, String)>() + id.len();
     named.insert(at, (key, id.into_owned()));
     named.truncate(EVIDENCE);
