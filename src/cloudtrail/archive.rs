@@ -11,6 +11,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::cursor::Cause;
 use super::elements::{self, Bytes, Element, Fault, Whole};
+use super::resume::SEAM;
 
 /// Files up to this size are read at once.
 const SMALL: usize = 4 << 20;
@@ -243,10 +244,6 @@ struct Members<R> {
 
 /// Damaged members named one by one; after that many the rest is not worth the list.
 const MAX_FAULTS: usize = 100;
-
-/// Put where something is missing between two members, so that the halves of two records never
-/// make one. No JSON holds this, in a string or outside one.
-const SEAM: &[u8] = b"\0\"\n";
 
 const WINDOW_BITS: u8 = 15;
 

@@ -793,6 +793,104 @@ fn a_caller_cannot_make_a_record_unreadable_by_the_keys_of_its_items() {
     }
 }
 
+/// The same record with its keys sorted, as tools write them that pass records on.
+fn sorted(record: &str) -> Result<String, serde_json::Error> {
+    serde_json::from_str::<BTreeMap<String, serde_json::Value>>(record)
+        .and_then(|fields| serde_json::to_string(&fields))
+}
+
+/// Texts that hold the records, one behind another or in one array.
+fn texts_of(records: &[Vec<u8>]) -> [Vec<u8>; 3] {
+    let documents: Vec<Vec<u8>> =
+        records.iter().map(|record| [b"{\"Records\":[", &record[..], b"]}"].concat()).collect();
+    [[b"{\"Records\":[", &records.join(&b","[..])[..], b"]}"].concat(), documents.concat(), records.concat()]
+}
+
+#[test]
+fn a_bad_byte_costs_its_record_whatever_the_order_of_keys() -> Tested {
+    let mut sound: Vec<String> =
+        cloudtrail_records(1000).iter().map(|record| sorted(record)).collect::<Result<_, _>>()?;
+    let at = sound[1].find("\"eu-west-1\"").or(sound[1].find("\"Query\"")).ok_or("a string")?;
+    for quote in [at, at + 1 + sound[1][at + 1..].find('"').ok_or("its end")?] {
+        let mut records: Vec<Vec<u8>> = sound.iter().map(|record| record.clone().into_bytes()).collect();
+        records[1][quote] = 0xff;
+        for text in texts_of(&records) {
+            let given = whole(&text);
+            let lost = sound.iter().filter(|record| !given.texts().contains(&record.as_str())).count();
+            assert_eq!((lost, given.faults.len()), (1, 1), "{:?}", causes(&given));
+        }
+    }
+    // Whichever byte it is, in either order.
+    sound.truncate(30);
+    every_byte_may_be_bad(&sound);
+    every_byte_may_be_bad(&cloudtrail_records(30));
+    Ok(())
+}
+
+fn every_byte_may_be_bad(sound: &[String]) {
+    for at in 0..sound[1].len() {
+        for bad in [0xff, 0x01] {
+            let mut records: Vec<Vec<u8>> = sound.iter().map(|record| record.clone().into_bytes()).collect();
+            records[1][at] = bad;
+            for text in texts_of(&records) {
+                let given = whole(&text);
+                let lost: Vec<usize> =
+                    (0..30).filter(|n| !given.texts().contains(&sound[*n].as_str())).collect();
+                assert!(
+                    lost.iter().all(|n| *n <= 2) && lost.len() <= 2,
+                    "{lost:?} of {}: {:?}",
+                    String::from_utf8_lossy(&records[1]),
+                    causes(&given)
+                );
+                // A digit that became something else is not noticed, as long as it is text.
+                assert!(bad != 0xff || !given.faults.is_empty());
+            }
+        }
+    }
+}
+
+/// What a caller wrote must not become a record: neither from a string, nor from an array of items.
+#[test]
+fn a_callers_own_words_are_never_a_record() -> Tested {
+    let forged = r#"{"awsRegion":"x","eventVersion":"1","eventName":"Forged","eventSource":"dynamodb.amazonaws.com","userIdentity":"x"}"#;
+    let forged_first = r#"{"eventVersion":"1","eventName":"Forged","userIdentity":{"M":{}}}"#;
+    let items = [forged; 20].join(",");
+    let deep = format!("{}{items},{forged_first}{}", "[".repeat(200), "]".repeat(200));
+    let record = |request: &str, agent: &str| {
+        format!(
+            r#"{{"awsRegion":"eu-west-1","eventName":"BatchGetItem","requestParameters":{request},"userAgent":{agent},"userIdentity":{{"type":"Root"}}}}"#
+        )
+    };
+    let last = r#"{"awsRegion":"eu-west-1","eventName":"Last"}"#;
+    let told = |given: &Given| given.texts().iter().filter(|text| text.contains("Forged")).count();
+    let words = quoted(&format!("}}}}]}},{forged},{forged}"));
+    for request in [
+        format!(r#"{{"keys":[{items}]}}"#),
+        format!(r#"{{"t":{{"keys":[{items}]}}}}"#),
+        format!(r#"{{"deep":{deep}}}"#),
+    ] {
+        let whole_one = record(&request, &words);
+        let text = format!("{{\"Records\":[{whole_one},{last}]}}");
+        let given = whole(text.as_bytes());
+        // Whole, or named as too deep.
+        let read = given.texts().contains(&whole_one.as_str());
+        assert_eq!((told(&given), given.faults.len()), (usize::from(read), usize::from(!read)));
+        assert!(given.texts().contains(&last));
+
+        // Nor where a byte of the record is bad before or behind them.
+        for (what, with) in [("west", &b"w\xffst"[..]), ("Root", b"R\xffot"), ("\"eu-w", b"\xffeu-w")] {
+            let at = text.find(what).ok_or("there")?;
+            let bad = [&text.as_bytes()[..at], with, &text.as_bytes()[at + what.len()..]].concat();
+            let given = whole(&bad);
+            // Only what begins as none but CloudTrail's own records do is taken for one.
+            let foreign = given.texts().iter().filter(|text| text.contains("Forged\",\"eventSource")).count();
+            assert_eq!(foreign, 0, "{what}: {:?}", causes(&given));
+            assert!(given.texts().contains(&last), "{what}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_record_over_the_limit_is_named_and_passed() {
     let a = r#"{"eventVersion":"1","eventID":"a"}"#;
