@@ -250,6 +250,13 @@ const WINDOW_BITS: u8 = 15;
 /// Bytes of a member behind its data: checksum and length.
 const TRAILER: usize = 8;
 
+/// A member's packed bytes are kept up to this many, so that what it swallowed can be read again.
+const KEPT: usize = 8 << 20;
+
+/// Bytes that are read again in a file, in all. A file made for it could have each of its many members
+/// read again from near its beginning.
+const READ_AGAIN: usize = 4 * KEPT;
+
 impl<R: Read> Members<R> {
     fn new(packed: Packed<R>) -> Self {
         let mut members = Self {
@@ -365,13 +372,24 @@ struct Packed<R> {
     before: u64,
     /// Where in the buffer the present member begins, while it is there.
     marked: Option<usize>,
+    /// Bytes that were gone back.
+    again: usize,
     /// Why no more can be read.
     failed: Option<io::ErrorKind>,
 }
 
 impl<R: Read> Packed<R> {
     fn new(source: R) -> Self {
-        Self { source, buffer: vec![0; CHUNK], start: 0, end: 0, before: 0, marked: None, failed: None }
+        Self {
+            source,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            before: 0,
+            marked: None,
+            again: 0,
+            failed: None,
+        }
     }
 
     /// Byte offset in the file.
@@ -387,11 +405,7 @@ impl<R: Read> Packed<R> {
 
     fn fill(&mut self) -> bool {
         if self.end == self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.before += self.start as u64;
-            self.end -= self.start;
-            self.start = 0;
-            self.marked = None;
+            self.make_room();
         }
         let read = self
             .buffer
@@ -399,6 +413,20 @@ impl<R: Read> Packed<R> {
             .map_or(0, |space| read_some(&mut self.source, space, &mut self.failed));
         self.end += read;
         read > 0
+    }
+
+    /// Lets go what nobody will look at again. The buffer grows only while a member is kept in it.
+    fn make_room(&mut self) {
+        self.marked = self.marked.filter(|mark| self.end - mark < KEPT);
+        let kept = self.marked.unwrap_or(self.start);
+        self.buffer.copy_within(kept..self.end, 0);
+        self.before += kept as u64;
+        self.start -= kept;
+        self.end -= kept;
+        self.marked = self.marked.map(|_| 0);
+        let room = CHUNK.max(2 * self.end).min(KEPT + CHUNK);
+        self.buffer.resize(room, 0);
+        self.buffer.shrink_to(room);
     }
 
     fn consume(&mut self, n: usize) {
@@ -426,8 +454,10 @@ impl<R: Read> Packed<R> {
 
     /// Goes back to `n` bytes behind the mark; where that is gone, by as many bytes as a trailer has.
     fn return_to_mark(&mut self, n: usize) {
-        let back = self.marked.take().map_or(self.start.saturating_sub(TRAILER), |mark| mark + n);
-        self.start = back.min(self.start);
+        let mark = self.marked.take().filter(|_| self.again < READ_AGAIN);
+        let back = mark.map_or(self.start.saturating_sub(TRAILER), |mark| mark + n).min(self.start);
+        self.again += self.start - back;
+        self.start = back;
     }
 
     /// Goes to the next member's header or to the end. Returns whether anything but zero bytes,

@@ -699,6 +699,57 @@ fn a_member_may_begin_anywhere_in_the_buffer() -> Tested {
     Ok(())
 }
 
+/// Text that hardly shrinks.
+fn noise(bytes: usize, seed: u64) -> String {
+    let mixed = |n: u64| {
+        let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        format!("{:016x}", n ^ n >> 31)
+    };
+    let mut text: String = (1..).map(|n: u64| mixed((seed << 20) + n)).take(bytes / 16 + 1).collect();
+    text.truncate(bytes);
+    text
+}
+
+#[test]
+fn a_member_cut_short_costs_the_next_one_nothing() -> Tested {
+    let packed_lines = |n: usize, size: usize, seed: u64| {
+        let lines = (0..n).map(|n| {
+            let seed = seed + n as u64;
+            format!(r#"{{"awsRegion":"eu-west-1","eventID":"{seed}","x":"{}"}}"#, noise(size, seed))
+        });
+        gzip(
+            format!("{{\"Records\":[{}]}}", lines.collect::<Vec<_>>().join(",")).as_bytes(),
+            Compression::default(),
+        )
+    };
+    let second = packed_lines(3000, 30, 1_000_000)?;
+    let small = packed_lines(9000, 80, 2_000_000)?;
+    let large = packed_lines(60_000, 220, 2_000_000)?;
+    let too_large = packed_lines(60_000, 320, 2_000_000)?;
+    assert!((400_000..600_000).contains(&small.len()), "{}", small.len());
+    assert!((6 << 20..8 << 20).contains(&large.len()), "{}", large.len());
+    assert!(too_large.len() > 9 << 20, "{}", too_large.len());
+    let of_second = |given: &Given| given.texts().iter().filter(|text| text.contains(r#"ID":"100"#)).count();
+    for cut in [4, 8, 100, 1000] {
+        for first in [&small, &large] {
+            let broken = [&first[..first.len() - cut], &second].concat();
+            let given = file(broken.as_slice());
+            assert_eq!(of_second(&given), 3000, "{cut} of {}: {:?}", first.len(), causes(&given));
+            assert!(given.faults.iter().any(|fault| fault.packed));
+            let twice = [&broken[..], &broken].concat();
+            assert_eq!(of_second(&file(twice.as_slice())), 6000);
+        }
+    }
+    // What is no longer kept is at least named.
+    let broken = [&too_large[..too_large.len() - 4], &second].concat();
+    assert!(file(broken.as_slice()).faults.iter().any(|fault| fault.packed));
+    let sound = [&too_large[..], &second, &too_large, &second].concat();
+    let given = file(sound.as_slice());
+    assert_eq!((given.objects.len(), given.faults.len()), (126_000, 0));
+    Ok(())
+}
+
 fn causes(given: &Given) -> Vec<(u64, String)> {
     given.faults.iter().map(|fault| (fault.at, fault.cause.to_string())).collect()
 }
