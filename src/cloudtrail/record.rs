@@ -480,7 +480,23 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Reads the value of a key that may have stood there before; then both must be the same text.
+fn once<'a>(
+    cursor: &mut Cursor<'a>,
+    before: &mut Option<&'a [u8]>,
+    identity: &mut Identity<'a>,
+    read: fn(&mut Cursor<'a>, &mut Identity<'a>) -> Result<(), Stop>,
+) -> Result<bool, Stop> {
+    cursor.peek()?;
+    let start = cursor.at();
+    read(cursor, identity)?;
+    let text = cursor.text_since(start);
+    identity.unreadable |= before.replace(text).is_some_and(|before| before != text);
+    Ok(true)
+}
+
 fn read_identity<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Result<(), Stop> {
+    let mut context = None;
     let object = members(cursor, &mut |cursor, key| {
         let field = match key {
             b"type" => &mut identity.kind,
@@ -491,7 +507,7 @@ fn read_identity<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Re
             b"invokedBy" => &mut identity.invoked_by,
             b"onBehalfOf" => &mut identity.on_behalf_of,
             b"inScopeOf" => &mut identity.in_scope_of,
-            b"sessionContext" => return session(cursor, identity).map(|()| true),
+            b"sessionContext" => return once(cursor, &mut context, identity, session),
             _ => return Ok(false),
         };
         set(field, cursor.value()?, &mut identity.unreadable);
@@ -502,11 +518,12 @@ fn read_identity<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Re
 }
 
 fn session<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Result<(), Stop> {
+    let mut role = None;
     let object = members(cursor, &mut |cursor, key| {
         let field = match key {
             b"sourceIdentity" => &mut identity.source_identity,
             b"assumedRoot" => &mut identity.assumed_root,
-            b"sessionIssuer" => return issuer(cursor, identity).map(|()| true),
+            b"sessionIssuer" => return once(cursor, &mut role, identity, issuer),
             _ => return Ok(false),
         };
         set(field, cursor.value()?, &mut identity.unreadable);
@@ -588,6 +605,37 @@ pub(crate) mod tests {
     fn a_field_twice_is_a_conflict_only_where_the_values_differ() {
         with_record(r#"{"eventID":"a","eventID":"a"}"#, |record| assert!(!record.conflict));
         with_record(r#"{"eventID":"a","eventID":null}"#, |record| assert!(record.conflict));
+    }
+
+    #[test]
+    fn what_stands_twice_in_the_identity_must_be_the_same() {
+        let unreadable = |identity: &str| {
+            with_record(&format!(r#"{{"userIdentity":{identity}}}"#), |record| record.identity().unreadable)
+        };
+        let context = r#""sessionContext":{"sessionIssuer":{"arn":"a"}}"#;
+        let issuer = r#""sessionIssuer":{"arn":"a"}"#;
+        let twice = [
+            format!("{{{context},{context}}}"),
+            format!(r#"{{"sessionContext":{{{issuer},"x":1,"session\u0049ssuer": {{"arn":"a"}}}}}}"#),
+            r#"{"sessionContext":null,"sessionContext":null}"#.to_owned(),
+        ];
+        for same in twice {
+            assert!(!unreadable(&same), "{same}");
+        }
+        let differing = [
+            format!(r#"{{{context},"sessionContext":null}}"#),
+            format!(r#"{{"sessionContext":null,{context}}}"#),
+            format!(r#"{{{context},"sessionContext":{{}}}}"#),
+            format!(r#"{{{context},"sessionContext":{{"sourceIdentity":"x"}}}}"#),
+            format!(r#"{{"sessionContext":{{{issuer},"sessionIssuer":null}}}}"#),
+            format!(r#"{{"sessionContext":{{"sessionIssuer":{{}},{issuer}}}}}"#),
+        ];
+        for other in differing {
+            assert!(unreadable(&other), "{other}");
+        }
+        with_record(&format!(r#"{{"userIdentity":{{{context}}},"userIdentity":null}}"#), |record| {
+            assert!(record.conflict);
+        });
     }
 
     #[test]

@@ -292,6 +292,9 @@ fn identity_agrees(record: &Record<'_>, pairs: &Pairs<'_>) -> Result<(), TestCas
         issuer.iter().rev().find(|(key, _)| key == "arn").map(|(_, raw)| field(raw))
     });
     prop_assert_eq!(identity.issuer.arn, contexts.last().unwrap_or_default());
+    let mut texts = fields.iter().filter(|(key, _)| key == "sessionContext").map(|(_, raw)| raw.get());
+    let first = texts.next();
+    prop_assert!(identity.unreadable || texts.all(|text| Some(text) == first));
     Ok(())
 }
 
