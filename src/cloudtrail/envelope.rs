@@ -4,8 +4,12 @@
 //! Source: EventBridge user guide, "AWS service events delivered via AWS CloudTrail"; Lambda
 //! developer guide, "Using Lambda with Amazon SQS", "with CloudWatch Logs", "with Amazon S3".
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::archive;
@@ -124,6 +128,7 @@ fn wrapped(record: &Record<'_>, way: Way, take: &mut dyn FnMut(Content<'_>)) {
         cloudwatch(subscription, way, take);
     } else if !record.get(Key::S3).is_absent() {
         match log_file(record) {
+            _ if tells_of_no_new_object(record) => {}
             Some(file) => take(Content::LogFile(file)),
             None => fault(Cause::NoRecord("an S3 notification without bucket and key")),
         }
@@ -133,7 +138,7 @@ fn wrapped(record: &Record<'_>, way: Way, take: &mut dyn FnMut(Content<'_>)) {
         if !message.starts_with("CWL CONTROL MESSAGE") {
             inner(message.as_bytes(), way.deeper(), take);
         }
-    } else if !record.get(Key::Event).is("s3:TestEvent") {
+    } else if !record.get(Key::Event).is("s3:TestEvent") && !is_digest(record) {
         fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
     }
 }
@@ -153,6 +158,17 @@ fn is_record(record: &Record<'_>) -> bool {
         || has(Key::EventCategory)
         || (has(Key::EventSource) && has(Key::EventTime))
         || (has(Key::EventId) && has(Key::UserIdentity))
+}
+
+/// Is it a digest, which says what log files there are and holds no records? Trails deliver them beside
+/// the logs. Source: CloudTrail user guide, "CloudTrail digest file structure".
+fn is_digest(record: &Record<'_>) -> bool {
+    let keys = || serde_json::from_slice::<BTreeMap<Cow<'_, str>, IgnoredAny>>(record.json).ok();
+    !record.holds_anything()
+        && keys().is_some_and(|keys| {
+            keys.contains_key("digestStartTime")
+                && ["digestS3Object", "logFiles"].iter().any(|key| keys.contains_key(*key))
+        })
 }
 
 fn is_sns(record: &Record<'_>) -> bool {
@@ -190,7 +206,10 @@ fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>
     }
     let looks_like = from_cloudtrail || is_record(&record);
     if genuine && source.as_deref() == Some("aws.s3") && !from_cloudtrail {
+        let tells = envelope.get(Key::DetailType).text().unwrap_or_default();
         return match object_created(detail) {
+            // Deleted, restored, tagged: nothing to read.
+            _ if tells.starts_with("Object ") && tells != "Object Created" => {}
             Some(file) => take(Content::LogFile(file)),
             None => fault("an EventBridge event of S3 that names no object"),
         };
@@ -245,6 +264,13 @@ fn cloudwatch(subscription: &[u8], way: Way, take: &mut dyn FnMut(Content<'_>)) 
         Element::Fault(fault) => take(Content::Fault(Fault { at: way.at, packed: false, ..fault })),
         Element::Object { record, .. } => wrapped(record, inside, take),
     });
+}
+
+/// S3 also tells of objects that are gone, moved, restored or tagged: they name nothing to read.
+fn tells_of_no_new_object(notification: &Record<'_>) -> bool {
+    let name = notification.get(Key::EventName).text();
+    notification.get(Key::EventSource).is("aws:s3")
+        && name.is_some_and(|name| !name.starts_with("ObjectCreated:"))
 }
 
 /// `{"s3":{"bucket":{"name":…},"object":{"key":…}}}`; the key is written as in a URL.

@@ -1149,6 +1149,47 @@ fn envelopes_in_envelopes() -> Tested {
 }
 
 #[test]
+fn what_names_nothing_to_read_is_passed_quietly() {
+    let s3 = |name: &str| {
+        format!(
+            r#"{{"Records":[{{"eventSource":"aws:s3","eventName":"{name}","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}]}}"#
+        )
+    };
+    let bus = |name: &str| {
+        format!(
+            r#"{{"detail-type":"{name}","source":"aws.s3","account":"111122223333","detail":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}"#
+        )
+    };
+    for event in [s3("ObjectCreated:Put"), s3("ObjectCreated:CompleteMultipartUpload"), bus("Object Created")]
+    {
+        assert_eq!(contents(&event), ["s3://b/k"], "{event}");
+    }
+    for event in [
+        s3("ObjectRemoved:Delete"),
+        s3("ObjectRemoved:DeleteMarkerCreated"),
+        s3("LifecycleExpiration:Delete"),
+        s3("LifecycleTransition"),
+        bus("Object Deleted"),
+        bus("Object Tags Added"),
+    ] {
+        assert_eq!(contents(&event), [""; 0], "{event}");
+    }
+    let digest = r#"{"awsAccountId":"111122223333","digestStartTime":"2026-03-01T00:00:00Z","digestS3Object":"x","logFiles":[{"s3Object":"y"}]}"#;
+    assert_eq!(contents(digest), [""; 0]);
+    let neither = "fault: neither a CloudTrail record nor an envelope around one";
+    // What only looks a little like one, and other files of the same bucket.
+    for other in [
+        r#"{"digestStartTime":"x"}"#,
+        r#"{"digestStartTime":"x","digestS3Object":"y","message":null}"#,
+        r#"{"fileVersion":"1.0","configSnapshotId":"x","configurationItems":[]}"#,
+    ] {
+        assert_eq!(contents(other), [neither], "{other}");
+    }
+    let with_records = digest.replace("}]}", r#"}],"Records":[{"eventName":"x","eventID":"a"}]}"#);
+    assert_eq!(contents(&with_records), ["a"]);
+}
+
+#[test]
 fn a_record_is_no_container() {
     let record =
         r#"{"eventVersion":"1","eventID":"a","eventName":"x","Records":[{"eventID":"b","eventName":"y"}]}"#;
