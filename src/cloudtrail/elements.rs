@@ -10,6 +10,7 @@
 //! goes unnoticed. The fields of such a record are still its own.
 
 use super::cursor::{Cause, Cursor, Stop};
+use super::envelope;
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record, unescape};
 use super::resume::{Found, Resume, Resumes, SEAM, record_within};
@@ -417,6 +418,9 @@ impl Units<'_, '_> {
             self.cursor.go_back(start);
             self.cursor.be_strict(true);
             read = self.record.read(&mut self.cursor, self.order);
+            if matches!(read, Err(Stop::Malformed { cause: Cause::TooDeep, .. })) {
+                read = self.envelope(start).unwrap_or(read);
+            }
             self.cursor.be_strict(false);
         }
         if let Some(stop) = self.swallowed(start, &read) {
@@ -433,6 +437,19 @@ impl Units<'_, '_> {
                 self.cursor.bracket()?;
                 self.enter(&[Place::Tail, Place::Array { first: true }])
             }
+        }
+    }
+
+    /// Reads what is nested too deep again: `None` where it is no envelope around that. The depth inside
+    /// an envelope is its opener's business.
+    #[cold]
+    fn envelope(&mut self, start: usize) -> Option<Result<Read, Stop>> {
+        self.cursor.go_back(start);
+        self.cursor.be_strict(true);
+        match self.record.read_envelope(&mut self.cursor, self.order) {
+            Ok(Read::Object) if envelope::is_event_bridge(&self.record) => Some(Ok(Read::Object)),
+            Err(Stop::Incomplete) => Some(Err(Stop::Incomplete)),
+            Ok(_) | Err(Stop::Malformed { .. }) => None,
         }
     }
 

@@ -13,10 +13,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::archive;
-use super::cursor::{Cause, Cursor};
+use super::cursor::{Cause, Cursor, Stop};
 use super::elements::{self, Element, Fault, Whole};
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record};
+use crate::ids::AccountId;
 
 /// Envelopes in each other; SNS in SQS around EventBridge makes three.
 const MAX_DEPTH: u32 = 6;
@@ -65,6 +66,7 @@ pub fn open(element: &Element<'_>, take: &mut dyn FnMut(Content<'_>)) {
         Element::Object { at, record } => {
             if is_plainly_record(record) {
                 take(Content::Record(record));
+                records_inside(record, *at, take);
             } else {
                 wrapped(record, Way { at: *at, depth: 0, unpacked: false }, take);
             }
@@ -116,8 +118,14 @@ fn wrapped(record: &Record<'_>, way: Way, take: &mut dyn FnMut(Content<'_>)) {
     let text = |key| record.get(key).text();
     if is_plainly_record(record) {
         take(Content::Record(record));
-    } else if record.get(Key::Detail).json().is_some() && !record.get(Key::DetailType).is_absent() {
+    } else if is_event_bridge(record) {
         event_bridge(record, at, take);
+    } else if record.conflict {
+        match is_record(record) {
+            // It is judged to be undetermined.
+            true => take(Content::Record(record)),
+            false => fault(Cause::NoRecord("an envelope with a field twice, with different values")),
+        }
     } else if let Some(body) = text(Key::Body) {
         inner(body.as_bytes(), way.deeper(), take);
     } else if let Some(sns) = record.get(Key::Sns).json() {
@@ -140,6 +148,17 @@ fn wrapped(record: &Record<'_>, way: Way, take: &mut dyn FnMut(Content<'_>)) {
         }
     } else if !record.get(Key::Event).is("s3:TestEvent") && !is_digest(record) {
         fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
+    }
+    records_inside(record, at, take);
+}
+
+/// Records in something that is itself a record, or an envelope around one, are not judged: nothing that
+/// CloudTrail or another service writes has both.
+#[inline]
+fn records_inside(record: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
+    if record.get(Key::Records).json().is_some_and(|json| json.starts_with(b"[") || json.starts_with(b"{")) {
+        let cause = Cause::NoRecord("records inside a record, or beside one in its envelope");
+        take(Content::Fault(Fault { at, packed: false, cause }));
     }
 }
 
@@ -186,40 +205,61 @@ const DETAIL_TYPES: [&str; 7] = [
     "AWS Service Event via CloudTrail",
 ];
 
+/// An event says what kind it is, and has a source and a detail. Nothing else does.
+pub(super) fn is_event_bridge(record: &Record<'_>) -> bool {
+    let has = |key| !record.get(key).is_absent();
+    !is_plainly_record(record) && has(Key::DetailType) && (has(Key::Detail) || has(Key::Source))
+}
+
 /// Only AWS can send events whose source begins `aws.`, but for its partners, whose sources begin
 /// `aws.partner/`; anybody may send one that looks the same but for that.
 fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
-    let source = envelope.get(Key::Source).text();
-    let genuine = source
-        .as_ref()
-        .is_some_and(|source| source.starts_with("aws.") && !source.starts_with("aws.partner/"));
-    let from_cloudtrail =
-        envelope.get(Key::DetailType).text().is_some_and(|name| DETAIL_TYPES.contains(&&*name));
+    let mut fault = |cause| take(Content::Fault(Fault { at, packed: false, cause }));
+    let source = envelope.get(Key::Source).text().unwrap_or_default();
+    let genuine = source.starts_with("aws.") && !source.starts_with("aws.partner/") && !envelope.conflict;
+    let kind = envelope.get(Key::DetailType).text().unwrap_or_default();
+    let from_cloudtrail = DETAIL_TYPES.contains(&&*kind);
     let detail = envelope.get(Key::Detail).json().unwrap_or_default();
     let mut marks = Marks::default();
     marks.index(detail);
     let mut record = Record::new();
-    let read = record.read(&mut Cursor::new(detail, &marks).strictly(), &mut KeyOrder::default());
-    let mut fault = |what| take(Content::Fault(Fault { at, packed: false, cause: Cause::NoRecord(what) }));
-    if !matches!(read, Ok(Read::Object)) {
-        return fault("the EventBridge event's `detail` cannot be read");
-    }
-    let looks_like = from_cloudtrail || is_record(&record);
-    if genuine && source.as_deref() == Some("aws.s3") && !from_cloudtrail {
-        let tells = envelope.get(Key::DetailType).text().unwrap_or_default();
+    let read = read_detail(detail, &marks, &mut record);
+    if genuine && source == "aws.s3" && !from_cloudtrail {
         return match object_created(detail) {
             // Deleted, restored, tagged: nothing to read.
-            _ if tells.starts_with("Object ") && tells != "Object Created" => {}
+            _ if kind.starts_with("Object ") && kind != "Object Created" => {}
             Some(file) => take(Content::LogFile(file)),
-            None => fault("an EventBridge event of S3 that names no object"),
+            None => fault(Cause::NoRecord("an EventBridge event of S3 that names no object")),
         };
     }
-    if !looks_like {
-        return fault("an EventBridge event that holds no CloudTrail record");
+    // Whoever makes events up need not put a record into them.
+    let claims = from_cloudtrail || kind.ends_with(" via CloudTrail");
+    let holds_a_record = read.is_ok() && is_record(&record);
+    if !holds_a_record && (genuine || !claims) {
+        let cause = Cause::NoRecord("an EventBridge event that holds no CloudTrail record");
+        return fault(read.err().unwrap_or(cause));
     }
     match forgery(genuine, from_cloudtrail, envelope, &record) {
         Some(why) => take(Content::Forged(forged(envelope, why))),
+        None if record.get(Key::RecipientAccountId).is_absent() => {
+            take(Content::Record(&record.with(Key::RecipientAccountId, envelope.get(Key::Account))));
+        }
         None => take(Content::Record(&record)),
+    }
+}
+
+/// Reads what must be a record.
+fn read_detail<'d>(detail: &'d [u8], marks: &'d Marks, record: &mut Record<'d>) -> Result<(), Cause> {
+    if !detail.starts_with(b"{") {
+        return Err(Cause::NoRecord("the EventBridge event's `detail` is no object"));
+    }
+    match record.read(&mut Cursor::new(detail, marks).strictly(), &mut KeyOrder::default()) {
+        Ok(Read::Object) => Ok(()),
+        Ok(Read::Container) => {
+            Err(Cause::NoRecord("the EventBridge event's `detail` is an array of records"))
+        }
+        Err(Stop::Malformed { cause, .. }) => Err(cause),
+        Err(Stop::Incomplete) => Err(Cause::NoRecord("the EventBridge event's `detail` cannot be read")),
     }
 }
 
@@ -232,15 +272,36 @@ fn forgery(
 ) -> Option<&'static str> {
     let account = envelope.get(Key::Account).shown();
     let recipient = record.get(Key::RecipientAccountId).shown();
-    if !genuine {
+    if envelope.conflict {
+        Some("it says something twice, and not the same")
+    } else if !genuine {
         Some("its source is not AWS's")
     } else if !from_cloudtrail {
         Some("its detail-type is not one of CloudTrail's")
     } else if recipient.is_some() && account != recipient {
         Some("the account that sent it is not the one that the record was delivered to")
+    } else if recipient.is_none() && !account.is_some_and(|account| may_be_delivered_to(record, &account)) {
+        Some("the account that sent it is not one that the record speaks of")
     } else {
         None
     }
+}
+
+/// May a record that does not say where it was delivered to be one of `account`? CloudTrail delivers to
+/// the caller's account and to those that own what was called: where the record names any, it must name
+/// this one.
+fn may_be_delivered_to(record: &Record<'_>, account: &str) -> bool {
+    let resources = record.get(Key::Resources).json();
+    let resources = resources.and_then(|json| serde_json::from_slice::<Value>(json).ok());
+    let owners = resources.iter().filter_map(Value::as_array).flatten().flat_map(|resource| {
+        let arn = resource.get("ARN").and_then(Value::as_str);
+        let owner = resource.get("accountId").and_then(Value::as_str);
+        owner.into_iter().chain(arn.and_then(|arn| arn.split(':').nth(4)))
+    });
+    let caller = record.identity().account.text();
+    let named: Vec<&str> =
+        owners.chain(caller.as_deref()).filter(|name| AccountId::parse(name).is_ok()).collect();
+    AccountId::parse(account).is_ok() && (named.is_empty() || named.contains(&account))
 }
 
 fn forged(envelope: &Record<'_>, why: &'static str) -> Forged {

@@ -397,6 +397,26 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Where the text ends before the object does, or is no JSON.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, order: &mut KeyOrder) -> Result<Read, Stop> {
+        self.read_all::<false>(cursor, order)
+    }
+
+    /// The same, where `detail` may be nested to any depth: how deep the record in an envelope may be
+    /// does not hang on the envelope. Whoever opens it looks at the depth.
+    #[cold]
+    pub(super) fn read_envelope(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        order: &mut KeyOrder,
+    ) -> Result<Read, Stop> {
+        self.read_all::<true>(cursor, order)
+    }
+
+    #[inline(always)]
+    fn read_all<const ENVELOPE: bool>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        order: &mut KeyOrder,
+    ) -> Result<Read, Stop> {
         self.at = cursor.at();
         self.present = 0;
         self.conflict = false;
@@ -414,10 +434,13 @@ impl<'a> Record<'a> {
                 }
                 Some(_) | None => {}
             }
-            // Most values are strings: nothing else is asked of those.
-            let value = match cursor.string_here()? {
-                Some(text) => Field::Text(text),
-                None => Field::of(cursor.value_of_any_kind()?),
+            let value = if ENVELOPE && key == Some(Key::Detail) {
+                Field::of(cursor.value_of_any_depth()?)
+            } else if let Some(text) = cursor.string_here()? {
+                // Most values are strings: nothing else is asked of those.
+                Field::Text(text)
+            } else {
+                Field::of(cursor.value_of_any_kind()?)
             };
             if let Some(key) = key {
                 self.set(key, value);
@@ -441,6 +464,14 @@ impl<'a> Record<'a> {
             names.iter().filter_map(|name| Key::of(name.as_bytes())).fold(0, |gone, key| gone | key.bit());
         let present = self.present & !gone;
         Self { present, identity: self.identity.clone(), ..*self }
+    }
+
+    /// The same record with a field that it lacks.
+    pub(super) fn with(&self, key: Key, value: Field<'a>) -> Self {
+        let mut record = Self { identity: self.identity.clone(), ..*self };
+        record.present |= key.bit();
+        record.fields[key as usize] = value;
+        record
     }
 
     /// A field.

@@ -1190,10 +1190,163 @@ fn what_names_nothing_to_read_is_passed_quietly() {
 }
 
 #[test]
-fn a_record_is_no_container() {
-    let record =
-        r#"{"eventVersion":"1","eventID":"a","eventName":"x","Records":[{"eventID":"b","eventName":"y"}]}"#;
-    assert_eq!(contents(record), ["a"]);
+fn a_record_is_no_container_and_what_is_in_it_is_named() {
+    let inner = r#"[{"eventID":"b","eventName":"y"}]"#;
+    let record = |records: &str| {
+        format!(r#"{{"eventVersion":"1","eventID":"a","eventName":"x","Records":{records}}}"#)
+    };
+    let named = "fault: records inside a record, or beside one in its envelope";
+    assert_eq!(contents(&record(inner)), ["a", named]);
+    assert_eq!(contents(&format!("[{}]", record(inner))), ["a", named]);
+    assert_eq!(
+        contents(&format!(r#"{{"body":{},"Records":{inner}}}"#, quoted(&record(inner)))),
+        ["a", named, named]
+    );
+    for nothing in ["null", "7", r#""x""#] {
+        assert_eq!(contents(&record(nothing)), ["a"]);
+    }
+}
+
+/// An EventBridge event around `detail`, with further fields behind.
+fn bridge(source: &str, kind: &str, detail: &str, more: &str) -> String {
+    format!(
+        r#"{{"id":"7","detail-type":"{kind}","source":"{source}","account":"111122223333","detail":{detail}{more}}}"#
+    )
+}
+
+#[test]
+fn a_look_alike_is_forged_whatever_its_detail_is() {
+    let call = "AWS API Call via CloudTrail";
+    let record = r#"{"eventID":"a","eventName":"x","recipientAccountId":"111122223333"}"#;
+    let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    let details = [
+        ("null", "an EventBridge event's"),
+        ("[]", "is no object"),
+        (r#""x""#, "is no object"),
+        (r#"{"Records":[{"eventName":"x"}]}"#, "is an array of records"),
+        (r#"{"logEvents":[]}"#, "is an array of records"),
+        (&deep, "nested more than 128 deep"),
+        ("{}", "holds no CloudTrail record"),
+    ];
+    for (detail, why) in details {
+        let forged = contents(&bridge("custom.app", call, detail, ""));
+        assert_eq!(forged, ["forged: its source is not AWS's"], "{detail:.40}");
+        for (source, kind) in [("aws.dynamodb", call), ("custom.app", "My Event")] {
+            let [found] = &contents(&bridge(source, kind, detail, ""))[..] else {
+                panic!("one: {detail:.40}")
+            };
+            assert!(found.starts_with("fault: ") && (found.contains(why) || detail == "null"), "{found}");
+        }
+    }
+    assert_eq!(contents(&bridge("aws.dynamodb", call, record, "")), ["a"]);
+    let unknown = contents(&bridge("custom.app", "AWS Brand New Event via CloudTrail", "null", ""));
+    assert_eq!(unknown, ["forged: its source is not AWS's"]);
+}
+
+proptest! {
+    #[test]
+    fn how_deep_a_record_may_be_does_not_hang_on_what_is_around_it(
+        depth in prop_oneof![120usize..136, 1usize..300],
+        kinds in prop::collection::vec(any::<bool>(), 300),
+        style in style(),
+    ) {
+        let mut value = Json::Plain("1");
+        for square in kinds.into_iter().take(depth) {
+            value = if square { Json::Array(vec![value]) } else { Json::Object(vec![("k".to_owned(), value)]) };
+        }
+        let text = |text: &str| Json::Text(text.to_owned());
+        let record = Json::Object(vec![
+            ("eventName".to_owned(), text("x")),
+            ("requestParameters".to_owned(), value),
+            ("eventID".to_owned(), text("a")),
+        ]);
+        let mut style = style;
+        let mut record_text = String::new();
+        style.json(&record, &mut record_text);
+        let record = record_text.as_str();
+        let event = bridge("aws.dynamodb", "AWS API Call via CloudTrail", record, "");
+        let within = r#"{"eventName":"y","eventID":"b"}"#;
+        let places = [
+            (record.to_owned(), ""),
+            (format!("{record}{within}"), "b"),
+            (format!("{within}\n{record}\n"), "b"),
+            (format!("[{record},{within}]"), "b"),
+            (format!(r#"{{"Records":[{within},{record}]}}"#), "b"),
+            (event.clone(), ""),
+            (format!("[{event},{event}]"), ""),
+            (format!(r#"{{"Records":[{{"body":{}}},{{"body":{}}}]}}"#, quoted(&event), quoted(within)), "b"),
+            (format!(r#"{{"Type":"Notification","Message":{}}}"#, quoted(record)), ""),
+        ];
+        for (text, beside) in places {
+            let found = contents(&text);
+            let there = found.iter().any(|found| found == "a");
+            prop_assert_eq!(there, depth <= 128, "{} deep in {}: {:?}", depth, text, found);
+            prop_assert_eq!(!there, found.iter().any(|found| found == "fault: nested more than 128 deep"), "{:?}", found);
+            prop_assert!(beside.is_empty() || found.iter().any(|found| found == beside));
+        }
+    }
+}
+
+#[test]
+fn an_envelope_that_contradicts_itself_is_not_opened() {
+    let call = "AWS API Call via CloudTrail";
+    let record = r#"{"eventID":"a","eventName":"x","recipientAccountId":"111122223333"}"#;
+    let twice = |more: &str| contents(&bridge("aws.dynamodb", call, record, more));
+    let forged = ["forged: it says something twice, and not the same"];
+    assert_eq!(twice(r#","source":"aws.dynamodb","account":"111122223333""#), ["a"]);
+    assert_eq!(twice(r#","source":"custom""#), forged);
+    assert_eq!(twice(r#","account":"999988887777""#), forged);
+    assert_eq!(twice(r#","detail-type":"x""#), forged);
+    assert_eq!(twice(r#","detail":{"eventID":"b","eventName":"y"}"#), forged);
+    assert_eq!(twice(r#","detail":null"#), forged);
+    assert_eq!(contents(&bridge("custom", call, record, r#","source":"aws.dynamodb""#)), forged);
+    // It does not even look like CloudTrail's.
+    let [found] = &contents(&bridge("custom", "x", "{}", r#","source":"aws.x""#))[..] else { panic!("one") };
+    assert!(found.starts_with("fault: "), "{found}");
+    let body = format!(r#"{{"body":{},"body":"{{}}"}}"#, quoted(record));
+    assert_eq!(contents(&body), ["fault: an envelope with a field twice, with different values"]);
+    // A record says so itself.
+    assert_eq!(contents(r#"{"eventID":"a","eventName":"x","eventName":"y"}"#), ["a"]);
+    assert_eq!(contents(r#"{"eventType":"x","eventID":"a","body":"{}","body":"[]"}"#), ["a"]);
+}
+
+#[test]
+fn a_record_that_names_no_recipient_was_delivered_to_one_that_it_names() {
+    let event = |fields: &str| {
+        bridge("aws.dynamodb", "AWS API Call via CloudTrail", &format!(r#"{{"eventName":"x"{fields}}}"#), "")
+    };
+    let recipient = |fields: &str| {
+        let mut found = None;
+        envelope::open_text(event(fields).as_bytes(), &mut |content| match content {
+            Content::Record(record) => {
+                found = Some(record.get(Key::RecipientAccountId).shown().unwrap_or_default().into_owned());
+            }
+            Content::Forged(forged) => found = Some(forged.why.to_owned()),
+            Content::LogFile(_) | Content::Fault(_) => {}
+        });
+        found.unwrap_or_default()
+    };
+    let elsewhere = "the account that sent it is not one that the record speaks of";
+    for fields in [
+        "",
+        r#","recipientAccountId":null"#,
+        r#","userIdentity":{"accountId":"111122223333"}"#,
+        r#","userIdentity":{"accountId":"999988887777"},"resources":[{"accountId":"111122223333"}]"#,
+        r#","userIdentity":{"accountId":"999988887777"},"resources":[{"ARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/t"}]"#,
+        r#","userIdentity":{"type":"AWSService"},"resources":[{"accountId":"AWS Internal"}]"#,
+    ] {
+        assert_eq!(recipient(fields), "111122223333", "{fields}");
+    }
+    for fields in [
+        r#","userIdentity":{"accountId":"999988887777"}"#,
+        r#","recipientAccountId":null,"resources":[{"accountId":"999988887777"}]"#,
+    ] {
+        assert_eq!(recipient(fields), elsewhere, "{fields}");
+    }
+    assert_eq!(
+        contents(&event("").replace(r#""account":"111122223333","#, "")),
+        [format!("forged: {elsewhere}")]
+    );
 }
 
 // The shortcut.
