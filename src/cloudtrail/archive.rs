@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::cursor::Cause;
-use super::elements::{self, Bytes, Element, Fault, Whole};
+use super::elements::{self, Bytes, Element, Fault, Until, Whole};
 use super::resume::SEAM;
 
 /// Files up to this size are read at once.
@@ -55,7 +55,7 @@ impl Reader {
         let len = self.first_bytes(source, &mut failed);
         if len > SMALL {
             let first = self.packed.get(..len).unwrap_or_default();
-            return stream(first.chain(source), u64::MAX, take);
+            return stream(first.chain(source), u64::MAX, &Cell::new(false), take);
         }
         self.whole(len, take);
         if let Some(kind) = failed {
@@ -90,7 +90,7 @@ impl Reader {
         }
         match unpack(inflate, packed, unpacked) {
             Some(text) => elements::each(&mut Whole(text), take),
-            None => stream(packed, u64::MAX, take),
+            None => stream(packed, u64::MAX, &Cell::new(false), take),
         }
     }
 }
@@ -117,17 +117,17 @@ fn unpack<'u>(
 }
 
 /// Gives every element of `bytes`, packed or not, to `take`: data that came in an envelope, which
-/// unpack to no more than 64 MiB.
-pub fn each(bytes: &[u8], take: &mut dyn FnMut(Element<'_>)) {
+/// unpack to no more than 64 MiB. Soon after `stop` is set, it is read no further.
+pub fn each(bytes: &[u8], stop: &Cell<bool>, take: &mut dyn FnMut(Element<'_>)) {
     if bytes.starts_with(GZIP) {
-        stream(bytes, WRAPPED, take);
+        stream(bytes, WRAPPED, stop, take);
     } else {
-        elements::each(&mut Whole(bytes), take);
+        elements::each(&mut Until { bytes: Whole(bytes), stop }, take);
     }
 }
 
 /// Reads no more than `limit` unpacked bytes.
-fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
+fn stream(source: impl Read, limit: u64, stop: &Cell<bool>, take: &mut dyn FnMut(Element<'_>)) {
     let mut source = Packed::new(source);
     let packed = source.peek(GZIP.len()).starts_with(GZIP);
     let barren = Cell::new(0);
@@ -139,7 +139,7 @@ fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
         }
         take(element);
     };
-    let mut bytes = Stream {
+    let bytes = Stream {
         source: if packed { Source::Gzip(Members::new(source)) } else { Source::Plain(source) },
         window: Vec::new(),
         start: 0,
@@ -147,7 +147,9 @@ fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
         barren: &barren,
         fault: None,
     };
+    let mut bytes = Until { bytes, stop };
     elements::each(&mut bytes, &mut take);
+    let mut bytes = bytes.bytes;
     let fault = bytes.fault.take();
     let members = match bytes.source {
         Source::Gzip(members) => members.faults,

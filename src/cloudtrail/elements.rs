@@ -9,6 +9,8 @@
 //! brackets, and what stands beside a quote are looked at, so that a flipped digit or comma there
 //! goes unnoticed. The fields of such a record are still its own.
 
+use std::cell::Cell;
+
 use super::cursor::{Cause, Cursor, Stop};
 use super::envelope;
 use super::marks::Marks;
@@ -52,6 +54,25 @@ impl Bytes for Whole<'_> {
     }
     fn fill(&mut self) -> bool {
         false
+    }
+}
+
+/// Bytes that end as soon as whoever reads them has had enough.
+pub(super) struct Until<'s, B> {
+    pub bytes: B,
+    /// No more is wanted.
+    pub stop: &'s Cell<bool>,
+}
+
+impl<B: Bytes> Bytes for Until<'_, B> {
+    fn window(&self) -> &[u8] {
+        if self.stop.get() { &[] } else { self.bytes.window() }
+    }
+    fn consume(&mut self, n: usize) {
+        self.bytes.consume(n);
+    }
+    fn fill(&mut self) -> bool {
+        !self.stop.get() && self.bytes.fill()
     }
 }
 

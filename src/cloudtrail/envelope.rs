@@ -5,6 +5,7 @@
 //! developer guide, "Using Lambda with Amazon SQS", "with CloudWatch Logs", "with Amazon S3".
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -14,13 +15,16 @@ use serde_json::Value;
 
 use super::archive;
 use super::cursor::{Cause, Cursor, Stop};
-use super::elements::{self, Element, Fault, Whole};
+use super::elements::{self, Element, Fault, Until, Whole};
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record};
 use crate::ids::AccountId;
 
 /// Envelopes in each other; SNS in SQS around EventBridge makes three.
 const MAX_DEPTH: u32 = 6;
+
+/// Faults in one envelope, whatever is in it. A few kilobytes can hold millions of empty objects.
+const MAX_FAULTS: u32 = 100_000;
 
 /// What an element turned out to be.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ pub fn open(element: &Element<'_>, take: &mut dyn FnMut(Content<'_>)) {
                 take(Content::Record(record));
                 records_inside(record, *at, take);
             } else {
-                wrapped(record, Way { at: *at, depth: 0, unpacked: false }, take);
+                envelope(record, *at, take);
             }
         }
     }
@@ -79,9 +83,28 @@ pub fn open_text(text: &[u8], take: &mut dyn FnMut(Content<'_>)) {
     elements::each(&mut Whole(text), &mut |element| open(&element, take));
 }
 
+/// Opens an envelope, and is done with it once it held too much that is nothing.
+fn envelope(record: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
+    let stop = Cell::new(false);
+    let mut faults = 0;
+    let mut bounded = |mut content: Content<'_>| {
+        if stop.get() {
+            return;
+        }
+        faults += u32::from(matches!(content, Content::Fault(_)));
+        if faults > MAX_FAULTS {
+            stop.set(true);
+            let cause = Cause::NoRecord("more than 100,000 faults in one envelope: not read further");
+            content = Content::Fault(Fault { at, packed: false, cause });
+        }
+        take(content);
+    };
+    wrapped(record, Way { at, depth: 0, unpacked: false, stop: &stop }, &mut bounded);
+}
+
 /// How an object was come to.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+struct Way<'s> {
     /// Where the outermost envelope stands: what is wrong inside is named by it.
     at: u64,
     /// Envelopes around the object.
@@ -89,27 +112,31 @@ struct Way {
     /// One of them held packed data: another is not unpacked, or a small text could grow without
     /// end.
     unpacked: bool,
+    /// Set once enough of the outermost envelope was read.
+    stop: &'s Cell<bool>,
 }
 
-impl Way {
+impl Way<'_> {
     fn deeper(self) -> Self {
         Self { depth: self.depth + 1, ..self }
     }
 }
 
 /// Opens the text that an envelope holds. There must be something in it.
-fn inner(text: &[u8], way: Way, take: &mut dyn FnMut(Content<'_>)) {
+fn inner(text: &[u8], way: Way<'_>, take: &mut dyn FnMut(Content<'_>)) {
     if text.trim_ascii().is_empty() {
         let cause = Cause::NoRecord("an envelope with nothing in it");
         return take(Content::Fault(Fault { at: way.at, packed: false, cause }));
     }
-    elements::each(&mut Whole(text), &mut |element| match element {
+    let mut bytes = Until { bytes: Whole(text), stop: way.stop };
+    elements::each(&mut bytes, &mut |element| match element {
+        _ if way.stop.get() => {}
         Element::Fault(fault) => take(Content::Fault(Fault { at: way.at, ..fault })),
         Element::Object { record, .. } => wrapped(record, way, take),
     });
 }
 
-fn wrapped(record: &Record<'_>, way: Way, take: &mut dyn FnMut(Content<'_>)) {
+fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>)) {
     let at = way.at;
     let mut fault = |cause| take(Content::Fault(Fault { at, packed: false, cause }));
     if way.depth >= MAX_DEPTH {
@@ -310,7 +337,7 @@ fn forged(envelope: &Record<'_>, why: &'static str) -> Forged {
 }
 
 /// `{"data": base64 of gzip}`.
-fn cloudwatch(subscription: &[u8], way: Way, take: &mut dyn FnMut(Content<'_>)) {
+fn cloudwatch(subscription: &[u8], way: Way<'_>, take: &mut dyn FnMut(Content<'_>)) {
     let mut fault = |cause| take(Content::Fault(Fault { at: way.at, packed: false, cause }));
     if way.unpacked {
         return fault(Cause::NoRecord("packed data inside packed data"));
@@ -321,7 +348,8 @@ fn cloudwatch(subscription: &[u8], way: Way, take: &mut dyn FnMut(Content<'_>)) 
         return fault(Cause::NoRecord("a CloudWatch Logs subscription whose data are no base64"));
     };
     let inside = Way { unpacked: true, ..way.deeper() };
-    archive::each(&packed, &mut |element| match element {
+    archive::each(&packed, way.stop, &mut |element| match element {
+        _ if way.stop.get() => {}
         Element::Fault(fault) => take(Content::Fault(Fault { at: way.at, packed: false, ..fault })),
         Element::Object { record, .. } => wrapped(record, inside, take),
     });

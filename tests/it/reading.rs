@@ -1287,6 +1287,43 @@ proptest! {
     }
 }
 
+/// What an envelope's packed data hold, and how much of it was wrong.
+fn told_of_packed(data: &str) -> Result<(Vec<String>, usize), Box<dyn std::error::Error>> {
+    let data = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        gzip(data.as_bytes(), Compression::fast())?,
+    );
+    let sound = r#"{"eventName":"x","eventID":"next"}"#;
+    let found = contents(&format!(r#"[{{"awslogs":{{"data":"{data}"}}}},{sound}]"#));
+    let faults = found.iter().filter(|found| found.starts_with("fault: ")).count();
+    Ok((found, faults))
+}
+
+#[test]
+fn an_envelope_of_nothing_is_not_read_to_its_end() -> Tested {
+    let last = r#"{"message":"{\"eventName\":\"x\",\"eventID\":\"last\"}"}"#;
+    let enough = "fault: more than 100,000 faults in one envelope: not read further";
+    let message = |text: String| format!(r#"{{"message":{}}}"#, quoted(&text));
+    for hollow in [
+        "{},".repeat(1_000_000),
+        "1,".repeat(1_000_000),
+        format!("{},", message("{}\n".repeat(1_000_000))),
+        format!("{},", message("x\n".repeat(300))).repeat(1000),
+    ] {
+        let (found, faults) = told_of_packed(&format!(r#"{{"logEvents":[{hollow}{last}]}}"#))?;
+        assert_eq!(faults, 100_001, "{hollow:.40}");
+        // What stands behind the envelope is read.
+        assert_eq!(found[100_000..], [enough, "next"], "{hollow:.40}");
+    }
+    let (found, faults) = told_of_packed(&format!(r#"{{"logEvents":[{}{last}]}}"#, "{},".repeat(99_000)))?;
+    assert_eq!((faults, &found[99_000..]), (99_000, &["last".to_owned(), "next".to_owned()][..]));
+    // Records are as many as there are.
+    let many = format!(r#"{{"logEvents":[{}{last}]}}"#, format!("{last},").repeat(120_000));
+    let (found, faults) = told_of_packed(&many)?;
+    assert_eq!((faults, found.len()), (0, 120_002));
+    Ok(())
+}
+
 #[test]
 fn an_envelope_that_contradicts_itself_is_not_opened() {
     let call = "AWS API Call via CloudTrail";
