@@ -7,4 +7,5 @@ pub mod envelope;
 pub mod marks;
 pub mod outcome;
 pub mod record;
+mod resume;
 pub mod tables;

@@ -263,7 +263,20 @@ fn matches_of(pattern: &Path) -> Vec<Result<PathBuf, Missing>> {
         return missing("nothing matches");
     }
     matches.sort_by(|one, other| place(one).cmp(place(other)));
+    if text.contains("**") {
+        once_each(&mut matches);
+    }
     matches
+}
+
+/// Through `**` a folder matches beside what is in it. Its files are read as they match, and it is not
+/// walked; unless the pattern stands for folders alone: then those in others are walked with these.
+fn once_each(matches: &mut Vec<Result<PathBuf, Missing>>) {
+    let is_folder = |found: &Result<PathBuf, Missing>| found.as_ref().is_ok_and(|path| path.is_dir());
+    if !matches.iter().all(is_folder) {
+        return matches.retain(|found| !is_folder(found));
+    }
+    matches.dedup_by(|next, last| place(next).starts_with(place(last)));
 }
 
 fn place(found: &Result<PathBuf, Missing>) -> &Path {

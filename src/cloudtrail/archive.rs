@@ -10,7 +10,8 @@ use std::io::{self, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::cursor::Cause;
-use super::elements::{self, Bytes, Element, Fault, Whole};
+use super::elements::{self, Bytes, Element, Fault, Until, Whole};
+use super::resume::SEAM;
 
 /// Files up to this size are read at once.
 const SMALL: usize = 4 << 20;
@@ -54,7 +55,7 @@ impl Reader {
         let len = self.first_bytes(source, &mut failed);
         if len > SMALL {
             let first = self.packed.get(..len).unwrap_or_default();
-            return stream(first.chain(source), u64::MAX, take);
+            return stream(first.chain(source), u64::MAX, &Cell::new(false), take);
         }
         self.whole(len, take);
         if let Some(kind) = failed {
@@ -89,7 +90,7 @@ impl Reader {
         }
         match unpack(inflate, packed, unpacked) {
             Some(text) => elements::each(&mut Whole(text), take),
-            None => stream(packed, u64::MAX, take),
+            None => stream(packed, u64::MAX, &Cell::new(false), take),
         }
     }
 }
@@ -116,17 +117,17 @@ fn unpack<'u>(
 }
 
 /// Gives every element of `bytes`, packed or not, to `take`: data that came in an envelope, which
-/// unpack to no more than 64 MiB.
-pub fn each(bytes: &[u8], take: &mut dyn FnMut(Element<'_>)) {
+/// unpack to no more than 64 MiB. Soon after `stop` is set, it is read no further.
+pub fn each(bytes: &[u8], stop: &Cell<bool>, take: &mut dyn FnMut(Element<'_>)) {
     if bytes.starts_with(GZIP) {
-        stream(bytes, WRAPPED, take);
+        stream(bytes, WRAPPED, stop, take);
     } else {
-        elements::each(&mut Whole(bytes), take);
+        elements::each(&mut Until { bytes: Whole(bytes), stop }, take);
     }
 }
 
 /// Reads no more than `limit` unpacked bytes.
-fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
+fn stream(source: impl Read, limit: u64, stop: &Cell<bool>, take: &mut dyn FnMut(Element<'_>)) {
     let mut source = Packed::new(source);
     let packed = source.peek(GZIP.len()).starts_with(GZIP);
     let barren = Cell::new(0);
@@ -138,7 +139,7 @@ fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
         }
         take(element);
     };
-    let mut bytes = Stream {
+    let bytes = Stream {
         source: if packed { Source::Gzip(Members::new(source)) } else { Source::Plain(source) },
         window: Vec::new(),
         start: 0,
@@ -146,7 +147,9 @@ fn stream(source: impl Read, limit: u64, take: &mut dyn FnMut(Element<'_>)) {
         barren: &barren,
         fault: None,
     };
+    let mut bytes = Until { bytes, stop };
     elements::each(&mut bytes, &mut take);
+    let mut bytes = bytes.bytes;
     let fault = bytes.fault.take();
     let members = match bytes.source {
         Source::Gzip(members) => members.faults,
@@ -244,14 +247,17 @@ struct Members<R> {
 /// Damaged members named one by one; after that many the rest is not worth the list.
 const MAX_FAULTS: usize = 100;
 
-/// Put where something is missing between two members, so that the halves of two records never
-/// make one. No JSON holds this, in a string or outside one.
-const SEAM: &[u8] = b"\0\"\n";
-
 const WINDOW_BITS: u8 = 15;
 
 /// Bytes of a member behind its data: checksum and length.
 const TRAILER: usize = 8;
+
+/// A member's packed bytes are kept up to this many, so that what it swallowed can be read again.
+const KEPT: usize = 8 << 20;
+
+/// Bytes that are read again in a file, in all. A file made for it could have each of its many members
+/// read again from near its beginning.
+const READ_AGAIN: usize = 4 * KEPT;
 
 impl<R: Read> Members<R> {
     fn new(packed: Packed<R>) -> Self {
@@ -368,13 +374,24 @@ struct Packed<R> {
     before: u64,
     /// Where in the buffer the present member begins, while it is there.
     marked: Option<usize>,
+    /// Bytes that were gone back.
+    again: usize,
     /// Why no more can be read.
     failed: Option<io::ErrorKind>,
 }
 
 impl<R: Read> Packed<R> {
     fn new(source: R) -> Self {
-        Self { source, buffer: vec![0; CHUNK], start: 0, end: 0, before: 0, marked: None, failed: None }
+        Self {
+            source,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            before: 0,
+            marked: None,
+            again: 0,
+            failed: None,
+        }
     }
 
     /// Byte offset in the file.
@@ -390,11 +407,7 @@ impl<R: Read> Packed<R> {
 
     fn fill(&mut self) -> bool {
         if self.end == self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.before += self.start as u64;
-            self.end -= self.start;
-            self.start = 0;
-            self.marked = None;
+            self.make_room();
         }
         let read = self
             .buffer
@@ -402,6 +415,20 @@ impl<R: Read> Packed<R> {
             .map_or(0, |space| read_some(&mut self.source, space, &mut self.failed));
         self.end += read;
         read > 0
+    }
+
+    /// Lets go what nobody will look at again. The buffer grows only while a member is kept in it.
+    fn make_room(&mut self) {
+        self.marked = self.marked.filter(|mark| self.end - mark < KEPT);
+        let kept = self.marked.unwrap_or(self.start);
+        self.buffer.copy_within(kept..self.end, 0);
+        self.before += kept as u64;
+        self.start -= kept;
+        self.end -= kept;
+        self.marked = self.marked.map(|_| 0);
+        let room = CHUNK.max(2 * self.end).min(KEPT + CHUNK);
+        self.buffer.resize(room, 0);
+        self.buffer.shrink_to(room);
     }
 
     fn consume(&mut self, n: usize) {
@@ -429,8 +456,10 @@ impl<R: Read> Packed<R> {
 
     /// Goes back to `n` bytes behind the mark; where that is gone, by as many bytes as a trailer has.
     fn return_to_mark(&mut self, n: usize) {
-        let back = self.marked.take().map_or(self.start.saturating_sub(TRAILER), |mark| mark + n);
-        self.start = back.min(self.start);
+        let mark = self.marked.take().filter(|_| self.again < READ_AGAIN);
+        let back = mark.map_or(self.start.saturating_sub(TRAILER), |mark| mark + n).min(self.start);
+        self.again += self.start - back;
+        self.start = back;
     }
 
     /// Goes to the next member's header or to the end. Returns whether anything but zero bytes,

@@ -368,6 +368,31 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The value at the place, however deep it is. Of an array or object, only the brackets are looked at.
+    #[cold]
+    pub fn value_of_any_depth(&mut self) -> Walk<Value<'a>> {
+        if !matches!(self.peek()?, b'{' | b'[') {
+            return self.value();
+        }
+        let start = self.at;
+        // What opens must be outside a string; then nothing closes that was not opened.
+        self.clone().bracket()?;
+        let mut depth = 0u32;
+        let rest = self.text.get(start..).unwrap_or_default();
+        for (at, byte) in (start..).zip(rest) {
+            let marks = self.brackets.get(at / 64).copied().unwrap_or_default();
+            if marks >> (at % 64) & 1 == 0 {
+                continue;
+            }
+            depth = if matches!(byte, b'{' | b'[') { depth + 1 } else { depth - 1 };
+            if depth == 0 {
+                self.at = at + 1;
+                return Ok(Value::Nested(self.text_since(start)));
+            }
+        }
+        Err(Stop::Incomplete)
+    }
+
     /// Goes past an array or object, checking all of it.
     fn check_nested(&mut self) -> Walk<()> {
         if self.depth >= MAX_DEPTH {

@@ -9,11 +9,13 @@
 //! brackets, and what stands beside a quote are looked at, so that a flipped digit or comma there
 //! goes unnoticed. The fields of such a record are still its own.
 
-use memchr::memmem;
+use std::cell::Cell;
 
 use super::cursor::{Cause, Cursor, Stop};
+use super::envelope;
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record, unescape};
+use super::resume::{Found, Resume, Resumes, SEAM, record_within};
 
 /// The longest object that is read, in bytes. CloudTrail's own records end at 1 MiB, envelopes
 /// around them somewhat later.
@@ -52,6 +54,25 @@ impl Bytes for Whole<'_> {
     }
     fn fill(&mut self) -> bool {
         false
+    }
+}
+
+/// Bytes that end as soon as whoever reads them has had enough.
+pub(super) struct Until<'s, B> {
+    pub bytes: B,
+    /// No more is wanted.
+    pub stop: &'s Cell<bool>,
+}
+
+impl<B: Bytes> Bytes for Until<'_, B> {
+    fn window(&self) -> &[u8] {
+        if self.stop.get() { &[] } else { self.bytes.window() }
+    }
+    fn consume(&mut self, n: usize) {
+        self.bytes.consume(n);
+    }
+    fn fill(&mut self) -> bool {
+        !self.stop.get() && self.bytes.fill()
     }
 }
 
@@ -132,7 +153,7 @@ pub fn each<B: Bytes>(bytes: &mut B, take: &mut dyn FnMut(Element<'_>)) {
 
 /// Where in the packing we are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
+pub(super) enum Place {
     /// Between objects.
     Top,
     /// In an array of records; `first` while no comma is due.
@@ -145,7 +166,7 @@ enum Place {
 const MAX_PLACES: usize = 8;
 
 const NO_RECORD: Cause = Cause::Expected { expected: "a record" };
-const ENDS_EARLY: Cause = Cause::Expected { expected: "a further field of the record" };
+pub(super) const ENDS_EARLY: Cause = Cause::Expected { expected: "a further field of the record" };
 
 struct Cutter<'b, B> {
     bytes: &'b mut B,
@@ -225,7 +246,7 @@ impl<B: Bytes> Cutter<'_, B> {
     /// were read without fault.
     fn pass_fault(&mut self, at: usize, sound: usize, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
         let fault = Fault::unpacked(self.consumed + at as u64, cause);
-        let place = self.place();
+        let (place, unit) = (self.place(), self.consumed);
         let mut search = Resume::new(place, cause, sound);
         let mut ended = false;
         let found = loop {
@@ -244,21 +265,26 @@ impl<B: Bytes> Cutter<'_, B> {
         let lost = match found.what {
             Resumes::Container => cause != Cause::TooLong,
             Resumes::Behind => cause != Cause::TooLong || place != Place::Tail,
+            // What is missing there is named already.
+            Resumes::Afresh => self.consumed + found.at as u64 > unit + SEAM.len() as u64,
             Resumes::Record | Resumes::Nowhere => true,
         };
         if lost {
             take(Element::Fault(fault));
-            self.damaged = true;
         }
+        self.damaged |= lost || found.what == Resumes::Afresh;
         self.named_to_the_end = found.what == Resumes::Nowhere;
         self.consume(found.at);
         self.resume(found.what);
     }
 
     fn resume(&mut self, what: Resumes) {
+        if what == Resumes::Afresh {
+            self.places.truncate(1);
+        }
         let Some(place) = self.places.last_mut() else { return };
         match (what, *place) {
-            (Resumes::Nowhere, _)
+            (Resumes::Nowhere | Resumes::Afresh, _)
             | (Resumes::Behind, Place::Top | Place::Tail)
             | (Resumes::Record, Place::Top) => {}
             (Resumes::Behind, Place::Array { .. }) => *place = Place::Array { first: false },
@@ -413,6 +439,9 @@ impl Units<'_, '_> {
             self.cursor.go_back(start);
             self.cursor.be_strict(true);
             read = self.record.read(&mut self.cursor, self.order);
+            if matches!(read, Err(Stop::Malformed { cause: Cause::TooDeep, .. })) {
+                read = self.envelope(start).unwrap_or(read);
+            }
             self.cursor.be_strict(false);
         }
         if let Some(stop) = self.swallowed(start, &read) {
@@ -429,6 +458,19 @@ impl Units<'_, '_> {
                 self.cursor.bracket()?;
                 self.enter(&[Place::Tail, Place::Array { first: true }])
             }
+        }
+    }
+
+    /// Reads what is nested too deep again: `None` where it is no envelope around that. The depth inside
+    /// an envelope is its opener's business.
+    #[cold]
+    fn envelope(&mut self, start: usize) -> Option<Result<Read, Stop>> {
+        self.cursor.go_back(start);
+        self.cursor.be_strict(true);
+        match self.record.read_envelope(&mut self.cursor, self.order) {
+            Ok(Read::Object) if envelope::is_event_bridge(&self.record) => Some(Ok(Read::Object)),
+            Err(Stop::Incomplete) => Some(Err(Stop::Incomplete)),
+            Ok(_) | Err(Stop::Malformed { .. }) => None,
         }
     }
 
@@ -516,221 +558,5 @@ fn valid_utf8(bytes: &[u8]) -> (&[u8], bool) {
     match simdutf8::compat::from_utf8(bytes) {
         Ok(_) => (bytes, false),
         Err(error) => (bytes.get(..error.valid_up_to()).unwrap_or_default(), error.error_len().is_some()),
-    }
-}
-
-/// The keys that CloudTrail's own records begin with. In a string their quotes would be escaped.
-const FIRST_KEY: &[u8] = b"\"eventVersion\"";
-const SECOND_KEY: &[u8] = b"\"userIdentity\"";
-
-/// Where the first object begins that must be a record: as no other object's value, and with an
-/// object for its second key's value. Callers choose some of what a record's arrays hold, such as
-/// the keys of items, and could make their own records unreadable by less than that.
-fn record_within(text: &[u8]) -> Option<usize> {
-    memmem::find_iter(text, FIRST_KEY).find_map(|key| {
-        let before = text.get(..key)?.trim_ascii_end();
-        let brace = before.len().checked_sub(1).filter(|at| before.get(*at) == Some(&b'{'))?;
-        let behind = text.get(key + FIRST_KEY.len()..)?;
-        let behind = behind.get(..LOOK).unwrap_or(behind);
-        let version = after(after(behind, b":")?, b"\"")?;
-        let second = after(version.get(memchr::memchr(b'"', version)? + 1..)?, b",")?;
-        let value = after(after(second, SECOND_KEY)?, b":")?.trim_ascii_start();
-        (value.starts_with(b"{") && !is_value(text, brace)).then_some(brace)
-    })
-}
-
-/// What stands behind `token`, with which `text` begins but for white space.
-fn after<'t>(text: &'t [u8], token: &[u8]) -> Option<&'t [u8]> {
-    text.trim_ascii_start().strip_prefix(token)
-}
-
-/// Does a colon stand before `at`?
-fn is_value(text: &[u8], at: usize) -> bool {
-    let before = text.get(at.saturating_sub(LOOK)..at).unwrap_or_default();
-    before.trim_ascii_end().ends_with(b":")
-}
-
-/// Searches the place where reading can go on.
-struct Resume {
-    place: Place,
-    /// The object that is broken still ends where its brackets say.
-    structural: bool,
-    /// How much a beginning must look like one, before and after `sound`.
-    before: Look,
-    after: Look,
-    /// The window is searched from here.
-    at: usize,
-    /// What is before this was read without fault.
-    sound: usize,
-    depth: i64,
-    in_string: bool,
-    escaped: bool,
-    /// The broken unit has begun.
-    started: bool,
-}
-
-/// What an object must have to be taken for a new record, wherever it stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Look {
-    /// Nothing is taken for one.
-    Never,
-    /// The first key of CloudTrail's own records, or a line of its own.
-    Surely,
-    /// Any of [`FIRST_KEYS`], too.
-    Likely,
-}
-
-struct Found {
-    at: usize,
-    what: Resumes,
-}
-
-/// What reading goes on with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Resumes {
-    /// What stands behind the broken unit.
-    Behind,
-    /// A new record, whatever stands before it.
-    Record,
-    /// The broken unit's own array of records.
-    Container,
-    /// Nothing is left.
-    Nowhere,
-}
-
-/// Keys that a record or an envelope begins with, in the order of the services or sorted.
-const FIRST_KEYS: [&str; 12] = [
-    "eventVersion",
-    "additionalEventData",
-    "addendum",
-    "apiVersion",
-    "awsRegion",
-    "errorCode",
-    "eventCategory",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "userIdentity",
-];
-
-/// How far around a brace its first key, and what it is the value of, are looked for.
-const LOOK: usize = 256;
-
-impl Resume {
-    fn new(place: Place, cause: Cause, sound: usize) -> Self {
-        let (before, after) = match cause {
-            Cause::TooLong if place == Place::Tail => (Look::Never, Look::Never),
-            // Those before were searched already, each within a window.
-            Cause::TooLong | Cause::TooDeep => (Look::Never, Look::Likely),
-            // The brackets are most likely right.
-            Cause::BadString | Cause::NotUtf8 => (Look::Surely, Look::Surely),
-            _ => (Look::Surely, Look::Likely),
-        };
-        Self {
-            place,
-            structural: cause != Cause::Truncated,
-            before,
-            after,
-            at: 0,
-            // The string that goes on too far may have taken the next record's brace.
-            sound: sound.saturating_sub(16),
-            // One bracket more than opened will close.
-            depth: i64::from(cause == ENDS_EARLY),
-            in_string: false,
-            escaped: false,
-            // Behind an array of records, a brace is nothing but another's.
-            started: place == Place::Tail,
-        }
-    }
-
-    /// Searches the window; while more may come, not its very end, where a key may be cut.
-    fn find(&mut self, window: &[u8], ended: bool) -> Option<Found> {
-        let end = if ended { window.len() } else { window.len().saturating_sub(LOOK) };
-        while self.at < end {
-            let byte = *window.get(self.at)?;
-            if byte == b'{' && self.started && self.looks_like_a_beginning(window) {
-                return Some(Found { at: self.at, what: Resumes::Record });
-            }
-            if self.structural
-                && let Some(at) = self.structure(byte)
-            {
-                return Some(Found { at, what: Resumes::Behind });
-            }
-            if byte == b'[' && self.opens_records(window) {
-                return Some(Found { at: self.at + 1, what: Resumes::Container });
-            }
-            // The comma before an item is its own, and the brace behind that is not another's.
-            self.started |= !byte.is_ascii_whitespace() && (byte != b',' || self.place == Place::Top);
-            self.at += 1;
-        }
-        None
-    }
-
-    /// The end of the broken unit, by its brackets: behind it at the top, else before the comma
-    /// or bracket that follows it.
-    fn structure(&mut self, byte: u8) -> Option<usize> {
-        if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ => {}
-            }
-            return None;
-        }
-        let top = self.place == Place::Top;
-        match byte {
-            b'"' => self.in_string = true,
-            b'{' | b'[' => self.depth += 1,
-            // Never without going on: a stray bracket is gone past.
-            b'}' | b']' if self.depth == 0 && !top => return Some(self.at.max(1)),
-            b'}' | b']' => {
-                self.depth -= 1;
-                if top && self.depth <= 0 {
-                    return Some(self.at + 1);
-                }
-            }
-            b',' if self.depth == 0 && self.started && self.at > 0 && !top => return Some(self.at),
-            b'\n' if self.depth == 0 && self.started && top => return Some(self.at),
-            _ => {}
-        }
-        None
-    }
-
-    fn looks_like_a_beginning(&self, window: &[u8]) -> bool {
-        let look = if self.at < self.sound { self.before } else { self.after };
-        if look == Look::Never {
-            return false;
-        }
-        if self.place == Place::Top && self.at > 0 && window.get(self.at - 1) == Some(&b'\n') {
-            return true;
-        }
-        let ahead = window.get(self.at + 1..window.len().min(self.at + LOOK)).unwrap_or_default();
-        let Some(key) = ahead.trim_ascii_start().strip_prefix(b"\"") else { return false };
-        let known = if look == Look::Likely { &FIRST_KEYS[..] } else { &FIRST_KEYS[..1] };
-        let begins =
-            |first: &&str| key.strip_prefix(first.as_bytes()).is_some_and(|rest| rest.starts_with(b"\""));
-        known.iter().any(begins) && !is_value(window, self.at)
-    }
-
-    /// Is the bracket at the place that of the broken container's records? It has been counted.
-    fn opens_records(&self, window: &[u8]) -> bool {
-        if !self.structural || self.in_string || self.depth != 2 || self.after == Look::Never {
-            return false;
-        }
-        let before = window.get(self.at.saturating_sub(LOOK)..self.at).unwrap_or_default();
-        let Some(key) = before.trim_ascii_end().strip_suffix(b":") else { return false };
-        [&b"\"Records\""[..], b"\"logEvents\"", b"\"Messages\""]
-            .iter()
-            .any(|name| key.trim_ascii_end().ends_with(name))
-    }
-
-    /// Forgets what was searched, but for the last bytes. Returns how many bytes those were.
-    fn drop_seen(&mut self) -> usize {
-        let seen = self.at.saturating_sub(LOOK);
-        self.at -= seen;
-        self.sound = self.sound.saturating_sub(seen);
-        seen
     }
 }

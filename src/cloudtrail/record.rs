@@ -397,6 +397,26 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Where the text ends before the object does, or is no JSON.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, order: &mut KeyOrder) -> Result<Read, Stop> {
+        self.read_all::<false>(cursor, order)
+    }
+
+    /// The same, where `detail` may be nested to any depth: how deep the record in an envelope may be
+    /// does not hang on the envelope. Whoever opens it looks at the depth.
+    #[cold]
+    pub(super) fn read_envelope(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        order: &mut KeyOrder,
+    ) -> Result<Read, Stop> {
+        self.read_all::<true>(cursor, order)
+    }
+
+    #[inline(always)]
+    fn read_all<const ENVELOPE: bool>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        order: &mut KeyOrder,
+    ) -> Result<Read, Stop> {
         self.at = cursor.at();
         self.present = 0;
         self.conflict = false;
@@ -414,10 +434,13 @@ impl<'a> Record<'a> {
                 }
                 Some(_) | None => {}
             }
-            // Most values are strings: nothing else is asked of those.
-            let value = match cursor.string_here()? {
-                Some(text) => Field::Text(text),
-                None => Field::of(cursor.value_of_any_kind()?),
+            let value = if ENVELOPE && key == Some(Key::Detail) {
+                Field::of(cursor.value_of_any_depth()?)
+            } else if let Some(text) = cursor.string_here()? {
+                // Most values are strings: nothing else is asked of those.
+                Field::Text(text)
+            } else {
+                Field::of(cursor.value_of_any_kind()?)
             };
             if let Some(key) = key {
                 self.set(key, value);
@@ -441,6 +464,14 @@ impl<'a> Record<'a> {
             names.iter().filter_map(|name| Key::of(name.as_bytes())).fold(0, |gone, key| gone | key.bit());
         let present = self.present & !gone;
         Self { present, identity: self.identity.clone(), ..*self }
+    }
+
+    /// The same record with a field that it lacks.
+    pub(super) fn with(&self, key: Key, value: Field<'a>) -> Self {
+        let mut record = Self { identity: self.identity.clone(), ..*self };
+        record.present |= key.bit();
+        record.fields[key as usize] = value;
+        record
     }
 
     /// A field.
@@ -480,7 +511,23 @@ impl<'a> Record<'a> {
     }
 }
 
+/// Reads the value of a key that may have stood there before; then both must be the same text.
+fn once<'a>(
+    cursor: &mut Cursor<'a>,
+    before: &mut Option<&'a [u8]>,
+    identity: &mut Identity<'a>,
+    read: fn(&mut Cursor<'a>, &mut Identity<'a>) -> Result<(), Stop>,
+) -> Result<bool, Stop> {
+    cursor.peek()?;
+    let start = cursor.at();
+    read(cursor, identity)?;
+    let text = cursor.text_since(start);
+    identity.unreadable |= before.replace(text).is_some_and(|before| before != text);
+    Ok(true)
+}
+
 fn read_identity<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Result<(), Stop> {
+    let mut context = None;
     let object = members(cursor, &mut |cursor, key| {
         let field = match key {
             b"type" => &mut identity.kind,
@@ -491,7 +538,7 @@ fn read_identity<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Re
             b"invokedBy" => &mut identity.invoked_by,
             b"onBehalfOf" => &mut identity.on_behalf_of,
             b"inScopeOf" => &mut identity.in_scope_of,
-            b"sessionContext" => return session(cursor, identity).map(|()| true),
+            b"sessionContext" => return once(cursor, &mut context, identity, session),
             _ => return Ok(false),
         };
         set(field, cursor.value()?, &mut identity.unreadable);
@@ -502,11 +549,12 @@ fn read_identity<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Re
 }
 
 fn session<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Result<(), Stop> {
+    let mut role = None;
     let object = members(cursor, &mut |cursor, key| {
         let field = match key {
             b"sourceIdentity" => &mut identity.source_identity,
             b"assumedRoot" => &mut identity.assumed_root,
-            b"sessionIssuer" => return issuer(cursor, identity).map(|()| true),
+            b"sessionIssuer" => return once(cursor, &mut role, identity, issuer),
             _ => return Ok(false),
         };
         set(field, cursor.value()?, &mut identity.unreadable);
@@ -588,6 +636,37 @@ pub(crate) mod tests {
     fn a_field_twice_is_a_conflict_only_where_the_values_differ() {
         with_record(r#"{"eventID":"a","eventID":"a"}"#, |record| assert!(!record.conflict));
         with_record(r#"{"eventID":"a","eventID":null}"#, |record| assert!(record.conflict));
+    }
+
+    #[test]
+    fn what_stands_twice_in_the_identity_must_be_the_same() {
+        let unreadable = |identity: &str| {
+            with_record(&format!(r#"{{"userIdentity":{identity}}}"#), |record| record.identity().unreadable)
+        };
+        let context = r#""sessionContext":{"sessionIssuer":{"arn":"a"}}"#;
+        let issuer = r#""sessionIssuer":{"arn":"a"}"#;
+        let twice = [
+            format!("{{{context},{context}}}"),
+            format!(r#"{{"sessionContext":{{{issuer},"x":1,"session\u0049ssuer": {{"arn":"a"}}}}}}"#),
+            r#"{"sessionContext":null,"sessionContext":null}"#.to_owned(),
+        ];
+        for same in twice {
+            assert!(!unreadable(&same), "{same}");
+        }
+        let differing = [
+            format!(r#"{{{context},"sessionContext":null}}"#),
+            format!(r#"{{"sessionContext":null,{context}}}"#),
+            format!(r#"{{{context},"sessionContext":{{}}}}"#),
+            format!(r#"{{{context},"sessionContext":{{"sourceIdentity":"x"}}}}"#),
+            format!(r#"{{"sessionContext":{{{issuer},"sessionIssuer":null}}}}"#),
+            format!(r#"{{"sessionContext":{{"sessionIssuer":{{}},{issuer}}}}}"#),
+        ];
+        for other in differing {
+            assert!(unreadable(&other), "{other}");
+        }
+        with_record(&format!(r#"{{"userIdentity":{{{context}}},"userIdentity":null}}"#), |record| {
+            assert!(record.conflict);
+        });
     }
 
     #[test]

@@ -89,14 +89,10 @@ fn message(record: &RawValue) -> Result<Message, String> {
     }
 }
 
-/// What stands in a notification that S3 sends to try a destination.
-pub(super) fn is_test(text: &[u8]) -> bool {
-    memchr::memmem::find(text, b"s3:TestEvent").is_some()
-}
-
-/// Does it hold a subscription of CloudWatch Logs? One without records is a control message.
-pub(super) fn is_subscription(event: &[u8]) -> bool {
-    keys(event).is_some_and(|keys| keys.contains_key("awslogs"))
+/// Is there no object in it, nothing that could say that it holds no records? An empty container, a
+/// control message of CloudWatch Logs or a notification of S3 that names no new object say so.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    !text.trim_ascii_start().starts_with(b"{")
 }
 
 /// No event is anything else.
@@ -155,6 +151,14 @@ mod tests {
         ] {
             assert!(matches!(Event::read(event.as_bytes()), Ok(Event::Whole(_))), "{event}");
         }
+    }
+
+    #[test]
+    fn only_an_object_says_that_it_holds_nothing() {
+        for blank in ["", " \n", "[]", "\u{feff}"] {
+            assert!(is_blank(blank.as_bytes()), "{blank:?}");
+        }
+        assert!(!is_blank(b" {\"Records\":[]}"));
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         let mut readings: Vec<(usize, Reading)> =
             texts.iter().map(|(message, text)| (*message, Reading::of(text, &auditor))).collect();
         for ((_, reading), (_, text)) in readings.iter_mut().zip(texts) {
-            if reading.is_empty() && !event::is_test(text) && !event::is_subscription(text) {
+            if reading.is_empty() && event::is_blank(text) {
                 reading.troubles.push(Trouble::Nothing);
             }
         }

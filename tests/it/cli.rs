@@ -261,6 +261,29 @@ fn a_full_disk_loses_no_findings() -> Tested {
     Ok(())
 }
 
+#[test]
+fn through_a_glob_each_file_is_read_once() -> Tested {
+    let place = Place::new()?;
+    fs::create_dir_all(place.path("trees/inner/x.json"))?;
+    for file in ["trees/a.json", "trees/inner/b.json", "trees/inner/x.json/c.json"] {
+        place.write(file, place.text(LEAKED)?)?;
+    }
+    for (pattern, files) in [
+        ("trees/**/*", 3),
+        ("trees/**/*.json", 3),
+        ("trees/**", 2),
+        ("trees/*", 3),
+        ("trees/*/*", 2),
+        ("trees/**/x.json", 1),
+    ] {
+        let ran = place.run(&["scan", "--store", "none", "--format", "json", pattern])?;
+        let shown: serde_json::Value = serde_json::from_str(&ran.ended(0).out)?;
+        assert_eq!(shown["summary"]["files"], files, "{pattern}");
+        assert_eq!(shown["summary"]["records"], files, "{pattern}");
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn folders_that_a_glob_cannot_look_into_are_named() -> Tested {

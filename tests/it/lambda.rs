@@ -75,7 +75,7 @@ fn poison(n: usize, good: &Value) -> String {
         0 => "not JSON".to_owned(),
         1 => String::new(),
         2 => format!("{{\"Records\":[{good},{{\"eventVersion\":\"1.11\",\"eventName\":\"Get"),
-        3 => r#"{"Records":[]}"#.to_owned(),
+        3 => "[]".to_owned(),
         4 => envelope.to_string().chars().take(300).collect(),
         5 => json!({ "detail-type": "AWS API Call via CloudTrail", "source": "aws.s3", "detail": [] })
             .to_string(),
@@ -413,11 +413,47 @@ fn an_endpoint_that_is_seen_created_settles_what_waited_for_it() {
 }
 
 #[test]
+fn what_says_that_it_holds_nothing_is_no_failure() {
+    let function = Function::start(1, &[]);
+    let removed = |name: &str| {
+        let s3 = json!({ "bucket": { "name": "trail" }, "object": { "key": "gone.json.gz" } });
+        json!({ "Records": [{ "eventSource": "aws:s3", "eventName": name, "s3": s3 }] })
+    };
+    let deleted = json!({
+        "detail-type": "Object Deleted", "source": "aws.s3", "account": "111122223333",
+        "detail": { "bucket": { "name": "trail" }, "object": { "key": "gone.json.gz" } },
+    });
+    let control = json!({
+        "messageType": "CONTROL_MESSAGE",
+        "logEvents": [{ "id": "", "timestamp": 1, "message": "CWL CONTROL MESSAGE: Checking health" }],
+    });
+    let digest =
+        json!({ "awsAccountId": "1", "digestStartTime": "x", "digestS3Object": "y", "logFiles": [] });
+    let events = [
+        json!({ "Records": [] }),
+        json!({ "logEvents": [] }),
+        json!({ "Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "trail" }),
+        removed("ObjectRemoved:Delete"),
+        removed("LifecycleExpiration:Delete"),
+        deleted,
+        control,
+        digest,
+    ];
+    let bodies: Vec<String> = events.iter().map(Value::to_string).collect();
+    let batch = in_sqs(bodies.iter().map(|body| (body.as_str(), body.as_str())));
+    assert_eq!(failures(&function.api.invoke_one(batch).response()), BTreeSet::new());
+    for event in events {
+        assert_eq!(function.api.invoke_one(&event).response()["records"], 0, "{event}");
+    }
+    // An object that was made is still fetched.
+    let error = function.api.invoke_one(removed("ObjectCreated:Put")).error();
+    assert_eq!(error["errorType"], "LogFileNotFetched");
+}
+
+#[test]
 fn an_event_of_no_known_shape_is_an_error_that_says_what_was_expected() {
     let function = Function::start(1, &[]);
-    for event in
-        ["{}", "[]", "7", r#"{"key1":"value1"}"#, r#"{"Records":[]}"#, r#"{"Records":[{"kinesis":{}}]}"#]
-    {
+    for event in ["{}", "[]", "7", r#"{"key1":"value1"}"#, r#"{"Records":[{"kinesis":{}}]}"#] {
         let error = function.api.invoke_one(event).error();
         assert_eq!(error["errorType"], "UnexpectedEvent", "{event}");
         assert!(

@@ -292,6 +292,9 @@ fn identity_agrees(record: &Record<'_>, pairs: &Pairs<'_>) -> Result<(), TestCas
         issuer.iter().rev().find(|(key, _)| key == "arn").map(|(_, raw)| field(raw))
     });
     prop_assert_eq!(identity.issuer.arn, contexts.last().unwrap_or_default());
+    let mut texts = fields.iter().filter(|(key, _)| key == "sessionContext").map(|(_, raw)| raw.get());
+    let first = texts.next();
+    prop_assert!(identity.unreadable || texts.all(|text| Some(text) == first));
     Ok(())
 }
 
@@ -699,6 +702,57 @@ fn a_member_may_begin_anywhere_in_the_buffer() -> Tested {
     Ok(())
 }
 
+/// Text that hardly shrinks.
+fn noise(bytes: usize, seed: u64) -> String {
+    let mixed = |n: u64| {
+        let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        format!("{:016x}", n ^ n >> 31)
+    };
+    let mut text: String = (1..).map(|n: u64| mixed((seed << 20) + n)).take(bytes / 16 + 1).collect();
+    text.truncate(bytes);
+    text
+}
+
+#[test]
+fn a_member_cut_short_costs_the_next_one_nothing() -> Tested {
+    let packed_lines = |n: usize, size: usize, seed: u64| {
+        let lines = (0..n).map(|n| {
+            let seed = seed + n as u64;
+            format!(r#"{{"awsRegion":"eu-west-1","eventID":"{seed}","x":"{}"}}"#, noise(size, seed))
+        });
+        gzip(
+            format!("{{\"Records\":[{}]}}", lines.collect::<Vec<_>>().join(",")).as_bytes(),
+            Compression::default(),
+        )
+    };
+    let second = packed_lines(3000, 30, 1_000_000)?;
+    let small = packed_lines(9000, 80, 2_000_000)?;
+    let large = packed_lines(60_000, 220, 2_000_000)?;
+    let too_large = packed_lines(60_000, 320, 2_000_000)?;
+    assert!((400_000..600_000).contains(&small.len()), "{}", small.len());
+    assert!((6 << 20..8 << 20).contains(&large.len()), "{}", large.len());
+    assert!(too_large.len() > 9 << 20, "{}", too_large.len());
+    let of_second = |given: &Given| given.texts().iter().filter(|text| text.contains(r#"ID":"100"#)).count();
+    for cut in [4, 8, 100, 1000] {
+        for first in [&small, &large] {
+            let broken = [&first[..first.len() - cut], &second].concat();
+            let given = file(broken.as_slice());
+            assert_eq!(of_second(&given), 3000, "{cut} of {}: {:?}", first.len(), causes(&given));
+            assert!(given.faults.iter().any(|fault| fault.packed));
+            let twice = [&broken[..], &broken].concat();
+            assert_eq!(of_second(&file(twice.as_slice())), 6000);
+        }
+    }
+    // What is no longer kept is at least named.
+    let broken = [&too_large[..too_large.len() - 4], &second].concat();
+    assert!(file(broken.as_slice()).faults.iter().any(|fault| fault.packed));
+    let sound = [&too_large[..], &second, &too_large, &second].concat();
+    let given = file(sound.as_slice());
+    assert_eq!((given.objects.len(), given.faults.len()), (126_000, 0));
+    Ok(())
+}
+
 fn causes(given: &Given) -> Vec<(u64, String)> {
     given.faults.iter().map(|fault| (fault.at, fault.cause.to_string())).collect()
 }
@@ -791,6 +845,104 @@ fn a_caller_cannot_make_a_record_unreadable_by_the_keys_of_its_items() {
         let given = whole(text.as_bytes());
         assert_eq!((given.texts(), given.faults.as_slice()), (vec![record.as_str()], &[][..]));
     }
+}
+
+/// The same record with its keys sorted, as tools write them that pass records on.
+fn sorted(record: &str) -> Result<String, serde_json::Error> {
+    serde_json::from_str::<BTreeMap<String, serde_json::Value>>(record)
+        .and_then(|fields| serde_json::to_string(&fields))
+}
+
+/// Texts that hold the records, one behind another or in one array.
+fn texts_of(records: &[Vec<u8>]) -> [Vec<u8>; 3] {
+    let documents: Vec<Vec<u8>> =
+        records.iter().map(|record| [b"{\"Records\":[", &record[..], b"]}"].concat()).collect();
+    [[b"{\"Records\":[", &records.join(&b","[..])[..], b"]}"].concat(), documents.concat(), records.concat()]
+}
+
+#[test]
+fn a_bad_byte_costs_its_record_whatever_the_order_of_keys() -> Tested {
+    let mut sound: Vec<String> =
+        cloudtrail_records(1000).iter().map(|record| sorted(record)).collect::<Result<_, _>>()?;
+    let at = sound[1].find("\"eu-west-1\"").or(sound[1].find("\"Query\"")).ok_or("a string")?;
+    for quote in [at, at + 1 + sound[1][at + 1..].find('"').ok_or("its end")?] {
+        let mut records: Vec<Vec<u8>> = sound.iter().map(|record| record.clone().into_bytes()).collect();
+        records[1][quote] = 0xff;
+        for text in texts_of(&records) {
+            let given = whole(&text);
+            let lost = sound.iter().filter(|record| !given.texts().contains(&record.as_str())).count();
+            assert_eq!((lost, given.faults.len()), (1, 1), "{:?}", causes(&given));
+        }
+    }
+    // Whichever byte it is, in either order.
+    sound.truncate(30);
+    every_byte_may_be_bad(&sound);
+    every_byte_may_be_bad(&cloudtrail_records(30));
+    Ok(())
+}
+
+fn every_byte_may_be_bad(sound: &[String]) {
+    for at in 0..sound[1].len() {
+        for bad in [0xff, 0x01] {
+            let mut records: Vec<Vec<u8>> = sound.iter().map(|record| record.clone().into_bytes()).collect();
+            records[1][at] = bad;
+            for text in texts_of(&records) {
+                let given = whole(&text);
+                let lost: Vec<usize> =
+                    (0..30).filter(|n| !given.texts().contains(&sound[*n].as_str())).collect();
+                assert!(
+                    lost.iter().all(|n| *n <= 2) && lost.len() <= 2,
+                    "{lost:?} of {}: {:?}",
+                    String::from_utf8_lossy(&records[1]),
+                    causes(&given)
+                );
+                // A digit that became something else is not noticed, as long as it is text.
+                assert!(bad != 0xff || !given.faults.is_empty());
+            }
+        }
+    }
+}
+
+/// What a caller wrote must not become a record: neither from a string, nor from an array of items.
+#[test]
+fn a_callers_own_words_are_never_a_record() -> Tested {
+    let forged = r#"{"awsRegion":"x","eventVersion":"1","eventName":"Forged","eventSource":"dynamodb.amazonaws.com","userIdentity":"x"}"#;
+    let forged_first = r#"{"eventVersion":"1","eventName":"Forged","userIdentity":{"M":{}}}"#;
+    let items = [forged; 20].join(",");
+    let deep = format!("{}{items},{forged_first}{}", "[".repeat(200), "]".repeat(200));
+    let record = |request: &str, agent: &str| {
+        format!(
+            r#"{{"awsRegion":"eu-west-1","eventName":"BatchGetItem","requestParameters":{request},"userAgent":{agent},"userIdentity":{{"type":"Root"}}}}"#
+        )
+    };
+    let last = r#"{"awsRegion":"eu-west-1","eventName":"Last"}"#;
+    let told = |given: &Given| given.texts().iter().filter(|text| text.contains("Forged")).count();
+    let words = quoted(&format!("}}}}]}},{forged},{forged}"));
+    for request in [
+        format!(r#"{{"keys":[{items}]}}"#),
+        format!(r#"{{"t":{{"keys":[{items}]}}}}"#),
+        format!(r#"{{"deep":{deep}}}"#),
+    ] {
+        let whole_one = record(&request, &words);
+        let text = format!("{{\"Records\":[{whole_one},{last}]}}");
+        let given = whole(text.as_bytes());
+        // Whole, or named as too deep.
+        let read = given.texts().contains(&whole_one.as_str());
+        assert_eq!((told(&given), given.faults.len()), (usize::from(read), usize::from(!read)));
+        assert!(given.texts().contains(&last));
+
+        // Nor where a byte of the record is bad before or behind them.
+        for (what, with) in [("west", &b"w\xffst"[..]), ("Root", b"R\xffot"), ("\"eu-w", b"\xffeu-w")] {
+            let at = text.find(what).ok_or("there")?;
+            let bad = [&text.as_bytes()[..at], with, &text.as_bytes()[at + what.len()..]].concat();
+            let given = whole(&bad);
+            // Only what begins as none but CloudTrail's own records do is taken for one.
+            let foreign = given.texts().iter().filter(|text| text.contains("Forged\",\"eventSource")).count();
+            assert_eq!(foreign, 0, "{what}: {:?}", causes(&given));
+            assert!(given.texts().contains(&last), "{what}");
+        }
+    }
+    Ok(())
 }
 
 #[test]
@@ -997,10 +1149,241 @@ fn envelopes_in_envelopes() -> Tested {
 }
 
 #[test]
-fn a_record_is_no_container() {
-    let record =
-        r#"{"eventVersion":"1","eventID":"a","eventName":"x","Records":[{"eventID":"b","eventName":"y"}]}"#;
-    assert_eq!(contents(record), ["a"]);
+fn what_names_nothing_to_read_is_passed_quietly() {
+    let s3 = |name: &str| {
+        format!(
+            r#"{{"Records":[{{"eventSource":"aws:s3","eventName":"{name}","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}]}}"#
+        )
+    };
+    let bus = |name: &str| {
+        format!(
+            r#"{{"detail-type":"{name}","source":"aws.s3","account":"111122223333","detail":{{"bucket":{{"name":"b"}},"object":{{"key":"k"}}}}}}"#
+        )
+    };
+    for event in [s3("ObjectCreated:Put"), s3("ObjectCreated:CompleteMultipartUpload"), bus("Object Created")]
+    {
+        assert_eq!(contents(&event), ["s3://b/k"], "{event}");
+    }
+    for event in [
+        s3("ObjectRemoved:Delete"),
+        s3("ObjectRemoved:DeleteMarkerCreated"),
+        s3("LifecycleExpiration:Delete"),
+        s3("LifecycleTransition"),
+        bus("Object Deleted"),
+        bus("Object Tags Added"),
+    ] {
+        assert_eq!(contents(&event), [""; 0], "{event}");
+    }
+    let digest = r#"{"awsAccountId":"111122223333","digestStartTime":"2026-03-01T00:00:00Z","digestS3Object":"x","logFiles":[{"s3Object":"y"}]}"#;
+    assert_eq!(contents(digest), [""; 0]);
+    let neither = "fault: neither a CloudTrail record nor an envelope around one";
+    // What only looks a little like one, and other files of the same bucket.
+    for other in [
+        r#"{"digestStartTime":"x"}"#,
+        r#"{"digestStartTime":"x","digestS3Object":"y","message":null}"#,
+        r#"{"fileVersion":"1.0","configSnapshotId":"x","configurationItems":[]}"#,
+    ] {
+        assert_eq!(contents(other), [neither], "{other}");
+    }
+    let with_records = digest.replace("}]}", r#"}],"Records":[{"eventName":"x","eventID":"a"}]}"#);
+    assert_eq!(contents(&with_records), ["a"]);
+}
+
+#[test]
+fn a_record_is_no_container_and_what_is_in_it_is_named() {
+    let inner = r#"[{"eventID":"b","eventName":"y"}]"#;
+    let record = |records: &str| {
+        format!(r#"{{"eventVersion":"1","eventID":"a","eventName":"x","Records":{records}}}"#)
+    };
+    let named = "fault: records inside a record, or beside one in its envelope";
+    assert_eq!(contents(&record(inner)), ["a", named]);
+    assert_eq!(contents(&format!("[{}]", record(inner))), ["a", named]);
+    assert_eq!(
+        contents(&format!(r#"{{"body":{},"Records":{inner}}}"#, quoted(&record(inner)))),
+        ["a", named, named]
+    );
+    for nothing in ["null", "7", r#""x""#] {
+        assert_eq!(contents(&record(nothing)), ["a"]);
+    }
+}
+
+/// An EventBridge event around `detail`, with further fields behind.
+fn bridge(source: &str, kind: &str, detail: &str, more: &str) -> String {
+    format!(
+        r#"{{"id":"7","detail-type":"{kind}","source":"{source}","account":"111122223333","detail":{detail}{more}}}"#
+    )
+}
+
+#[test]
+fn a_look_alike_is_forged_whatever_its_detail_is() {
+    let call = "AWS API Call via CloudTrail";
+    let record = r#"{"eventID":"a","eventName":"x","recipientAccountId":"111122223333"}"#;
+    let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    let details = [
+        ("null", "an EventBridge event's"),
+        ("[]", "is no object"),
+        (r#""x""#, "is no object"),
+        (r#"{"Records":[{"eventName":"x"}]}"#, "is an array of records"),
+        (r#"{"logEvents":[]}"#, "is an array of records"),
+        (&deep, "nested more than 128 deep"),
+        ("{}", "holds no CloudTrail record"),
+    ];
+    for (detail, why) in details {
+        let forged = contents(&bridge("custom.app", call, detail, ""));
+        assert_eq!(forged, ["forged: its source is not AWS's"], "{detail:.40}");
+        for (source, kind) in [("aws.dynamodb", call), ("custom.app", "My Event")] {
+            let [found] = &contents(&bridge(source, kind, detail, ""))[..] else {
+                panic!("one: {detail:.40}")
+            };
+            assert!(found.starts_with("fault: ") && (found.contains(why) || detail == "null"), "{found}");
+        }
+    }
+    assert_eq!(contents(&bridge("aws.dynamodb", call, record, "")), ["a"]);
+    let unknown = contents(&bridge("custom.app", "AWS Brand New Event via CloudTrail", "null", ""));
+    assert_eq!(unknown, ["forged: its source is not AWS's"]);
+}
+
+proptest! {
+    #[test]
+    fn how_deep_a_record_may_be_does_not_hang_on_what_is_around_it(
+        depth in prop_oneof![120usize..136, 1usize..300],
+        kinds in prop::collection::vec(any::<bool>(), 300),
+        style in style(),
+    ) {
+        let mut value = Json::Plain("1");
+        for square in kinds.into_iter().take(depth) {
+            value = if square { Json::Array(vec![value]) } else { Json::Object(vec![("k".to_owned(), value)]) };
+        }
+        let text = |text: &str| Json::Text(text.to_owned());
+        let record = Json::Object(vec![
+            ("eventName".to_owned(), text("x")),
+            ("requestParameters".to_owned(), value),
+            ("eventID".to_owned(), text("a")),
+        ]);
+        let mut style = style;
+        let mut record_text = String::new();
+        style.json(&record, &mut record_text);
+        let record = record_text.as_str();
+        let event = bridge("aws.dynamodb", "AWS API Call via CloudTrail", record, "");
+        let within = r#"{"eventName":"y","eventID":"b"}"#;
+        let places = [
+            (record.to_owned(), ""),
+            (format!("{record}{within}"), "b"),
+            (format!("{within}\n{record}\n"), "b"),
+            (format!("[{record},{within}]"), "b"),
+            (format!(r#"{{"Records":[{within},{record}]}}"#), "b"),
+            (event.clone(), ""),
+            (format!("[{event},{event}]"), ""),
+            (format!(r#"{{"Records":[{{"body":{}}},{{"body":{}}}]}}"#, quoted(&event), quoted(within)), "b"),
+            (format!(r#"{{"Type":"Notification","Message":{}}}"#, quoted(record)), ""),
+        ];
+        for (text, beside) in places {
+            let found = contents(&text);
+            let there = found.iter().any(|found| found == "a");
+            prop_assert_eq!(there, depth <= 128, "{} deep in {}: {:?}", depth, text, found);
+            prop_assert_eq!(!there, found.iter().any(|found| found == "fault: nested more than 128 deep"), "{:?}", found);
+            prop_assert!(beside.is_empty() || found.iter().any(|found| found == beside));
+        }
+    }
+}
+
+/// What an envelope's packed data hold, and how much of it was wrong.
+fn told_of_packed(data: &str) -> Result<(Vec<String>, usize), Box<dyn std::error::Error>> {
+    let data = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        gzip(data.as_bytes(), Compression::fast())?,
+    );
+    let sound = r#"{"eventName":"x","eventID":"next"}"#;
+    let found = contents(&format!(r#"[{{"awslogs":{{"data":"{data}"}}}},{sound}]"#));
+    let faults = found.iter().filter(|found| found.starts_with("fault: ")).count();
+    Ok((found, faults))
+}
+
+#[test]
+fn an_envelope_of_nothing_is_not_read_to_its_end() -> Tested {
+    let last = r#"{"message":"{\"eventName\":\"x\",\"eventID\":\"last\"}"}"#;
+    let enough = "fault: more than 100,000 faults in one envelope: not read further";
+    let message = |text: String| format!(r#"{{"message":{}}}"#, quoted(&text));
+    for hollow in [
+        "{},".repeat(1_000_000),
+        "1,".repeat(1_000_000),
+        format!("{},", message("{}\n".repeat(1_000_000))),
+        format!("{},", message("x\n".repeat(300))).repeat(1000),
+    ] {
+        let (found, faults) = told_of_packed(&format!(r#"{{"logEvents":[{hollow}{last}]}}"#))?;
+        assert_eq!(faults, 100_001, "{hollow:.40}");
+        // What stands behind the envelope is read.
+        assert_eq!(found[100_000..], [enough, "next"], "{hollow:.40}");
+    }
+    let (found, faults) = told_of_packed(&format!(r#"{{"logEvents":[{}{last}]}}"#, "{},".repeat(99_000)))?;
+    assert_eq!((faults, &found[99_000..]), (99_000, &["last".to_owned(), "next".to_owned()][..]));
+    // Records are as many as there are.
+    let many = format!(r#"{{"logEvents":[{}{last}]}}"#, format!("{last},").repeat(120_000));
+    let (found, faults) = told_of_packed(&many)?;
+    assert_eq!((faults, found.len()), (0, 120_002));
+    Ok(())
+}
+
+#[test]
+fn an_envelope_that_contradicts_itself_is_not_opened() {
+    let call = "AWS API Call via CloudTrail";
+    let record = r#"{"eventID":"a","eventName":"x","recipientAccountId":"111122223333"}"#;
+    let twice = |more: &str| contents(&bridge("aws.dynamodb", call, record, more));
+    let forged = ["forged: it says something twice, and not the same"];
+    assert_eq!(twice(r#","source":"aws.dynamodb","account":"111122223333""#), ["a"]);
+    assert_eq!(twice(r#","source":"custom""#), forged);
+    assert_eq!(twice(r#","account":"999988887777""#), forged);
+    assert_eq!(twice(r#","detail-type":"x""#), forged);
+    assert_eq!(twice(r#","detail":{"eventID":"b","eventName":"y"}"#), forged);
+    assert_eq!(twice(r#","detail":null"#), forged);
+    assert_eq!(contents(&bridge("custom", call, record, r#","source":"aws.dynamodb""#)), forged);
+    // It does not even look like CloudTrail's.
+    let [found] = &contents(&bridge("custom", "x", "{}", r#","source":"aws.x""#))[..] else { panic!("one") };
+    assert!(found.starts_with("fault: "), "{found}");
+    let body = format!(r#"{{"body":{},"body":"{{}}"}}"#, quoted(record));
+    assert_eq!(contents(&body), ["fault: an envelope with a field twice, with different values"]);
+    // A record says so itself.
+    assert_eq!(contents(r#"{"eventID":"a","eventName":"x","eventName":"y"}"#), ["a"]);
+    assert_eq!(contents(r#"{"eventType":"x","eventID":"a","body":"{}","body":"[]"}"#), ["a"]);
+}
+
+#[test]
+fn a_record_that_names_no_recipient_was_delivered_to_one_that_it_names() {
+    let event = |fields: &str| {
+        bridge("aws.dynamodb", "AWS API Call via CloudTrail", &format!(r#"{{"eventName":"x"{fields}}}"#), "")
+    };
+    let recipient = |fields: &str| {
+        let mut found = None;
+        envelope::open_text(event(fields).as_bytes(), &mut |content| match content {
+            Content::Record(record) => {
+                found = Some(record.get(Key::RecipientAccountId).shown().unwrap_or_default().into_owned());
+            }
+            Content::Forged(forged) => found = Some(forged.why.to_owned()),
+            Content::LogFile(_) | Content::Fault(_) => {}
+        });
+        found.unwrap_or_default()
+    };
+    let elsewhere = "the account that sent it is not one that the record speaks of";
+    for fields in [
+        "",
+        r#","recipientAccountId":null"#,
+        r#","userIdentity":{"accountId":"111122223333"}"#,
+        r#","userIdentity":{"accountId":"999988887777"},"resources":[{"accountId":"111122223333"}]"#,
+        r#","userIdentity":{"accountId":"999988887777"},"resources":[{"ARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/t"}]"#,
+        r#","userIdentity":{"type":"AWSService"},"resources":[{"accountId":"AWS Internal"}]"#,
+    ] {
+        assert_eq!(recipient(fields), "111122223333", "{fields}");
+    }
+    for fields in [
+        r#","userIdentity":{"accountId":"999988887777"}"#,
+        r#","recipientAccountId":null,"resources":[{"accountId":"999988887777"}]"#,
+    ] {
+        assert_eq!(recipient(fields), elsewhere, "{fields}");
+    }
+    assert_eq!(
+        contents(&event("").replace(r#""account":"111122223333","#, "")),
+        [format!("forged: {elsewhere}")]
+    );
 }
 
 // The shortcut.
