@@ -251,18 +251,39 @@ impl<'a> Cursor<'a> {
     /// colon; `first` tells whether a comma must stand before it. Otherwise nothing is done.
     #[inline]
     pub fn skip_key(&mut self, literal: &Literal, first: bool) -> bool {
-        let at = if first {
-            self.at
-        } else if self.text.get(self.at) == Some(&b',') {
-            self.at + 1
-        } else {
-            return false;
-        };
-        let there = self.text.get(at..).is_some_and(|text| literal.begins(text));
-        if there {
-            self.at = at + literal.len;
+        let behind = self.behind_key(literal, first, self.at);
+        self.at = behind.unwrap_or(self.at);
+        behind.is_some()
+    }
+
+    /// As [`Cursor::skip_key`], at another place: what stands behind.
+    #[inline]
+    pub fn behind_key(&self, literal: &Literal, first: bool, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let (rest, comma) = if first { (rest, 0) } else { (rest.strip_prefix(b",")?, 1) };
+        literal.begins(rest).then_some(at + comma + literal.len)
+    }
+
+    /// The string that begins right at `at`, and what stands behind it.
+    #[inline]
+    pub fn string_at(&self, at: usize) -> Option<(&'a [u8], usize)> {
+        if self.text.get(at) != Some(&b'"') {
+            return None;
         }
-        there
+        let close = self.next_quote(at + 1).ok()?;
+        Some((self.text.get(at + 1..close)?, close + 1))
+    }
+
+    /// The `true`, `false` or `null` at `at` that ends there, and what stands behind it.
+    #[inline]
+    pub fn word_at(&self, at: usize) -> Option<(Value<'a>, usize)> {
+        let (value, len) = match self.text.get(at..)? {
+            [b'n', b'u', b'l', b'l', b',' | b'}', ..] => (Value::Null, 4),
+            [b't', b'r', b'u', b'e', b',' | b'}', ..] => (Value::Bool(true), 4),
+            [b'f', b'a', b'l', b's', b'e', b',' | b'}', ..] => (Value::Bool(false), 5),
+            _ => return None,
+        };
+        Some((value, at + len))
     }
 
     /// Goes past a mark of the byte order, if one stands there.
@@ -418,15 +439,13 @@ impl<'a> Cursor<'a> {
     }
 
     fn scalar(&mut self) -> Walk<Value<'a>> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let (value, len) = match rest {
-            [b'n', b'u', b'l', b'l', b',' | b'}', ..] => (Value::Null, 4),
-            [b't', b'r', b'u', b'e', b',' | b'}', ..] => (Value::Bool(true), 4),
-            [b'f', b'a', b'l', b's', b'e', b',' | b'}', ..] => (Value::Bool(false), 5),
-            _ => return self.any_scalar(rest),
-        };
-        self.at += len;
-        Ok(value)
+        match self.word_at(self.at) {
+            Some((value, behind)) => {
+                self.at = behind;
+                Ok(value)
+            }
+            None => self.any_scalar(self.text.get(self.at..).unwrap_or_default()),
+        }
     }
 
     fn any_scalar(&mut self, rest: &'a [u8]) -> Walk<Value<'a>> {

@@ -351,14 +351,22 @@ impl KeyOrder {
         cursor: &mut Cursor<'a>,
         before: usize,
     ) -> Result<Option<(Option<Key>, usize)>, Stop> {
-        let next = self.seen[before].next;
-        let guess = &self.seen[next];
-        if guess.literal.as_ref().is_some_and(|literal| cursor.skip_key(literal, before == 0)) {
-            return Ok(Some((guess.key, next)));
+        if let Some(((literal, key), next)) = self.guess(before)
+            && cursor.skip_key(literal, before == 0)
+        {
+            return Ok(Some((key, next)));
         }
         let Some(text) = cursor.key(before == 0)? else { return Ok(None) };
         let key = if text.contains(&b'\\') { Key::of(unescape(text).as_bytes()) } else { Key::of(text) };
         Ok(Some((key, self.remember(before, text, key))))
+    }
+
+    /// The key that is expected behind another, and where it is remembered.
+    #[inline]
+    fn guess(&self, before: usize) -> Option<((&Literal, Option<Key>), usize)> {
+        let next = self.seen.get(before)?.next;
+        let guess = self.seen.get(next)?;
+        Some(((guess.literal.as_ref()?, guess.key), next))
     }
 
     #[cold]
@@ -421,7 +429,7 @@ impl<'a> Record<'a> {
         self.present = 0;
         self.conflict = false;
         cursor.bracket()?;
-        let mut before = 0;
+        let mut before = self.read_plainly(cursor, order, 0);
         while let Some((key, at)) = order.key(cursor, before)? {
             before = at;
             match key {
@@ -445,9 +453,39 @@ impl<'a> Record<'a> {
             if let Some(key) = key {
                 self.set(key, value);
             }
+            before = self.read_plainly(cursor, order, before);
         }
         self.json = cursor.text_since(self.at);
         Ok(Read::Object)
+    }
+
+    /// Reads on as long as each key is the one that is expected and its value a string or a word, which is
+    /// most of a record. Returns the last key that was read.
+    ///
+    /// Where the next value begins hangs on where the last one ends, and all else waits for that: so the
+    /// place is kept in a register here, and not in the cursor.
+    #[inline]
+    fn read_plainly(&mut self, cursor: &mut Cursor<'a>, order: &KeyOrder, mut before: usize) -> usize {
+        let mut at = cursor.at();
+        while let Some((guess, next)) = order.guess(before)
+            && let Some(start) = cursor.behind_key(guess.0, before == 0, at)
+        {
+            let (value, behind) = if let Some((text, behind)) = cursor.string_at(start) {
+                (Field::Text(text), behind)
+            } else if let Some((word, behind)) = cursor.word_at(start) {
+                (Field::of(word), behind)
+            } else {
+                break;
+            };
+            match guess.1 {
+                Some(Key::UserIdentity) => break,
+                Some(key) => self.set(key, value),
+                None => {}
+            }
+            (at, before) = (behind, next);
+        }
+        cursor.go_back(at);
+        before
     }
 
     #[inline]
