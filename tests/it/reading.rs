@@ -1205,6 +1205,8 @@ fn a_record_is_no_container_and_what_is_in_it_is_named() {
     for nothing in ["null", "7", r#""x""#] {
         assert_eq!(contents(&record(nothing)), ["a"]);
     }
+    let neither = "fault: neither a CloudTrail record nor an envelope around one";
+    assert_eq!(contents(r#"{"Records":{"eventName":"x"}}"#), [neither]);
 }
 
 /// An EventBridge event around `detail`, with further fields behind.
