@@ -174,7 +174,7 @@ fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>))
             inner(message.as_bytes(), way.deeper(), take);
         }
     } else if !record.get(Key::Event).is("s3:TestEvent") && !is_digest(record) {
-        fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
+        return fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
     }
     records_inside(record, at, take);
 }
