@@ -431,14 +431,6 @@ impl<'a> Record<'a> {
         *field = value;
     }
 
-    /// The same record without some of its fields.
-    pub fn without(&self, names: &[String]) -> Self {
-        let gone =
-            names.iter().filter_map(|name| Key::of(name.as_bytes())).fold(0, |gone, key| gone | key.bit());
-        let present = self.present & !gone;
-        Self { present, identity: self.identity.clone(), ..*self }
-    }
-
     /// A field.
     #[inline]
     pub fn get(&self, key: Key) -> Field<'a> {

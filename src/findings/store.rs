@@ -17,7 +17,7 @@ pub enum StoreError {
     /// It could not be reached, let nobody in, or failed: as it does for whatever is asked of it next.
     #[error("the findings store: {0}")]
     Failed(String),
-    /// Others wrote the same item again and again meanwhile.
+    /// Others were faster again and again: they wrote the same item, or used up what it may take.
     #[error("the findings store: {0}")]
     Overtaken(String),
     /// It does not take this item, and never will.

@@ -123,7 +123,7 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
                     *reading = Reading::default();
                     reading.troubles.push(stopped(READING_ENDPOINTS, &error));
                 });
-                self.note_down(&error);
+                self.down = Some(error.to_string());
             }
         }
         readings
@@ -180,6 +180,9 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         let deltas = joined.take_deltas();
         let recorded = keep::record(&*handler.store, &auditor, deltas, &corrections, self.now).await;
         self.awaited.extend(recorded.awaited);
+        if let Some(reason) = nothing_taken(&recorded.stored) {
+            self.down.get_or_insert(reason);
+        }
         for (finding, stored) in recorded.stored {
             match stored {
                 Ok(_) => {
@@ -226,7 +229,7 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         if !handler.endpoints.are_fresh(self.now)
             && let Err(error) = handler.endpoints.refresh(&*handler.store, self.now).await
         {
-            self.note_down(&error);
+            self.down = Some(error.to_string());
             return self.trouble(message, stopped(READING_ENDPOINTS, &error));
         }
         let source = match handler.files.fetch(&file).await {
@@ -297,6 +300,13 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         endpoints.settled(&inventory);
         Ok(damaged)
     }
+}
+
+/// Why nothing at all was stored, where that may be different another time: then what comes next is not
+/// begun either.
+fn nothing_taken(stored: &[keep::Stored]) -> Option<String> {
+    let errors: Option<Vec<&StoreError>> = stored.iter().map(|(_, kept)| kept.as_ref().err()).collect();
+    errors?.into_iter().find(|error| !error.is_lasting()).map(ToString::to_string)
 }
 
 const READING_ENDPOINTS: &str = "reading the endpoints that are known";

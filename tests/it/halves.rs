@@ -231,10 +231,11 @@ async fn known(
     Ok(inventory)
 }
 
+/// Findings by id: what tells each, its severity, its count, and whether that is exact.
+type Listed = BTreeMap<String, (String, Severity, u64, bool)>;
+
 /// All that is listed: what tells a finding, its count, and whether that is exact.
-async fn listed(
-    store: &FindingsTable,
-) -> Result<BTreeMap<String, (String, Severity, u64, bool)>, Box<dyn Error + Send + Sync>> {
+async fn listed(store: &FindingsTable) -> Result<Listed, Box<dyn Error + Send + Sync>> {
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
         let (page, next) = store.list(&Query::default(), after).await?;
@@ -261,10 +262,7 @@ fn run<T>(test: impl Future<Output = Result<T, Box<dyn Error + Send + Sync>>>) -
 }
 
 /// What the parts leave behind, one after another.
-fn left_by(
-    parts: &[Vec<Value>],
-    with_halves: bool,
-) -> Result<BTreeMap<String, (String, Severity, u64, bool)>, Box<dyn Error>> {
+fn left_by(parts: &[Vec<Value>], with_halves: bool) -> Result<Listed, Box<dyn Error>> {
     let perimeter = corpus::perimeter()?;
     run(async {
         let store = memory().await?;
@@ -276,7 +274,7 @@ fn left_by(
 }
 
 /// How many findings there are of each rule, and how many events.
-fn by_rule(listed: &BTreeMap<String, (String, Severity, u64, bool)>) -> Vec<(String, u64)> {
+fn by_rule(listed: &Listed) -> Vec<(String, u64)> {
     let rule = |what: &str| what.split(' ').next().unwrap_or_default().to_owned();
     let mut rules: Vec<_> = listed.values().map(|(what, _, count, _)| (rule(what), *count)).collect();
     rules.sort();
@@ -345,8 +343,11 @@ fn two_scans_at_once_lose_no_endpoint() -> Tested {
     })
 }
 
+/// What is tried, the records, and the rules that are left in the end with their counts.
+type Mixed = (&'static str, Vec<Value>, Vec<(&'static str, u64)>);
+
 /// Records whose place in any order is to make no difference.
-fn mixtures() -> Vec<(&'static str, Vec<Value>, Vec<(&'static str, u64)>)> {
+fn mixtures() -> Vec<Mixed> {
     let through = |n| call(n, &unknown());
     let denied = [("errorCode", json!("AccessDeniedException"))];
     let mut foreign = unknown();

@@ -23,6 +23,8 @@ const REFUSALS: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded
 pub(super) enum Failure {
     /// Another writer was faster: what is there has to be read again.
     Overtaken(String),
+    /// So much is asked for, of this item or of its neighbours, that it has to wait.
+    Throttled(String),
     /// It may succeed later. It may also have been carried out, and the answer lost.
     Passing(String),
     /// It never will.
@@ -52,8 +54,10 @@ impl Failure {
                 | "Throttling"
                 | "ProvisionedThroughputExceededException"
                 | "RequestLimitExceeded"
-                | "LimitExceededException"
-                | "InternalServerError"
+                | "LimitExceededException",
+            ) => Failure::Throttled(text),
+            Some(
+                "InternalServerError"
                 | "InternalServerErrorException"
                 | "ServiceUnavailable"
                 | "ServiceUnavailableException"
@@ -93,7 +97,7 @@ impl Failure {
         };
         let is_throttled = |code: &&str| matches!(*code, "ThrottlingError" | "ProvisionedThroughputExceeded");
         if !codes.is_empty() && codes.iter().all(again) && codes.iter().any(is_throttled) {
-            Failure::Passing(format!("{text} ({})", codes.join(", ")))
+            Failure::Throttled(format!("{text} ({})", codes.join(", ")))
         } else if !codes.is_empty() && codes.iter().all(again) {
             Failure::Overtaken(format!("{text} ({})", codes.join(", ")))
         } else if codes.iter().any(|code| REFUSALS.contains(code)) {
@@ -147,13 +151,13 @@ impl Backoff {
         let given_up = |text| format!("{text} (given up after {TRIES} tries)");
         match failure {
             Failure::Lasting(error) => return Err(error),
-            Failure::Overtaken(text) if self.tries >= TRIES => {
+            Failure::Overtaken(text) | Failure::Throttled(text) if self.tries >= TRIES => {
                 return Err(StoreError::Overtaken(given_up(text)));
             }
             Failure::Passing(text) if self.tries >= TRIES => {
                 return Err(StoreError::Failed(given_up(text)));
             }
-            Failure::Overtaken(_) | Failure::Passing(_) => {}
+            Failure::Overtaken(_) | Failure::Throttled(_) | Failure::Passing(_) => {}
         }
         let longest = FIRST_WAIT.saturating_mul(1 << self.tries.saturating_sub(1)).min(LONGEST_WAIT);
         tokio::time::sleep(longest.mul_f64(chance())).await;
