@@ -599,6 +599,7 @@ fn slim(record: &Record<'_>, case: &Case) -> Option<String> {
     for name in KEPT {
         kept.extend(all.get(name).map(|value| (name, Cow::Borrowed(*value))));
     }
+    let recipient = record.get(Key::RecipientAccountId).text();
     let raw = |value: serde_json::Value| RawValue::from_string(value.to_string()).ok().map(Cow::Owned);
     if let Some(agent) = all.get("userAgent") {
         let agent = match record.get(Key::UserAgent).text() {
@@ -608,6 +609,10 @@ fn slim(record: &Record<'_>, case: &Case) -> Option<String> {
             Some(_) | None => Cow::Borrowed(*agent),
         };
         kept.insert("userAgent", agent);
+    }
+    // The envelope may have told it.
+    if let (None, Some(recipient)) = (kept.get("recipientAccountId"), recipient) {
+        kept.insert("recipientAccountId", raw(recipient.into())?);
     }
     let tables = case.resources.iter().map(|arn| serde_json::json!({ "ARN": arn }));
     kept.insert("resources", raw(tables.collect())?);

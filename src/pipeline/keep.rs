@@ -50,9 +50,10 @@ pub async fn record<S: FindingStore>(
     let corrected = keeper.correct(corrections).await;
     let stored: Vec<Option<Stored>> =
         stream::iter(deltas).map(|delta| keeper.record(delta)).buffer_unordered(AT_ONCE).collect().await;
-    let corrected = match corrected {
-        Ok(events) => keeper.withdraw(&events, corrections).await,
-        Err(error) => Err(error),
+    let corrected = match (corrected, keeper.is_down()) {
+        _ if corrections.is_empty() => Ok(()),
+        (Ok(events), Ok(())) => keeper.withdraw(&events, corrections).await,
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
     };
     let awaited = std::mem::take(&mut *lock(&keeper.awaited));
     Recorded { stored: stored.into_iter().flatten().collect(), awaited, uncorrected: corrected.err() }
@@ -169,9 +170,8 @@ impl<S: FindingStore> Keeper<'_, S> {
     async fn record(&self, delta: Delta) -> Option<Stored> {
         let id = delta.sightings.identity.id();
         let is_shown = delta.sightings.identity.rule != CALLER_HALF;
-        let down = lock(&self.down).clone();
-        if let Some(reason) = down {
-            return Some((id, Err(StoreError::Failed(format!("not tried any more: {reason}")))));
+        if let Err(error) = self.is_down() {
+            return Some((id, Err(error)));
         }
         let kept = async {
             let meeting = self.note(&delta);
@@ -183,6 +183,15 @@ impl<S: FindingStore> Keeper<'_, S> {
         };
         let kept = kept.await.inspect_err(|error| self.note_down(error));
         (is_shown || kept.is_err()).then_some((id, kept))
+    }
+
+    /// # Errors
+    /// Where the store takes nothing any more.
+    fn is_down(&self) -> Result<(), StoreError> {
+        match &*lock(&self.down) {
+            Some(reason) => Err(StoreError::Failed(format!("not tried any more: {reason}"))),
+            None => Ok(()),
+        }
     }
 
     fn note_down(&self, error: &StoreError) {

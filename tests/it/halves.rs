@@ -15,6 +15,7 @@ use dynamodb_perimeter::audit::rule::Severity;
 use dynamodb_perimeter::aws::findings_table::FindingsTable;
 use dynamodb_perimeter::aws::store_url::StoreUrl;
 use dynamodb_perimeter::cloudtrail::envelope;
+use dynamodb_perimeter::findings::finding::Kept;
 use dynamodb_perimeter::findings::store::{FindingStore, Query};
 use dynamodb_perimeter::perimeter::Perimeter;
 use dynamodb_perimeter::perimeter::inventory::Inventory;
@@ -431,6 +432,83 @@ fn mixtures() -> Vec<Mixed> {
             vec![("denied-attempt", 1)],
         ),
     ]
+}
+
+#[test]
+fn without_a_store_what_was_corrected_counts_once_and_no_endpoint_is_gathered() -> Tested {
+    let perimeter = corpus::perimeter()?;
+    let inventory = corpus::inventory(&perimeter);
+    let auditor = Auditor::new(&perimeter, &inventory);
+    let public = call(1, &[]);
+    let records = [
+        public.clone(),
+        correction(1, &public, &[("sourceIPAddress", json!("10.1.1.1"))]),
+        call(2, &[]),
+        created(APPROVED),
+    ];
+    for order in permutations(&records) {
+        let mut joined = Tally::default();
+        for record in &order {
+            let mut tally = Tally::default();
+            envelope::open_text(record.to_string().as_bytes(), &mut |content| {
+                auditor.content(&content, false, &mut tally, &mut |_| {});
+            });
+            joined.join(tally);
+        }
+        assert!(joined.endpoints.is_empty());
+        let kept = joined.take_deltas().into_iter().map(|delta| Kept::new(delta.sightings));
+        let counts: BTreeMap<String, u64> =
+            kept.map(|kept| (kept.sightings.identity.rule.to_string(), kept.count())).collect();
+        let expected = [("private-unattributed".to_owned(), 1), ("public-access".to_owned(), 1)];
+        assert_eq!(counts, BTreeMap::from(expected));
+    }
+    Ok(())
+}
+
+/// A million endpoints weigh as much as they take.
+#[test]
+fn endpoints_that_were_seen_created_are_weighed_and_kept_once() -> Tested {
+    let perimeter = corpus::perimeter()?;
+    let inventory = corpus::inventory(&perimeter);
+    let auditor = Auditor::new(&perimeter, &inventory).for_store();
+    let mut tally = Tally::default();
+    for _ in 0..3 {
+        envelope::open_text(created(APPROVED).to_string().as_bytes(), &mut |content| {
+            auditor.content(&content, false, &mut tally, &mut |_| {});
+        });
+    }
+    let endpoint = std::mem::size_of::<dynamodb_perimeter::perimeter::Endpoint>();
+    assert!(tally.weight > endpoint && tally.weight < 2_000, "{}", tally.weight);
+    assert_eq!(
+        (tally.endpoints.take().len(), tally.endpoints.take().len(), tally.endpoints.len()),
+        (1, 0, 1)
+    );
+    Ok(())
+}
+
+/// The request is large, its tables are not.
+#[test]
+fn what_waits_is_as_much_of_a_record_as_judging_takes() -> Tested {
+    let perimeter = corpus::perimeter()?;
+    let inventory = corpus::inventory(&perimeter);
+    let auditor = Auditor::new(&perimeter, &inventory).for_store();
+    let (_, records, _) = mixtures().into_iter().find(|(name, ..)| name.contains("400 KB")).ok_or("it")?;
+    let mut omitted = call(2, &unknown());
+    omitted["requestParameters"] = json!({"omitted": true});
+    for (record, is_untold) in [(&records[0], false), (&omitted, true)] {
+        let mut tally = Tally::default();
+        envelope::open_text(record.to_string().as_bytes(), &mut |content| {
+            auditor.content(&content, false, &mut tally, &mut |_| {});
+        });
+        let waiting: Vec<_> = tally.take_deltas().into_iter().flat_map(|delta| delta.waiting).collect();
+        assert_eq!(waiting.len(), 1);
+        let slim: Value = serde_json::from_str(&waiting[0].record)?;
+        assert!(waiting[0].record.len() < 2_000, "{}", waiting[0].record.len());
+        assert_eq!(slim["resources"][0]["ARN"], "arn:aws:dynamodb:eu-west-1:111122223333:table/orders");
+        assert_eq!(slim["requestParameters"]["omitted"] == true, is_untold);
+        assert_eq!(slim["userAgent"], record["userAgent"]);
+    }
+    Ok(())
 }
 
 fn permutations(records: &[Value]) -> Vec<Vec<Value>> {
