@@ -6,9 +6,11 @@
 #[cfg(feature = "aws")]
 pub mod keep;
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::audit::case::{Case, Event, Known, Subject};
 use crate::audit::reason::reason;
@@ -24,9 +26,13 @@ use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
 use crate::findings::deltas::Deltas;
 use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
-use crate::findings::store::{Delta, Half, StoreError, Waiting, WaitsFor};
+use crate::findings::store::{
+    CALLER_HALF, Correction, Delta, Half, MAX_WAITING, StoreError, Waiting, WaitsFor,
+};
+use crate::iam::change;
+use crate::ids::{Arn, EndpointId, is_account, is_endpoint};
 use crate::perimeter::inventory::{self, Inventory};
-use crate::perimeter::origin::{Origin, OriginKind};
+use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
 use crate::perimeter::{Endpoint, Perimeter};
 
@@ -56,12 +62,39 @@ pub struct Tally {
     pub verdicts: [u64; Verdict::ALL.len()],
     /// What was gathered of findings.
     pub deltas: Deltas,
-    /// Endpoints that were seen created.
-    pub endpoints: Vec<Endpoint>,
+    /// Endpoints that were seen created, where there is a store to remember them.
+    pub endpoints: Created,
+    /// Records that take the place of earlier ones, by both numbers.
+    pub corrections: BTreeMap<(EventKey, EventKey), Correction>,
     /// Owners of tables, and callers, that are in no environment; the first few.
     pub unlisted: BTreeSet<String>,
-    /// Bytes that the findings take in memory, roughly.
+    /// Bytes that all of it takes in memory, roughly.
     pub weight: usize,
+}
+
+/// Endpoints that were seen created, each once.
+#[derive(Clone, Debug, Default)]
+pub struct Created {
+    found: BTreeMap<EndpointId, Endpoint>,
+    handed_over: usize,
+}
+
+impl Created {
+    /// How many there were, handed over or not.
+    pub fn len(&self) -> usize {
+        self.found.len() + self.handed_over
+    }
+
+    /// There was none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Hands over those that were found since the last time.
+    pub fn take(&mut self) -> Vec<Endpoint> {
+        self.handed_over += self.found.len();
+        std::mem::take(&mut self.found).into_values().collect()
+    }
 }
 
 /// Accounts in no environment that are named.
@@ -76,19 +109,65 @@ impl Tally {
     /// Adds what another counted.
     pub fn join(&mut self, other: Tally) {
         self.verdicts.iter_mut().zip(other.verdicts).for_each(|(sum, more)| *sum += more);
-        self.endpoints.extend(other.endpoints);
         self.unlisted.extend(other.unlisted);
+        self.endpoints.handed_over += other.endpoints.handed_over;
+        other.endpoints.found.into_values().for_each(|endpoint| self.note_created(endpoint));
+        other.corrections.into_values().for_each(|correction| self.note_correction(correction));
         if self.deltas.is_empty() {
-            (self.deltas, self.weight) = (other.deltas, other.weight);
+            self.deltas = other.deltas;
+            self.weight += self.deltas.weight();
             return;
         }
         other.deltas.into_iter().for_each(|delta| self.add(delta));
     }
 
-    /// The findings so far, of which this forgets.
+    /// The findings so far, of which this forgets: without the events that were corrected.
     pub fn take_deltas(&mut self) -> Vec<Delta> {
+        let mut deltas: Vec<Delta> = std::mem::take(&mut self.deltas).into_iter().collect();
+        let corrected = self.corrected();
+        if !corrected.is_empty() {
+            deltas.iter_mut().for_each(|delta| take_out(&mut delta.sightings, &corrected));
+        }
         self.weight = 0;
-        std::mem::take(&mut self.deltas).into_iter().collect()
+        deltas
+    }
+
+    /// The corrections so far, of which this forgets.
+    pub fn take_corrections(&mut self) -> Vec<Correction> {
+        std::mem::take(&mut self.corrections).into_values().collect()
+    }
+
+    /// The events that count nowhere: those that were corrected, and all corrections of an event but
+    /// the last.
+    fn corrected(&self) -> BTreeSet<EventKey> {
+        let mut last: BTreeMap<EventKey, &Correction> = BTreeMap::new();
+        let mut corrected = BTreeSet::new();
+        for correction in self.corrections.values() {
+            corrected.insert(correction.key);
+            let known = last.entry(correction.key).or_insert(correction);
+            if correction.by != known.by {
+                let by = if correction.rank() > known.rank() {
+                    std::mem::replace(known, correction).by
+                } else {
+                    correction.by
+                };
+                corrected.insert(by);
+            }
+        }
+        corrected
+    }
+
+    fn note_created(&mut self, endpoint: Endpoint) {
+        if !self.endpoints.found.contains_key(&endpoint.id) {
+            self.weight += 2 * size_of::<Endpoint>() + endpoint.id.as_str().len() + endpoint.vpc.id.len();
+            self.endpoints.found.insert(endpoint.id.clone(), endpoint);
+        }
+    }
+
+    fn note_correction(&mut self, correction: Correction) {
+        let accounts = correction.accounts.iter().map(String::len).sum::<usize>();
+        self.weight += 2 * size_of::<Correction>() + correction.time.len() + accounts;
+        self.corrections.insert((correction.key, correction.by), correction);
     }
 
     fn note_unlisted(&mut self, case: &Case) {
@@ -104,6 +183,15 @@ impl Tally {
     pub fn add(&mut self, delta: Delta) {
         self.weight += self.deltas.add(delta);
     }
+}
+
+fn take_out(sightings: &mut Sightings, corrected: &BTreeSet<EventKey>) {
+    let Sightings { seen, gone, evidence, named, .. } = sightings;
+    for key in corrected.iter().filter(|key| seen.contains(**key)) {
+        gone.insert(*key);
+    }
+    evidence.retain(|evidence| !corrected.contains(&evidence.key));
+    named.retain(|(key, _)| !corrected.contains(key));
 }
 
 /// Judges records with what is known when it is made.
@@ -257,31 +345,53 @@ impl<'k> Auditor<'k> {
     }
 
     fn record(&self, record: &Record<'_>, tally: &mut Tally, take: &mut dyn FnMut(Audited<'_>)) {
-        let case = self.case(record);
+        let (case, unwaited) = self.case(record);
+        if self.keeps
+            && let Some(delta) = unwaited.and_then(|case| self.unwaited(&case, record))
+        {
+            tally.add(delta);
+        }
         let judgement = judge(&case, self.known.perimeter);
         let judged = Judged { case: &case, judgement: &judgement, source: Source::Record(record) };
-        tally.endpoints.extend(inventory::created(record));
+        if self.keeps
+            && let Some(endpoint) = inventory::created(record)
+        {
+            tally.note_created(endpoint);
+        }
         tally.note_unlisted(&case);
         self.sight(&judged, record, tally);
-        if !record.get(Key::Addendum).is_absent()
-            && let Some(superseded) = self.superseded(record, &judged)
-        {
-            tally.add(superseded);
+        if !record.get(Key::Addendum).is_absent() {
+            corrections(record, &case).into_iter().for_each(|correction| tally.note_correction(correction));
         }
         tally.verdicts[judgement.verdict as usize] += 1;
         take(Audited::Record(judged));
     }
 
-    fn case(&self, record: &Record<'_>) -> Case {
+    /// The record's facts. Where another account's copy says who called, the second value is what the
+    /// record would be without it.
+    fn case(&self, record: &Record<'_>) -> (Case, Option<Case>) {
         let case = Case::of(record, self.known);
         if !case.needs_other_half() {
-            return case;
+            return (case, None);
         }
         let shared = record.get(Key::SharedEventId).text();
         match self.halves.zip(shared).and_then(|(halves, shared)| halves(&shared)) {
-            Some(principal) => Case::by(record, self.known, principal),
-            None => case,
+            Some(principal) => (Case::by(record, self.known, principal), Some(case)),
+            None => (case, None),
         }
+    }
+
+    /// A record that did not have to wait for its other half is counted, and taken out again, where it
+    /// would have waited: of a flood that finding then knows the smallest numbers whichever copy came
+    /// first, and those are the ones whose halves are kept.
+    fn unwaited(&self, case: &Case, record: &Record<'_>) -> Option<Delta> {
+        let judgement = judge(case, self.known.perimeter);
+        let judged = Judged { case, judgement: &judgement, source: Source::Record(record) };
+        let mut sightings = sightings(&judged, |_| Event::default())?;
+        sightings.gone = sightings.seen.clone();
+        sightings.evidence.clear();
+        sightings.addresses.clear();
+        Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
     }
 
     fn forged(&self, forged: &Forged, tally: &mut Tally, take: &mut dyn FnMut(Audited<'_>)) {
@@ -325,35 +435,10 @@ impl<'k> Auditor<'k> {
             let sightings = sightings(judged, |judged| judged.id())?;
             return Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() });
         }
-        let sightings = sightings(judged, Judged::event)?;
-        let waiting = self.waiting(record, judged.case, &sightings.identity.id());
-        Some(Delta { waiting, halves: half(record, judged.case), sightings })
-    }
-
-    fn waiting(&self, record: &Record<'_>, case: &Case, finding: &str) -> Vec<Waiting> {
-        let Some(waits_for) = waits_for(record, case) else { return Vec::new() };
-        let text = String::from_utf8_lossy(record.json).into_owned();
-        vec![Waiting { waits_for, finding: finding.to_owned(), key: key_of(record), record: text }]
-    }
-
-    /// A corrected record takes the place of the one that it corrects. What that one was counted in
-    /// is told by judging the record without the fields that were brought up to date.
-    fn superseded(&self, record: &Record<'_>, now: &Judged<'_>) -> Option<Delta> {
-        let addendum: serde_json::Value = serde_json::from_slice(record.get(Key::Addendum).json()?).ok()?;
-        addendum.get("originalEventID")?;
-        let original = record.without(&updated_fields(addendum.get("updatedFields")?));
-        let case = Case::of(&original, self.known);
-        let judgement = judge(&case, self.known.perimeter);
-        let before = Judged { case: &case, judgement: &judgement, source: Source::Record(record) };
-        let mut gone = sightings(&before, |_| Event::default())?;
-        if identity(now).is_some_and(|(_, _, now)| now == gone.identity.by_ref()) {
-            return None;
-        }
-        gone.gone = std::mem::take(&mut gone.seen);
-        gone.evidence.clear();
-        gone.addresses.clear();
-        gone.span = None;
-        Some(Delta { sightings: gone, waiting: Vec::new(), halves: Vec::new() })
+        let halves = half(record, judged.case);
+        let Some(sightings) = sightings(judged, Judged::event) else { return half_alone(judged, halves) };
+        let waiting = waiting(record, judged.case, &sightings.identity.id());
+        Some(Delta { waiting, halves, sightings })
     }
 
     /// Judges a record again that was waiting. Returns what it adds to which finding now, or nothing
@@ -374,7 +459,9 @@ impl<'k> Auditor<'k> {
             Ok(Read::Object) => {}
             Ok(Read::Container) | Err(_) => {
                 let cause = "the record that was kept cannot be read".to_owned();
-                return Err(StoreError::Damaged { item: format!("{:?}", waiting.waits_for), cause });
+                let Waiting { waits_for, finding, key, .. } = waiting;
+                let item = format!("{waits_for:?}, {finding}, {:016x}", key.0);
+                return Err(StoreError::Damaged { item, cause });
             }
         }
         let case = match principal {
@@ -387,19 +474,52 @@ impl<'k> Auditor<'k> {
     }
 }
 
-/// The record's number. Both accounts' copies of a call are one event; a corrected record is the one
-/// that it corrects; a record without any id is known by its text.
+/// The record's number. Both accounts' copies of a call are one event; a record that corrects another
+/// has a number of its own, and so have both copies of that together; a record without any id is known
+/// by its text.
 fn key_of(record: &Record<'_>) -> EventKey {
-    if let Some(id) = record.get(Key::SharedEventId).text() {
-        return EventKey::of(id.as_bytes());
+    let shared = record.get(Key::SharedEventId).text();
+    if original(record).is_some() {
+        let own = shared.or(record.get(Key::EventId).text());
+        return correction_key(own.as_deref().map_or(&canonical(record.json), str::as_bytes));
     }
-    let addendum = record.get(Key::Addendum).json().and_then(|json| serde_json::from_slice(json).ok());
-    let original =
-        addendum.as_ref().and_then(|addendum: &serde_json::Value| addendum.get("originalEventID")?.as_str());
-    match original.map(Into::into).or(record.get(Key::EventId).text()) {
+    match shared.or(record.get(Key::EventId).text()) {
         Some(id) if !id.is_empty() => EventKey::of(id.as_bytes()),
         _ => EventKey::of(&canonical(record.json)),
     }
+}
+
+/// The number of a record that corrects another one.
+fn correction_key(id: &[u8]) -> EventKey {
+    EventKey::of(&[b"corrected\0", id].concat())
+}
+
+/// The id of the record that this one takes the place of: `addendum.originalEventID`.
+fn original(record: &Record<'_>) -> Option<String> {
+    let addendum: serde_json::Value = serde_json::from_slice(record.get(Key::Addendum).json()?).ok()?;
+    let id = addendum.get("originalEventID")?.as_str()?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// What a record corrects: an event, be it known by its own id, by that of both copies, or for being a
+/// correction itself.
+fn corrections(record: &Record<'_>, case: &Case) -> Vec<Correction> {
+    let Some(original) = original(record) else { return Vec::new() };
+    let by = key_of(record);
+    let shared = record.get(Key::SharedEventId).text().map(|id| EventKey::of(id.as_bytes()));
+    let keys = [Some(EventKey::of(original.as_bytes())), Some(correction_key(original.as_bytes())), shared];
+    let time = record.get(Key::EventTime).text().unwrap_or_default();
+    let named = case.resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account.to_owned());
+    let recipient = record.get(Key::RecipientAccountId).text().map(|account| account.into_owned());
+    let accounts = [case.account.clone(), case.principal.account.clone(), recipient].into_iter().flatten();
+    let accounts: BTreeSet<String> = accounts.chain(named).filter(|account| is_account(account)).collect();
+    let correction = |key| Correction {
+        key,
+        by,
+        time: time.clone().into_owned(),
+        accounts: accounts.iter().cloned().collect(),
+    };
+    keys.into_iter().flatten().filter(|key| *key != by).map(correction).collect()
 }
 
 /// The text of a record with its keys in order and its white space gone.
@@ -408,22 +528,93 @@ fn canonical(json: &[u8]) -> Vec<u8> {
     value.map_or_else(|_| json.to_vec(), |value| value.to_string().into_bytes())
 }
 
-/// `updatedFields`, an array or a list with commas; of a path its first part.
-fn updated_fields(value: &serde_json::Value) -> Vec<String> {
-    let names: Vec<&str> = match value {
-        serde_json::Value::String(list) => list.split(',').collect(),
-        serde_json::Value::Array(list) => list.iter().filter_map(|name| name.as_str()).collect(),
-        _ => Vec::new(),
-    };
-    names.iter().filter_map(|name| name.trim().split('.').next()).map(str::to_owned).collect()
+/// What a record waits for: who called, where another account's copy says it, and which VPC the
+/// endpoint is in.
+///
+/// It may wait for both. A caller's copy from inside leaves no half, and if the endpoint is known only
+/// then, the owner's copy turns out to be from inside as well.
+fn waits_for(record: &Record<'_>, case: &Case) -> Vec<WaitsFor> {
+    let shared = record.get(Key::SharedEventId).text().filter(|_| case.needs_other_half());
+    let endpoint = case.origin.endpoint.as_ref().filter(|endpoint| is_endpoint(endpoint));
+    let endpoint = endpoint.filter(|_| case.origin.vpc.is_none());
+    let half = shared.map(|shared| WaitsFor::OtherHalf(shared.into_owned()));
+    half.into_iter().chain(endpoint.map(|endpoint| WaitsFor::Endpoint(endpoint.clone()))).collect()
 }
 
-fn waits_for(record: &Record<'_>, case: &Case) -> Option<WaitsFor> {
-    if case.needs_other_half() {
-        return Some(WaitsFor::OtherHalf(record.get(Key::SharedEventId).text()?.into_owned()));
+fn waiting(record: &Record<'_>, case: &Case, finding: &str) -> Vec<Waiting> {
+    let waits_for = waits_for(record, case);
+    if waits_for.is_empty() {
+        return Vec::new();
     }
-    let unknown = case.origin.kind == OriginKind::UnknownEndpoint && case.origin.vpc.is_none();
-    case.origin.endpoint.clone().filter(|_| unknown).map(WaitsFor::Endpoint)
+    let text = slim(record, case).unwrap_or_else(|| String::from_utf8_lossy(record.json).into_owned());
+    if text.len() > MAX_WAITING {
+        return Vec::new();
+    }
+    let key = key_of(record);
+    let waiting = |waits_for| Waiting { waits_for, finding: finding.to_owned(), key, record: text.clone() };
+    waits_for.into_iter().map(waiting).collect()
+}
+
+/// The fields of a record that a call is judged and shown by, other than its request and its tables.
+const KEPT: [&str; 18] = [
+    "addendum",
+    "awsRegion",
+    "errorCode",
+    "errorMessage",
+    "eventCategory",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "eventTime",
+    "eventType",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "sharedEventID",
+    "sourceIPAddress",
+    "userIdentity",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
+];
+
+/// Bytes of a user agent that are kept: more than are shown.
+const MAX_AGENT: usize = 8 << 10;
+
+/// As much of a record as judging it again takes: its tables in the place of the request that named
+/// them, which may be large. Nothing where all of it may matter: of a change, of what may be one, and
+/// of a record that contradicts itself.
+fn slim(record: &Record<'_>, case: &Case) -> Option<String> {
+    let (source, name) = (record.get(Key::EventSource).text()?, record.get(Key::EventName).text()?);
+    if !matches!(case.subject, Subject::Call) || record.conflict || change::is_candidate(&source, &name) {
+        return None;
+    }
+    let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(record.json).ok()?;
+    let mut kept: BTreeMap<&str, Cow<'_, RawValue>> = BTreeMap::new();
+    for name in KEPT {
+        kept.extend(all.get(name).map(|value| (name, Cow::Borrowed(*value))));
+    }
+    let recipient = record.get(Key::RecipientAccountId).text();
+    let raw = |value: serde_json::Value| RawValue::from_string(value.to_string()).ok().map(Cow::Owned);
+    if let Some(agent) = all.get("userAgent") {
+        let agent = match record.get(Key::UserAgent).text() {
+            Some(text) if text.len() > MAX_AGENT => {
+                raw(text.chars().take(MAX_AGENT / 4).collect::<String>().into())?
+            }
+            Some(_) | None => Cow::Borrowed(*agent),
+        };
+        kept.insert("userAgent", agent);
+    }
+    // The envelope may have told it.
+    if let (None, Some(recipient)) = (kept.get("recipientAccountId"), recipient) {
+        kept.insert("recipientAccountId", raw(recipient.into())?);
+    }
+    let tables = case.resources.iter().map(|arn| serde_json::json!({ "ARN": arn }));
+    kept.insert("resources", raw(tables.collect())?);
+    if case.tables_untold {
+        // Left out, as CloudTrail does it: there may be other tables.
+        kept.insert("requestParameters", raw(serde_json::json!({ "omitted": true }))?);
+    }
+    serde_json::to_string(&kept).ok()
 }
 
 /// The caller's copy says who it was: the owner's copy does not.
@@ -435,19 +626,55 @@ fn half(record: &Record<'_>, case: &Case) -> Vec<Half> {
     if crosses { vec![half()] } else { Vec::new() }
 }
 
+/// The half of a call that makes no finding by itself, where the owner's copy of the call may make one:
+/// in a finding that nobody is shown, so that a flood of them is bounded as any other is.
+fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
+    let Judged { case, judgement, .. } = judged;
+    let may_be = match judgement.verdict {
+        Verdict::Exempt | Verdict::Service | Verdict::Outside | Verdict::Undetermined => true,
+        Verdict::Change => matches!(case.subject, Subject::Change { through_dynamodb: true, .. }),
+        // The owner's copy is judged alike, whoever called.
+        Verdict::Inside | Verdict::Denied | Verdict::Ignored => false,
+    };
+    if !may_be || halves.is_empty() {
+        return None;
+    }
+    let mut seen = Sample::default();
+    seen.insert(judged.key());
+    let identity = identity_as(case, CALLER_HALF).to_identity(CALLER_HALF);
+    let origin = Origin { ip: None, ..case.origin.clone() };
+    let sightings = Sightings {
+        identity,
+        severity: Severity::Info,
+        region: None,
+        principal: case.principal.clone(),
+        origin,
+        seen,
+        gone: Sample::default(),
+        span: None,
+        evidence: Vec::new(),
+        named: Vec::new(),
+        addresses: Vec::new(),
+        unsuppressed: true,
+    };
+    Some(Delta { sightings, waiting: Vec::new(), halves })
+}
+
 /// Which finding a judged record belongs to, where a rule fits it: with that rule and its severity.
 fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, IdentityRef<'j>)> {
     let (rule, severity) = judged.judgement.rule?;
-    let case = judged.case;
-    let identity = IdentityRef {
-        rule: rule.id,
+    Some((rule, severity, identity_as(judged.case, rule.id)))
+}
+
+fn identity_as<'c>(case: &'c Case, rule: &'static str) -> IdentityRef<'c> {
+    IdentityRef {
+        rule,
         account: case.account.as_deref(),
         principal: case.principal.arn.as_deref().or(case.principal.unique_id.as_deref()),
         resources: &case.resources,
         origin: case.origin.kind,
         endpoint: case.origin.endpoint.as_deref(),
-    };
-    Some((rule, severity, identity))
+    }
 }
 
 /// What a judged record adds to a finding, where a rule fits it; `event`: what it is shown by.

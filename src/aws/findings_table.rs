@@ -11,11 +11,14 @@ use jiff::Timestamp;
 
 use crate::findings::finding::{Evidence, Kept};
 use crate::findings::sample::EventKey;
-use crate::findings::store::{Delta, FindingStore, Query, StoreError, Waiting, WaitsFor};
+use crate::findings::store::{
+    CALLER_HALF, Correction, Delta, FindingStore, Query, StoreError, Waiting, Waits, WaitsFor,
+};
 use crate::perimeter::Endpoint;
 use crate::perimeter::principal::Principal;
 
 mod bounds;
+mod correct;
 mod document;
 mod item;
 mod list;
@@ -54,15 +57,20 @@ impl FindingStore for FindingsTable {
         record::record(self, delta, now).await
     }
 
-    async fn withdraw(&self, finding: &str, key: EventKey) -> Result<(), StoreError> {
-        record::withdraw(self, finding, key).await
+    async fn withdraw(&self, finding: &str, keys: &[EventKey]) -> Result<(), StoreError> {
+        record::withdraw(self, finding, keys).await
+    }
+
+    async fn correct(&self, correction: &Correction) -> Result<Vec<EventKey>, StoreError> {
+        correct::correct(self, correction).await
     }
 
     async fn find(&self, id: &str) -> Result<Option<Kept>, StoreError> {
         let (mut kept, mut evidence) = (None, Vec::new());
         for found in self.partition(&Key::finding(id).pk, None).await? {
             if item::is_finding(&found) {
-                kept = item::read_finding(&found)?.kept;
+                let found = item::read_finding(&found)?.kept;
+                kept = found.filter(|kept| kept.sightings.identity.rule != CALLER_HALF);
             } else {
                 evidence.push(item::read_evidence(&found)?);
             }
@@ -105,13 +113,43 @@ impl FindingStore for FindingsTable {
         found.as_ref().map(item::read_half).transpose()
     }
 
-    async fn waiting(&self, waits_for: &WaitsFor) -> Result<Vec<Waiting>, StoreError> {
-        let found = self.partition(&Key::waits_for(waits_for), Some(schema::WAIT)).await?;
-        found.iter().map(|found| item::read_waiting(found, waits_for)).collect()
+    async fn waiting(&self, waits_for: &WaitsFor, after: Option<String>) -> Result<Waits, StoreError> {
+        let pk = Key::waits_for(waits_for);
+        let from = after.map(|sk| Key { pk: pk.clone(), sk }.attributes());
+        let (items, next) = self.page(&pk, Some(schema::WAIT), from).await?;
+        let next = next.and_then(|mut key| match key.remove(schema::SK) {
+            Some(AttributeValue::S(sk)) => Some(sk),
+            Some(_) | None => None,
+        });
+        let mut page = Waits { next, ..Waits::default() };
+        for item in &items {
+            match item::read_waiting(item, waits_for) {
+                Ok(waiting) => page.waiting.push(waiting),
+                Err(error) => page.damaged.push(error),
+            }
+        }
+        Ok(page)
     }
 
-    async fn settled(&self, waiting: &Waiting) -> Result<(), StoreError> {
-        self.delete(&Key::waiting(waiting)).await
+    async fn settled(&self, waiting: &[Waiting]) -> Result<(), StoreError> {
+        let keys: Vec<Key> = waiting.iter().map(Key::waiting).collect();
+        self.delete_all(&keys).await
+    }
+
+    async fn awaited(&self) -> Result<Vec<String>, StoreError> {
+        self.partition(schema::AWAITED, None).await?.iter().map(item::read_awaited).collect()
+    }
+
+    async fn forget_awaited(&self, endpoint: &str) -> Result<(), StoreError> {
+        // Read first, then looked: whoever lets a record wait writes it first, and this item then.
+        let key = Key::awaited(endpoint);
+        let Some(item) = self.get(&key).await? else { return Ok(()) };
+        let partition = Key::waits_for(&WaitsFor::Endpoint(endpoint.to_owned()));
+        let (waiting, _) = self.page(&partition, Some(schema::WAIT), None).await?;
+        match item.get(item::WRITER) {
+            Some(writer) if waiting.is_empty() => self.delete_of(&key, writer).await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn note_message(&self, message_id: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {

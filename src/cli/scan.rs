@@ -28,7 +28,7 @@ use crate::cloudtrail::archive::Reader;
 use crate::cloudtrail::cursor::Cause;
 use crate::cloudtrail::elements::Fault;
 use crate::findings::finding::{Finding, Kept, Status, Step};
-use crate::findings::store::{Delta, FindingStore, Query};
+use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore, Query};
 use crate::perimeter::principal::Principal;
 use crate::pipeline::{Audited, Auditor, Tally, keep};
 
@@ -432,14 +432,14 @@ impl<'g> Gathered<'g> {
     fn take(&mut self, tally: Tally) {
         self.tally.join(tally);
         if self.tally.weight > SPILL / 2 && self.failed.is_none() {
-            let deltas = self.tally.take_deltas();
-            let spilled = self.spill(deltas);
+            let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
+            let spilled = self.spill(deltas, &corrections).and_then(|()| self.learn());
             self.failed = spilled.err();
         }
     }
 
     /// Writes findings out, for this scan's own list and into the store.
-    fn spill(&mut self, deltas: Vec<Delta>) -> Result<(), Failure> {
+    fn spill(&mut self, deltas: Vec<Delta>, corrections: &[Correction]) -> Result<(), Failure> {
         if self.spilled.is_none() {
             let failed = |error: std::io::Error| Failure::Said(format!("no room for findings: {error}"));
             let folder = tempfile::tempdir().map_err(failed)?;
@@ -447,34 +447,43 @@ impl<'g> Gathered<'g> {
                 self.runtime.block_on(settings::open(&StoreUrl::File(folder.path().join("spilled.db"))))?;
             self.spilled = table.map(|table| (table, folder));
         }
-        self.keep(deltas.clone())?;
+        self.keep(deltas.clone(), corrections)?;
         let Some((table, _)) = &self.spilled else { return Ok(()) };
-        first_error(self.runtime.block_on(keep::record(table, self.auditor, deltas, Timestamp::now())))
+        let recorded = keep::record(table, self.auditor, deltas, corrections, Timestamp::now());
+        first_error(self.runtime.block_on(recorded))
     }
 
-    fn keep(&mut self, deltas: Vec<Delta>) -> Result<(), Failure> {
+    /// Remembers the endpoints that were seen created.
+    fn learn(&mut self) -> Result<(), Failure> {
+        let created = self.tally.endpoints.take();
         let Some(store) = self.store else { return Ok(()) };
-        let stored = self.runtime.block_on(keep::record(store, self.auditor, deltas, Timestamp::now()));
-        for (id, kept) in &stored {
+        Ok(self.runtime.block_on(keep::learn(store, created))?)
+    }
+
+    fn keep(&mut self, deltas: Vec<Delta>, corrections: &[Correction]) -> Result<(), Failure> {
+        let Some(store) = self.store else { return Ok(()) };
+        let recorded = keep::record(store, self.auditor, deltas, corrections, Timestamp::now());
+        let recorded = self.runtime.block_on(recorded);
+        for (id, kept) in &recorded.stored {
             if let Ok(kept) = kept
                 && kept.status != Status::Open
             {
                 self.decided.insert(id.clone(), (kept.status, kept.history.clone()));
             }
         }
-        first_error(stored)
+        first_error(recorded)
     }
 
     /// All is read: keeps what is left and settles what waited.
     fn finish(mut self, settings: &Settings) -> Result<Outcome, Failure> {
-        let deltas = self.tally.take_deltas();
+        let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
         let mut failed = self.failed.take();
         let mut findings = Vec::new();
         if self.spilled.is_some() {
-            failed = failed.or(self.spill(deltas).err());
+            failed = failed.or(self.spill(deltas, &corrections).err());
         } else {
             if self.store.is_some() {
-                failed = failed.or(self.keep(deltas.clone()).err());
+                failed = failed.or(self.keep(deltas.clone(), &corrections).err());
             }
             findings = own_view(deltas);
         }
@@ -501,21 +510,27 @@ impl<'g> Gathered<'g> {
         })
     }
 
-    /// Remembers the endpoints that were seen created, and judges again what waited for one.
-    fn settle(&self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
+    /// Remembers the endpoints that were seen created, and judges again what waited for one that is known
+    /// by now, to whomever: another may have learned of it while this scan read.
+    fn settle(&mut self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
+        self.learn()?;
         let mut inventory = settings.inventory.clone();
-        for endpoint in &self.tally.endpoints {
-            // What the record contradicts was known before it: that stays.
-            let _ = inventory.learn(endpoint.clone());
+        for endpoint in self.runtime.block_on(store.endpoints())? {
+            // What the store contradicts was known before it: that stays.
+            let _ = inventory.learn(endpoint);
         }
         let auditor = Auditor::new(&settings.perimeter, &inventory).for_store();
-        let settled = keep::settle(store, &auditor, &inventory, &self.tally.endpoints, Timestamp::now());
-        Ok(self.runtime.block_on(settled)?)
+        let settled = keep::settle(store, &auditor, &inventory, Timestamp::now());
+        match self.runtime.block_on(settled)?.into_iter().next() {
+            None => Ok(()),
+            Some(damaged) => Err(damaged.into()),
+        }
     }
 }
 
-fn first_error(stored: Vec<keep::Stored>) -> Result<(), Failure> {
-    match stored.into_iter().find_map(|(_, kept)| kept.err()) {
+fn first_error(recorded: keep::Recorded) -> Result<(), Failure> {
+    let error = recorded.stored.into_iter().find_map(|(_, kept)| kept.err()).or(recorded.uncorrected);
+    match error {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }
@@ -523,7 +538,8 @@ fn first_error(stored: Vec<keep::Stored>) -> Result<(), Failure> {
 
 /// The findings of this scan alone, the worst and latest first.
 fn own_view(deltas: Vec<Delta>) -> Vec<Finding> {
-    let kept = deltas.into_iter().map(|delta| Kept::new(delta.sightings)).filter(|kept| kept.count() > 0);
+    let shown = deltas.into_iter().filter(|delta| delta.sightings.identity.rule != CALLER_HALF);
+    let kept = shown.map(|delta| Kept::new(delta.sightings)).filter(|kept| kept.count() > 0);
     let mut findings: Vec<Finding> = kept.map(Kept::into_finding).collect();
     findings.sort_by(|one, other| {
         let order = |finding: &Finding| (finding.severity, finding.last_seen);

@@ -496,14 +496,6 @@ impl<'a> Record<'a> {
         *field = value;
     }
 
-    /// The same record without some of its fields.
-    pub fn without(&self, names: &[String]) -> Self {
-        let gone =
-            names.iter().filter_map(|name| Key::of(name.as_bytes())).fold(0, |gone, key| gone | key.bit());
-        let present = self.present & !gone;
-        Self { present, identity: self.identity.clone(), ..*self }
-    }
-
     /// The same record with a field that it lacks.
     pub(super) fn with(&self, key: Key, value: Field<'a>) -> Self {
         let mut record = Self { identity: self.identity.clone(), ..*self };

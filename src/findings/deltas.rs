@@ -42,6 +42,11 @@ impl Deltas {
         }
     }
 
+    /// Bytes that all of them take, roughly.
+    pub fn weight(&self) -> usize {
+        self.table.iter().map(Delta::weight).sum()
+    }
+
     /// Is there none?
     pub fn is_empty(&self) -> bool {
         self.table.is_empty()

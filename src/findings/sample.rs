@@ -6,6 +6,9 @@
 //! sample of both sets. While nothing was left out the count is exact; after that the greatest
 //! number kept tells how dense the numbers lie, and so how many there are (a "bottom-k" sketch;
 //! its standard error is about 1/√[`LIMIT`], three in a hundred).
+//!
+//! What a sample left out lies beyond its reach. A part of a sample, say those of its events that
+//! turned out to belong elsewhere, reaches no further than the whole did, and so is an estimate too.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -32,54 +35,68 @@ impl EventKey {
 pub struct Sample {
     /// The smallest, rising.
     keys: Vec<EventKey>,
-    /// Some were left out.
-    overflowed: bool,
+    /// Up to here none was left out; nothing at all was where there is no such number.
+    reach: Option<EventKey>,
 }
 
 impl Sample {
     /// A sample with the keys that a store gave back.
-    pub fn from_parts(mut keys: Vec<EventKey>, overflowed: bool) -> Self {
+    pub fn from_parts(mut keys: Vec<EventKey>, reach: Option<EventKey>) -> Self {
         keys.sort_unstable();
         keys.dedup();
-        let mut sample = Self { keys, overflowed };
+        let mut sample = Self { keys, reach: None };
         sample.cut();
+        sample.shorten(reach);
         sample
     }
 
     /// Adds an event. Returns whether the sample changed.
     pub fn insert(&mut self, key: EventKey) -> bool {
+        if self.reach.is_some_and(|reach| key > reach) {
+            return false;
+        }
         match self.keys.binary_search(&key) {
             Ok(_) => false,
-            Err(at) if at < LIMIT => {
+            Err(at) => {
                 self.keys.insert(at, key);
                 self.cut();
                 true
             }
-            Err(_) => !std::mem::replace(&mut self.overflowed, true),
         }
     }
 
     /// Adds all events of another sample. Returns whether the sample changed.
     pub fn join(&mut self, other: &Sample) -> bool {
-        let before = (self.keys.len(), self.keys.last().copied(), self.overflowed);
+        let before = (self.keys.len(), self.keys.last().copied(), self.reach);
+        self.shorten(other.reach);
         let mut changed = false;
         for key in &other.keys {
             changed |= self.insert(*key);
         }
-        self.overflowed |= other.overflowed;
-        changed || before != (self.keys.len(), self.keys.last().copied(), self.overflowed)
+        changed || before != (self.keys.len(), self.keys.last().copied(), self.reach)
+    }
+
+    /// These events stand for more: they are part of what `whole` is a sample of.
+    pub fn reach_no_further(&mut self, whole: &Sample) {
+        self.shorten(whole.reach);
+    }
+
+    fn shorten(&mut self, reach: Option<EventKey>) {
+        let Some(reach) = reach.filter(|reach| self.reach.is_none_or(|own| *reach < own)) else { return };
+        self.reach = Some(reach);
+        self.keys.truncate(self.keys.partition_point(|key| *key <= reach));
     }
 
     fn cut(&mut self) {
         if self.keys.len() > LIMIT {
             self.keys.truncate(LIMIT);
-            self.overflowed = true;
+            self.reach = self.keys.last().copied();
         }
     }
 
-    /// Would the event be kept, or is it?
-    pub fn keeps(&self, key: EventKey) -> bool {
-        self.keys.len() < LIMIT || self.keys.last().is_some_and(|last| key <= *last)
+    /// Up to which number none was left out; nothing where none was at all.
+    pub fn reach(&self) -> Option<EventKey> {
+        self.reach
     }
 
     /// Is the event among those kept?
@@ -94,20 +111,20 @@ impl Sample {
 
     /// Is the count exact?
     pub fn is_exact(&self) -> bool {
-        !self.overflowed
+        self.reach.is_none()
     }
 
     /// How many events the set has, without those in `gone`.
     pub fn count_without(&self, gone: &Sample) -> u64 {
         let left = self.keys.iter().filter(|key| !gone.contains(**key)).count() as u64;
-        match self.keys.last() {
-            Some(last) if self.overflowed => {
-                // `left` keys lie in the part of all numbers up to the greatest kept.
+        match self.reach {
+            Some(reach) => {
+                // `left` keys lie in the part of all numbers up to there.
                 let share = u128::from(u64::MAX) + 1;
-                let estimate = u128::from(left) * share / (u128::from(last.0) + 1);
+                let estimate = u128::from(left) * share / (u128::from(reach.0) + 1);
                 u64::try_from(estimate).unwrap_or(u64::MAX)
             }
-            _ => left,
+            None => left,
         }
     }
 }
@@ -143,6 +160,25 @@ mod tests {
                 prop_assert_eq!(whole.count_without(&Sample::default()), distinct as u64);
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_sample_is_an_estimate_as_the_whole_is() {
+        let whole = sample(0..40_000);
+        let keys: Vec<EventKey> = (0..10_000u32).map(|id| EventKey::of(&id.to_be_bytes())).collect();
+        let mut part = Sample::default();
+        keys.iter().filter(|key| whole.contains(**key)).for_each(|key| {
+            part.insert(*key);
+        });
+        assert!(part.is_exact() && part.keys().len() < LIMIT);
+        part.reach_no_further(&whole);
+        let estimate = part.count_without(&Sample::default());
+        assert!(!part.is_exact() && estimate.abs_diff(10_000) < 1_500, "{estimate}");
+        // Joined with what it is a part of, in either order, it is the whole.
+        let (mut one, mut other) = (whole.clone(), part.clone());
+        assert!(!one.join(&part));
+        other.join(&whole);
+        assert_eq!((&one, &other), (&whole, &whole));
     }
 
     #[test]

@@ -14,9 +14,15 @@ use crate::perimeter::principal::Principal;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It could not be reached, refused, or failed; trying again may help.
+    /// It could not be reached, let nobody in, or failed: as it does for whatever is asked of it next.
     #[error("the findings store: {0}")]
     Failed(String),
+    /// Others were faster again and again: they wrote the same item, or used up what it may take.
+    #[error("the findings store: {0}")]
+    Overtaken(String),
+    /// It does not take this item, and never will.
+    #[error("the findings store does not take it: {0}")]
+    Refused(String),
     /// What it holds cannot be read: written by a later version, or by something else.
     #[error("the findings store holds an item that cannot be read, `{item}`: {cause}")]
     Damaged {
@@ -26,6 +32,31 @@ pub enum StoreError {
         cause: String,
     },
 }
+
+impl StoreError {
+    /// Would it be the same with any other item? Then there is no use in going on.
+    pub fn is_of_all(&self) -> bool {
+        match self {
+            StoreError::Failed(_) => true,
+            StoreError::Overtaken(_) | StoreError::Refused(_) | StoreError::Damaged { .. } => false,
+        }
+    }
+
+    /// Will it be the same whenever it is tried again?
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            StoreError::Refused(_) | StoreError::Damaged { .. } => true,
+            StoreError::Failed(_) | StoreError::Overtaken(_) => false,
+        }
+    }
+}
+
+/// The rule's name of findings that are none: they bound how many halves are kept of the calls that
+/// make no finding in the caller's account. They are in no list, no count and no output.
+pub const CALLER_HALF: &str = "caller-half";
+
+/// Bytes of a record that may wait. A longer one stays undetermined: CloudTrail makes none.
+pub const MAX_WAITING: usize = 256 << 10;
 
 /// What a record that cannot be judged yet waits for.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -45,8 +76,42 @@ pub struct Waiting {
     pub finding: String,
     /// The record's number.
     pub key: EventKey,
-    /// The record, as JSON.
+    /// The record, as JSON: as much of it as judging takes.
     pub record: String,
+}
+
+/// A page of the records that wait for the same.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// The records.
+    pub waiting: Vec<Waiting>,
+    /// Those of the items that cannot be read.
+    pub damaged: Vec<StoreError>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// A record says that it takes the place of an earlier one.
+///
+/// The corrected event counts nowhere any more, for ever; the record that corrects it counts under a
+/// number of its own. Of several corrections of one event that with the greatest `(time, by)` counts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Correction {
+    /// The number of the event that is corrected.
+    pub key: EventKey,
+    /// The number of the record that corrects it.
+    pub by: EventKey,
+    /// `eventTime` of that record, as text.
+    pub time: String,
+    /// The accounts whose findings the event may be counted in.
+    pub accounts: Vec<String>,
+}
+
+impl Correction {
+    /// Of two corrections of one event the greater one counts.
+    pub fn rank(&self) -> (&str, EventKey) {
+        (&self.time, self.by)
+    }
 }
 
 /// The caller's copy of a cross-account call: it says which role made it.
@@ -112,11 +177,22 @@ pub trait FindingStore: Sync {
     ///
     /// Waiting records and halves are written first, for those events only that the finding's
     /// sample keeps, so that a crash in between loses none of them and a flood stays bounded.
-    /// Nothing is written where nothing changes.
+    /// Nothing is written where nothing changes. Events that have been corrected are withdrawn at once.
     fn record(&self, delta: Delta, now: Timestamp) -> impl Future<Output = Result<Kept, StoreError>> + Send;
 
     /// Takes events out of a finding, now and for whenever they come again.
-    fn withdraw(&self, finding: &str, key: EventKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn withdraw(
+        &self,
+        finding: &str,
+        keys: &[EventKey],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Remembers that an event has been corrected. Returns the events that count nowhere for it: the
+    /// caller withdraws them from the findings that have them.
+    fn correct(
+        &self,
+        correction: &Correction,
+    ) -> impl Future<Output = Result<Vec<EventKey>, StoreError>> + Send;
 
     /// The finding of that id.
     fn find(&self, id: &str) -> impl Future<Output = Result<Option<Kept>, StoreError>> + Send;
@@ -141,11 +217,21 @@ pub trait FindingStore: Sync {
     /// Who made the call that another account's copy tells of, by `sharedEventID`.
     fn half(&self, shared_id: &str) -> impl Future<Output = Result<Option<Principal>, StoreError>> + Send;
 
-    /// The records that wait for something.
-    fn waiting(&self, waits_for: &WaitsFor) -> impl Future<Output = Result<Vec<Waiting>, StoreError>> + Send;
+    /// A page of the records that wait for something.
+    fn waiting(
+        &self,
+        waits_for: &WaitsFor,
+        after: Option<String>,
+    ) -> impl Future<Output = Result<Waits, StoreError>> + Send;
 
-    /// The record no longer waits.
-    fn settled(&self, waiting: &Waiting) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The records no longer wait.
+    fn settled(&self, waiting: &[Waiting]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The endpoints that records wait for, or did.
+    fn awaited(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Forgets that an endpoint is awaited, unless something waits for it.
+    fn forget_awaited(&self, endpoint: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Notes under a message's id why it could not be read.
     fn note_message(

@@ -106,8 +106,11 @@ impl<S: FindingStore, L: LogFiles> Handler<S, L> {
                 notes.push((message.id.as_str(), reason));
             }
         }
+        let is_down = invocation.down.is_some();
         metrics.failed_messages += response.batch_item_failures.len() as u64;
-        self.note(notes, now).await;
+        if !is_down {
+            self.note(notes, now).await;
+        }
         response
     }
 

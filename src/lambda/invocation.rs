@@ -13,7 +13,6 @@ use super::reading::Reading;
 use super::trouble::{Trouble, Troubles};
 use crate::cloudtrail::envelope::LogFile;
 use crate::findings::store::{FindingStore, StoreError, WaitsFor};
-use crate::ids::EndpointId;
 use crate::perimeter::Endpoint;
 use crate::pipeline::{Tally, keep};
 
@@ -32,6 +31,9 @@ pub(super) struct Invocation<'h, S, L> {
     awaited: BTreeSet<String>,
     /// The messages that both came from.
     settling: BTreeSet<usize>,
+    /// Why the store takes nothing any more: what needs it is not begun then, since every step alone
+    /// takes as long as all may take together.
+    pub down: Option<String>,
 }
 
 impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
@@ -50,6 +52,7 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
             created: Vec::new(),
             awaited: BTreeSet::new(),
             settling: BTreeSet::new(),
+            down: None,
         }
     }
 
@@ -58,6 +61,18 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         if let Some(troubles) = self.troubles.get_mut(message) {
             troubles.push(trouble);
         }
+    }
+
+    /// The store failed: as it will with whatever is asked of it next?
+    fn note_down(&mut self, error: &StoreError) {
+        if error.is_of_all() {
+            self.down.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    /// What stops a message for which the store would be needed, if it is down.
+    fn stopped_before(&self, doing: &'static str) -> Option<Trouble> {
+        self.down.clone().map(|reason| Trouble::Stopped { doing, reason })
     }
 
     /// Reads, judges and keeps what the messages hold.
@@ -103,10 +118,13 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
                 unresolved.for_each(|((_, reading), (_, text))| *reading = Reading::of(text, &auditor));
             }
             // Judged without them it might be called outside and be inside.
-            Err(error) => unresolved.for_each(|((_, reading), _)| {
-                *reading = Reading::default();
-                reading.troubles.push(stopped("reading the endpoints that are known", &error));
-            }),
+            Err(error) => {
+                unresolved.for_each(|((_, reading), _)| {
+                    *reading = Reading::default();
+                    reading.troubles.push(stopped(READING_ENDPOINTS, &error));
+                });
+                self.down = Some(error.to_string());
+            }
         }
         readings
     }
@@ -123,11 +141,16 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
     /// Stores what the messages add to findings, each finding once.
     async fn keep(&mut self, tallies: Vec<(usize, Tally)>) {
         let mut joined = Tally::default();
+        let mut corrections = Vec::new();
+        let mut correcting = BTreeSet::new();
         let mut messages_of: HashMap<String, Vec<usize>> = HashMap::new();
         for (message, mut tally) in tallies {
             if !tally.endpoints.is_empty() {
                 self.settling.insert(message);
-                self.created.append(&mut tally.endpoints);
+                self.created.append(&mut tally.endpoints.take());
+            }
+            if !tally.corrections.is_empty() {
+                correcting.insert(message);
             }
             for delta in tally.take_deltas() {
                 for waiting in &delta.waiting {
@@ -139,26 +162,56 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
                 messages_of.entry(delta.sightings.identity.id()).or_default().push(message);
                 joined.add(delta);
             }
+            corrections.extend(tally.take_corrections());
         }
-        if messages_of.is_empty() {
+        if messages_of.is_empty() && corrections.is_empty() {
             return;
+        }
+        if let Some(reason) = self.down.clone() {
+            for (finding, messages) in messages_of {
+                let error = StoreError::Failed(format!("not tried any more: {reason}"));
+                self.not_stored(&finding, messages, &error);
+            }
+            return self.not_corrected(correcting, reason);
         }
         let handler = self.handler;
         let known = handler.endpoints.known();
         let auditor = judge(&handler.perimeter, &known);
-        for (finding, stored) in keep::record(&*handler.store, &auditor, joined.take_deltas(), self.now).await
-        {
+        let deltas = joined.take_deltas();
+        let recorded = keep::record(&*handler.store, &auditor, deltas, &corrections, self.now).await;
+        self.awaited.extend(recorded.awaited);
+        if let Some(reason) = nothing_taken(&recorded.stored) {
+            self.down.get_or_insert(reason);
+        }
+        for (finding, stored) in recorded.stored {
             match stored {
                 Ok(_) => {
                     self.findings.insert(finding);
                 }
                 Err(error) => {
-                    for message in messages_of.remove(&finding).unwrap_or_default() {
-                        let (finding, reason) = (finding.clone(), error.to_string());
-                        self.trouble(message, Trouble::Store { finding, reason });
-                    }
+                    let messages = messages_of.remove(&finding).unwrap_or_default();
+                    self.not_stored(&finding, messages, &error);
                 }
             }
+        }
+        if let Some(error) = recorded.uncorrected {
+            self.note_down(&error);
+            self.not_corrected(correcting, error.to_string());
+        }
+    }
+
+    fn not_stored(&mut self, finding: &str, messages: Vec<usize>, error: &StoreError) {
+        self.note_down(error);
+        for message in messages {
+            let (finding, reason, lasting) = (finding.to_owned(), error.to_string(), error.is_lasting());
+            self.trouble(message, Trouble::Store { finding, reason, lasting });
+        }
+    }
+
+    fn not_corrected(&mut self, messages: BTreeSet<usize>, reason: String) {
+        for message in messages {
+            let (doing, reason) = ("taking out what was corrected", reason.clone());
+            self.trouble(message, Trouble::Stopped { doing, reason });
         }
     }
 
@@ -168,11 +221,16 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         if log_file::is_digest(&file) {
             return;
         }
+        // Its findings would not be kept.
+        if let Some(trouble) = self.stopped_before("reading a log file") {
+            return self.trouble(message, trouble);
+        }
         // A file is not read again for an endpoint that turns out to be known.
         if !handler.endpoints.are_fresh(self.now)
             && let Err(error) = handler.endpoints.refresh(&*handler.store, self.now).await
         {
-            return self.trouble(message, stopped("reading the endpoints that are known", &error));
+            self.down = Some(error.to_string());
+            return self.trouble(message, stopped(READING_ENDPOINTS, &error));
         }
         let source = match handler.files.fetch(&file).await {
             Ok(source) => source,
@@ -195,20 +253,37 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
     /// Endpoints that were seen created are remembered, and what waited for one that is known by now
     /// is judged again.
     async fn settle(&mut self) {
-        let Err(error) = self.try_settle().await else { return };
+        if let Some(reason) = self.down.clone() {
+            return self.unsettled(&StoreError::Failed(reason));
+        }
+        match self.try_settle().await {
+            Ok(damaged) => {
+                // It stays so however often a message comes again.
+                damaged.iter().for_each(|error| tracing::warn!(%error, "what waited was not judged again"));
+            }
+            Err(error) => {
+                self.note_down(&error);
+                self.unsettled(&error);
+            }
+        }
+    }
+
+    fn unsettled(&mut self, error: &StoreError) {
         if self.settling.is_empty() {
             // What is unsettled stays so until an invocation has better luck.
             tracing::warn!(%error, "what waited for endpoints was not judged again");
         }
         for message in std::mem::take(&mut self.settling) {
-            self.trouble(message, stopped("judging again what waited for endpoints", &error));
+            self.trouble(message, stopped("judging again what waited for endpoints", error));
         }
     }
 
-    async fn try_settle(&self) -> Result<(), StoreError> {
+    /// Returns what cannot be read.
+    async fn try_settle(&self) -> Result<Vec<StoreError>, StoreError> {
         let Handler { perimeter, endpoints, store, .. } = self.handler;
         let mut inventory = endpoints.known();
         if !self.created.is_empty() {
+            keep::learn(&**store, self.created.clone()).await?;
             inventory = endpoints.learn(&self.created);
         }
         if !self.awaited.is_empty() {
@@ -216,20 +291,25 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
             // after these records were judged and before they were written.
             inventory = endpoints.refresh(&**store, self.now).await?;
         }
-        let arrived = self.awaited.iter().filter_map(|endpoint| {
-            let vpc = inventory.vpc_of(endpoint)?.clone();
-            Some(Endpoint { id: EndpointId::parse(endpoint).ok()?, vpc })
-        });
-        let known: Vec<Endpoint> = self.created.iter().cloned().chain(arrived).collect();
-        if known.is_empty() && !endpoints.are_unsettled() {
-            return Ok(());
+        let has_arrived = self.awaited.iter().any(|endpoint| inventory.vpc_of(endpoint).is_some());
+        if self.created.is_empty() && !has_arrived && !endpoints.are_unsettled() {
+            return Ok(Vec::new());
         }
         let auditor = judge(perimeter, &inventory);
-        keep::settle(&**store, &auditor, &inventory, &known, self.now).await?;
+        let damaged = keep::settle(&**store, &auditor, &inventory, self.now).await?;
         endpoints.settled(&inventory);
-        Ok(())
+        Ok(damaged)
     }
 }
+
+/// Why nothing at all was stored, where that may be different another time: then what comes next is not
+/// begun either.
+fn nothing_taken(stored: &[keep::Stored]) -> Option<String> {
+    let errors: Option<Vec<&StoreError>> = stored.iter().map(|(_, kept)| kept.as_ref().err()).collect();
+    errors?.into_iter().find(|error| !error.is_lasting()).map(ToString::to_string)
+}
+
+const READING_ENDPOINTS: &str = "reading the endpoints that are known";
 
 fn stopped(doing: &'static str, error: &StoreError) -> Trouble {
     Trouble::Stopped { doing, reason: error.to_string() }

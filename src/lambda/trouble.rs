@@ -38,6 +38,8 @@ pub(super) enum Trouble {
         finding: String,
         /// Why.
         reason: String,
+        /// It never will.
+        lasting: bool,
     },
     /// The store did not say or do something else.
     #[error("{doing}: {reason}")]
@@ -58,7 +60,8 @@ impl Trouble {
             }
             Trouble::Nothing | Trouble::Malformed(_) => true,
             Trouble::Fetch(error) => error.lasting,
-            Trouble::Store { .. } | Trouble::Stopped { .. } => false,
+            Trouble::Store { lasting, .. } => *lasting,
+            Trouble::Stopped { .. } => false,
         }
     }
 

@@ -396,6 +396,45 @@ fn a_store_that_is_down_fails_all_that_it_is_needed_for_and_nothing_else() {
 }
 
 #[test]
+fn what_the_store_refuses_for_good_has_its_reason_kept() {
+    let function = Function::start(1, &[]);
+    let outside = make(Kind::Outside, 0, &mut Chance(7));
+    function.dynamo.fail(Some(Box::new(|operation, _| {
+        let refused = r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"Item size"}"#;
+        (operation == "TransactWriteItems").then(|| Response::new(400, refused))
+    })));
+    let batch = in_sqs([("refused", &*body(2, &outside.record))]);
+    assert_eq!(failures(&function.api.invoke_one(batch).response()), BTreeSet::from(["refused".into()]));
+    let note = function.dynamo.note("refused").unwrap();
+    assert!(note.contains("ValidationException"), "{note}");
+}
+
+#[test]
+fn a_store_that_fails_again_and_again_is_tried_for_one_step_alone() {
+    let requests = std::sync::Arc::new(AtomicU64::new(0));
+    let function = Function::start(1, &[]);
+    let seen = std::sync::Arc::clone(&requests);
+    function.dynamo.fail(Some(Box::new(move |_, _| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        Some(Response::new(500, r#"{"__type":"x#InternalServerError","message":"no"}"#))
+    })));
+    let mut chance = Chance(8);
+    let [outside, awaiting] = [Kind::Outside, Kind::Awaiting].map(|kind| make(kind, 1, &mut chance));
+    let messages = [
+        ("outside", body(2, &outside.record)),
+        ("awaiting", body(2, &awaiting.record)),
+        ("created", in_event_bridge(&calls::creation()).to_string()),
+        ("poison", "not JSON".to_owned()),
+    ];
+    let start = std::time::Instant::now();
+    let batch = in_sqs(messages.iter().map(|(id, body)| (*id, &**body)));
+    let failed = failures(&function.api.invoke_one(batch).response());
+    assert_eq!(failed, messages.iter().map(|(id, _)| (*id).to_owned()).collect());
+    assert_eq!(requests.load(Ordering::Relaxed), 12, "the first step is tried, and no other");
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
 fn an_endpoint_that_is_seen_created_settles_what_waited_for_it() {
     let function = Function::start(2, &[]);
     let mut chance = Chance(6);

@@ -28,7 +28,9 @@ use dynamodb_perimeter::aws::findings_table::{FindingsTable, schema};
 use dynamodb_perimeter::aws::store_url::StoreUrl;
 use dynamodb_perimeter::findings::finding::{EVIDENCE, Evidence, Identity, Sightings, Status};
 use dynamodb_perimeter::findings::sample::{EventKey, LIMIT, Sample};
-use dynamodb_perimeter::findings::store::{Delta, FindingStore, Half, Query, StoreError, Waiting, WaitsFor};
+use dynamodb_perimeter::findings::store::{
+    Correction, Delta, FindingStore, Half, Query, StoreError, Waiting, WaitsFor,
+};
 use dynamodb_perimeter::ids::{AccountId, EndpointId, VpcKey};
 use dynamodb_perimeter::perimeter::Endpoint;
 use dynamodb_perimeter::perimeter::origin::{Origin, OriginKind};
@@ -296,6 +298,20 @@ async fn record(store: &FindingsTable, delta: Delta) -> std::result::Result<(), 
     store.record(delta, now()).await.map(drop)
 }
 
+/// All that waits for something.
+async fn waits(store: &FindingsTable, waits_for: &WaitsFor) -> std::result::Result<Vec<Waiting>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.waiting(waits_for, after).await?;
+        assert!(page.damaged.is_empty(), "{:?}", page.damaged);
+        all.extend(page.waiting);
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
 fn run<T>(test: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(test)
 }
@@ -345,11 +361,11 @@ async fn every_item_comes_back_as_it_was_written() -> Result {
         }
         assert_eq!(format!("{:?}", store.evidence(&id).await?), format!("{:?}", one.sightings.evidence));
         assert_eq!(store.half(&shared).await?, Some(principal));
-        assert_eq!(store.waiting(&endpoint).await?, vec![one.waiting[0].clone()]);
-        assert_eq!(store.waiting(&other_half).await?, vec![one.waiting[1].clone()]);
-        store.settled(&one.waiting[0]).await?;
-        store.settled(&one.waiting[0]).await?;
-        assert_eq!(store.waiting(&endpoint).await?, vec![]);
+        assert_eq!(waits(&store, &endpoint).await?, vec![one.waiting[0].clone()]);
+        assert_eq!(waits(&store, &other_half).await?, vec![one.waiting[1].clone()]);
+        store.settled(&one.waiting[..1]).await?;
+        store.settled(&one.waiting[..1]).await?;
+        assert_eq!(waits(&store, &endpoint).await?, vec![]);
         let message = format!("{n}{}", text().unwrap_or_default());
         store.note_message(&message, &text().unwrap_or_default(), now()).await?;
         store.note_message(&message, "again", now()).await?;
@@ -371,7 +387,8 @@ async fn ids_and_texts_of_any_length_are_taken() -> Result {
     one.sightings.evidence[0].reason = long.clone();
     one.sightings.addresses = vec![long.clone()];
     let shared = WaitsFor::OtherHalf(long.clone());
-    one.waiting = vec![waiting(&long, 1, shared.clone(), "{}"), waiting("f-2", 1, shared.clone(), &long)];
+    one.waiting =
+        vec![waiting(&long, 1, shared.clone(), "{}"), waiting("f-2", 1, shared.clone(), &long.repeat(2))];
     one.halves = vec![Half { shared_id: long.clone(), key: key(1), principal: Principal::unknown() }];
     let kept = store.record(one.clone(), now()).await?;
     // Cut, and cut alike when it comes again.
@@ -380,12 +397,12 @@ async fn ids_and_texts_of_any_length_are_taken() -> Result {
     let found = store.find(&id).await?.ok_or("the finding")?;
     assert_eq!(found.count(), 1);
     assert_eq!(found.sightings.addresses.len(), 1);
-    // The record that is longer than 64 KiB does not wait.
-    assert_eq!(store.waiting(&shared).await?.len(), 1);
+    // The record that is longer than 256 KiB does not wait.
+    assert_eq!(waits(&store, &shared).await?.len(), 1);
     assert_eq!(store.half(&long).await?, Some(Principal::unknown()));
     assert_eq!(store.half(&format!("{long}x")).await?, None);
     store.note_message(&long, &long, now()).await?;
-    store.withdraw(&long, key(1)).await?;
+    store.withdraw(&long, &[key(1)]).await?;
     assert!(store.find(&long).await?.is_none());
     Ok(())
 }
@@ -427,7 +444,7 @@ async fn evidence_alone_expires() -> Result {
     one.waiting = vec![waiting(&id, 1, WaitsFor::Endpoint("vpce-01".into()), "{}")];
     one.halves = vec![Half { shared_id: "shared".into(), key: key(1), principal: Principal::unknown() }];
     record(&store, one).await?;
-    store.withdraw("f-unseen", key(9)).await?;
+    store.withdraw("f-unseen", &[key(9)]).await?;
     store.note_message("message", "no JSON", now()).await?;
     let items = client.scan().table_name(TABLE).send().await?.items.unwrap_or_default();
     let expected = (now().as_second() + 400 * 86_400).to_string();
@@ -437,7 +454,7 @@ async fn evidence_alone_expires() -> Result {
         assert_eq!(expires, sk.starts_with("E#").then_some(&expected), "{sk}");
         assert_eq!(item.get("v"), Some(&AttributeValue::N("1".into())));
     }
-    assert_eq!(items.len(), 1 + EVIDENCE + 1 + 1 + 1 + 1);
+    assert_eq!(items.len(), 1 + EVIDENCE + 1 + 1 + 1 + 1 + 1);
     Ok(())
 }
 
@@ -471,7 +488,7 @@ async fn items_that_cannot_be_read_are_named() -> Result {
         let found = [
             store.find(&id).await.map(drop),
             store.record(delta(1, [2]), now()).await.map(drop),
-            store.withdraw(&id, EventKey(1)).await,
+            store.withdraw(&id, &[EventKey(1)]).await,
         ];
         for error in found {
             match error {
@@ -502,7 +519,7 @@ impl From<Delta> for Op {
 async fn apply(store: &FindingsTable, op: Op) -> std::result::Result<(), StoreError> {
     match op {
         Op::See(finding, events) => record(store, delta(finding, events)).await,
-        Op::Withdraw(finding, event) => store.withdraw(&identity(finding).id(), key(event)).await,
+        Op::Withdraw(finding, event) => store.withdraw(&identity(finding).id(), &[key(event)]).await,
         Op::Record(delta) => record(store, *delta).await,
     }
 }
@@ -540,13 +557,31 @@ proptest! {
             let (store, _) = tap.store().await?;
             share(&store, writers, &other).await?;
             for finding in 0..3 {
-                let (one, other) = (shown(&expected, finding).await?, shown(&store, finding).await?);
+                let (mut one, mut other) = (shown(&expected, finding).await?, shown(&store, finding).await?);
+                let seen = match store.find(&identity(finding).id()).await? {
+                    Some(kept) => kept.sightings.seen,
+                    None => Sample::default(),
+                };
+                for shown in [&mut one, &mut other].into_iter().flatten() {
+                    always_shown(&seen, shown);
+                }
                 assert_eq!(one, other);
             }
             Ok(())
         });
         prop_assert!(result.is_ok(), "{result:?}");
     }
+}
+
+/// Leaves of the evidence what does not hang on which events were still at hand when others were taken
+/// out: that of the sixteen smallest events.
+fn always_shown(seen: &Sample, shown: &mut Shown) {
+    let first: Vec<EventKey> = seen.keys().iter().copied().take(EVIDENCE).collect();
+    assert!(shown.evidence.len() <= EVIDENCE);
+    shown.evidence.retain(|id| {
+        let event = id.strip_prefix("event-").and_then(|number| number.parse().ok());
+        event.is_some_and(|event| first.contains(&key(event)))
+    });
 }
 
 /// What becomes of the n-th request, if every so-many-th fails.
@@ -583,25 +618,109 @@ fn past_the_limit_too() -> Result {
 async fn what_is_withdrawn_stays_withdrawn() -> Result {
     let (before, after) = (empty().await?, empty().await?);
     let id = identity(1).id();
-    before.withdraw(&id, key(1)).await?;
+    before.withdraw(&id, &[key(1)]).await?;
     assert!(before.find(&id).await?.is_none());
     for store in [&before, &after] {
         record(store, delta(1, [1, 2])).await?;
     }
-    after.withdraw(&id, key(1)).await?;
+    after.withdraw(&id, &[key(1)]).await?;
     for store in [&before, &after] {
         record(store, delta(1, [1])).await?;
-        store.withdraw(&id, key(1)).await?;
+        store.withdraw(&id, &[key(1)]).await?;
         let finding = shown(store, 1).await?.ok_or("the finding")?;
         assert_eq!((finding.count, finding.evidence), (1, vec!["event-2".to_owned()]));
         assert_eq!(store.list(&Query::default(), None).await?.0.len(), 1);
         // Without any event left it is no finding, and is listed no more.
-        store.withdraw(&id, key(2)).await?;
+        store.withdraw(&id, &[key(2)]).await?;
         assert_eq!(store.list(&Query::default(), None).await?.0.len(), 0);
         assert_eq!(store.find(&id).await?.ok_or("the finding")?.count(), 0);
         record(store, delta(1, [3])).await?;
         assert_eq!(store.list(&Query::default(), None).await?.0.len(), 1);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn evidence_of_others_takes_the_place_of_what_was_taken_out() -> Result {
+    let store = empty().await?;
+    let id = identity(1).id();
+    let mut events: Vec<u32> = (0..20).collect();
+    events.sort_by_key(|event| key(*event));
+    record(&store, delta(1, 0..20)).await?;
+    let gone: Vec<EventKey> = events[..10].iter().map(|event| key(*event)).collect();
+    store.withdraw(&id, &gone).await?;
+    // Evidence of four more was never stored: it is when they come again.
+    assert_eq!(store.evidence(&id).await?.len(), 6);
+    record(&store, delta(1, events[16..].iter().copied())).await?;
+    assert_eq!(store.evidence(&id).await?.len(), 10);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_corrected_counts_nowhere_whoever_comes_first() -> Result {
+    let correction = |event, by, time: &str| Correction {
+        key: key(event),
+        by: key(by),
+        time: time.into(),
+        accounts: vec!["111122223333".into()],
+    };
+    let (first, second) = (correction(1, 101, "2026-01-01"), correction(1, 102, "2026-01-02"));
+    for order in [[&first, &second, &second], [&second, &first, &first], [&second, &first, &second]] {
+        let store = empty().await?;
+        let mut gone = BTreeSet::new();
+        for correction in order {
+            gone.extend(store.correct(correction).await?);
+        }
+        assert_eq!(gone, BTreeSet::from([key(1), key(101)]));
+        // Both are in the store now, so whoever records them later takes them out again.
+        record(&store, delta(1, [1, 2, 101, 102])).await?;
+        assert_eq!(shown(&store, 1).await?.map(|finding| finding.count), Some(2));
+        assert!(!store.correct(&second).await?.contains(&key(102)));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_endpoint_is_forgotten_only_while_nothing_waits_for_it() -> Result {
+    let store = empty().await?;
+    let id = identity(1).id();
+    let with = |event| {
+        let mut one = delta(1, [event]);
+        one.waiting = vec![waiting(&id, event, WaitsFor::Endpoint("vpce-01".into()), "{}")];
+        one
+    };
+    record(&store, with(1)).await?;
+    store.forget_awaited("vpce-01").await?;
+    assert_eq!(store.awaited().await?, ["vpce-01"]);
+    store.settled(&with(1).waiting).await?;
+    store.forget_awaited("vpce-01").await?;
+    store.forget_awaited("vpce-01").await?;
+    assert_eq!(store.awaited().await?, [""; 0]);
+    record(&store, with(2)).await?;
+    assert_eq!(store.awaited().await?, ["vpce-01"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_waiting_item_that_cannot_be_read_is_named_and_hides_no_other() -> Result {
+    let tap = Tap::new(|_, _| Fault::None)?;
+    let (store, client) = tap.store().await?;
+    let waits_for = WaitsFor::Endpoint("vpce-01".into());
+    let mut one = delta(1, 1..4);
+    let id = one.sightings.identity.id();
+    one.waiting = (1..4).map(|event| waiting(&id, event, waits_for.clone(), "{}")).collect();
+    record(&store, one).await?;
+    let text = |text: String| AttributeValue::S(text);
+    let sk = format!("WAIT#{id}#{:016x}", key(2).0);
+    let broken = HashMap::from([
+        ("pk".to_owned(), text("ENDPOINT#vpce-01".into())),
+        ("sk".to_owned(), text(sk.clone())),
+        ("v".to_owned(), AttributeValue::N("1".into())),
+    ]);
+    client.put_item().table_name(TABLE).set_item(Some(broken)).send().await?;
+    let page = store.waiting(&waits_for, None).await?;
+    assert_eq!((page.waiting.len(), page.damaged.len()), (2, 1));
+    assert!(page.damaged[0].to_string().contains(&sk), "{}", page.damaged[0]);
     Ok(())
 }
 
@@ -639,16 +758,18 @@ async fn what_changes_nothing_is_not_written() -> Result {
     let id = one.sightings.identity.id();
     one.waiting = vec![waiting(&id, 1, WaitsFor::Endpoint("vpce-01".into()), "{}")];
     record(&store, one.clone()).await?;
-    store.withdraw(&id, key(7)).await?;
+    // One that is not shown: in the place of one that is, another would be.
+    let last = (0..30).map(key).max().ok_or("an event")?;
+    store.withdraw(&id, &[last]).await?;
     let writes = tap.writes();
     record(&store, one.clone()).await?;
     record(&store, delta(1, [3, 4])).await?;
-    store.withdraw(&id, key(7)).await?;
+    store.withdraw(&id, &[last]).await?;
     assert_eq!(tap.writes(), writes);
     // What has been settled does not begin to wait again.
-    store.settled(&one.waiting[0]).await?;
+    store.settled(&one.waiting[..1]).await?;
     record(&store, one.clone()).await?;
-    assert_eq!(store.waiting(&one.waiting[0].waits_for).await?, []);
+    assert_eq!(waits(&store, &one.waiting[0].waits_for).await?, []);
     Ok(())
 }
 
@@ -681,16 +802,21 @@ async fn what_waits_is_bounded_and_written_before_the_finding() -> Result {
         () = refused_twice => {}
     }
     assert!(store.find(&identity(1).id()).await?.is_none());
-    assert_eq!(store.waiting(&waits_for).await?.len(), 3);
+    assert_eq!(waits(&store, &waits_for).await?.len(), 3);
     blocked.store(0, Relaxed);
     record(&store, with(0..3)).await?;
     // What was taken out before it came does not wait.
-    store.withdraw(&identity(1).id(), key(3)).await?;
+    store.withdraw(&identity(1).id(), &[key(3)]).await?;
     record(&store, with(3..5)).await?;
-    assert_eq!(store.waiting(&waits_for).await?.len(), 4);
-    // Beyond exact counts nothing waits any more.
-    record(&store, with(5..5 + LIMIT as u32)).await?;
-    assert_eq!(store.waiting(&waits_for).await?.len(), 4);
+    assert_eq!(waits(&store, &waits_for).await?.len(), 4);
+    // Beyond exact counts as well: all that the finding keeps, and nothing that it never kept.
+    record(&store, with(5..5 + 2 * LIMIT as u32)).await?;
+    let kept = store.find(&identity(1).id()).await?.ok_or("the finding")?.sightings;
+    let waiting: BTreeSet<EventKey> = waits(&store, &waits_for).await?.iter().map(|one| one.key).collect();
+    let kept: BTreeSet<EventKey> =
+        kept.seen.keys().iter().copied().filter(|key| !kept.gone.contains(*key)).collect();
+    assert!(kept.is_subset(&waiting));
+    assert!(waiting.len() <= LIMIT + 4, "{}", waiting.len());
     Ok(())
 }
 
@@ -701,7 +827,7 @@ async fn it_gives_up_in_the_end() -> Result {
     let mut one = delta(1, [1]);
     one.sightings.evidence.clear();
     let error = store.record(one, now()).await.err().ok_or("an error")?;
-    assert!(matches!(&error, StoreError::Failed(text) if text.contains("after 12 tries")), "{error}");
+    assert!(matches!(&error, StoreError::Overtaken(text) if text.contains("after 12 tries")), "{error}");
     Ok(())
 }
 

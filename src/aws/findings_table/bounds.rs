@@ -26,8 +26,8 @@ const MAX_NOTE: usize = 2048;
 /// Bytes of the name of who made a step.
 const MAX_NAME: usize = 256;
 
-/// Bytes of a record that may wait. A longer one stays undetermined.
-pub(super) const MAX_WAITING: usize = 64 << 10;
+/// Bytes of a record that may wait. The way here lets no longer one pass.
+const MAX_WAITING: usize = crate::findings::store::MAX_WAITING;
 
 /// The text, or where it has more than `max` bytes its beginning and its hash.
 pub(super) fn clipped(text: &str, max: usize) -> Cow<'_, str> {

@@ -12,7 +12,7 @@ use super::{Item, bounds, document};
 use crate::audit::rule::Severity;
 use crate::findings::finding::{Evidence, Identity, Kept, Sightings, Status, Step};
 use crate::findings::sample::{EventKey, Sample};
-use crate::findings::store::{Half, StoreError, Waiting, WaitsFor};
+use crate::findings::store::{CALLER_HALF, Half, StoreError, Waiting, WaitsFor};
 use crate::ids::{AccountId, EndpointId, VpcKey};
 use crate::perimeter::Endpoint;
 use crate::perimeter::principal::Principal;
@@ -24,6 +24,8 @@ const EVIDENCE_DAYS: i64 = 400;
 
 /// Counts up with every write of a finding: nobody overwrites what they have not read.
 pub(super) const VERSION: &str = "version";
+/// Whose write it was.
+pub(super) const WRITER: &str = "writer";
 
 /// What the table has under the key of a finding.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +72,7 @@ pub(super) fn write_finding(id: &str, kept: &Kept, version: u64) -> Result<Item,
     }
     write_sample(&mut writer.item, "seen", &seen.seen);
     write_sample(&mut writer.item, "gone", &seen.gone);
-    if kept.count() > 0 {
+    if kept.count() > 0 && seen.identity.rule != CALLER_HALF {
         // Only what has these is in the indexes.
         let place = place(seen.severity, seen.span, id);
         writer.set(BY_STATUS.pk, text(schema::status_partition(kept.status.name())));
@@ -150,10 +152,17 @@ fn write_sample(item: &mut Item, name: &str, sample: &Sample) {
         item.insert(name.to_owned(), AttributeValue::B(Blob::new(bytes)));
     }
     item.insert(overflowed(name), AttributeValue::Bool(!sample.is_exact()));
+    if let Some(reach) = sample.reach() {
+        item.insert(reach_of(name), text(schema::hex(reach)));
+    }
 }
 
 fn overflowed(name: &str) -> String {
     format!("{name}_overflowed")
+}
+
+fn reach_of(name: &str) -> String {
+    format!("{name}_reach")
 }
 
 // ---- What belongs to findings
@@ -215,6 +224,56 @@ pub(super) fn write_half(half: &Half) -> Result<Item, StoreError> {
 pub(super) fn read_half(item: &Item) -> Result<Principal, StoreError> {
     Reader::of(item)?.document("principal")
 }
+
+/// The item that says that records wait for an endpoint. Each time another one: whoever finds that
+/// nothing waits any more deletes it only as it was before they looked.
+pub(super) fn write_awaited(endpoint: &str, own: AttributeValue) -> Item {
+    let mut item = begin(&Key::awaited(endpoint));
+    item.insert("endpoint".to_owned(), text(endpoint));
+    item.insert(WRITER.to_owned(), own);
+    item
+}
+
+pub(super) fn read_awaited(item: &Item) -> Result<String, StoreError> {
+    Ok(Reader::of(item)?.text("endpoint")?.to_owned())
+}
+
+// ---- What was corrected
+
+/// What is known of an event that has been corrected.
+#[derive(Debug)]
+pub(super) struct Corrected {
+    /// The record that takes its place.
+    pub by: EventKey,
+    /// `eventTime` of that record.
+    pub time: String,
+    /// Corrections that were overtaken by it: the latest of them.
+    pub over: Vec<EventKey>,
+}
+
+pub(super) fn write_corrected(key: EventKey, corrected: &Corrected) -> Item {
+    let mut item = begin(&Key::corrected(key));
+    item.insert("by".to_owned(), text(schema::hex(corrected.by)));
+    item.insert("time".to_owned(), text(&corrected.time));
+    let over = corrected.over.iter().map(|key| text(schema::hex(*key))).collect();
+    item.insert("over".to_owned(), AttributeValue::L(over));
+    item
+}
+
+pub(super) fn read_corrected(item: &Item) -> Result<Corrected, StoreError> {
+    let reader = Reader::of(item)?;
+    let over: Vec<String> = reader.document("over")?;
+    let over = over.iter().filter_map(|key| u64::from_str_radix(key, 16).ok()).map(EventKey).collect();
+    Ok(Corrected { by: reader.event_key("by")?, time: reader.text("time")?.to_owned(), over })
+}
+
+/// The event of which the item says that it has been corrected.
+pub(super) fn corrected_event(item: &Item) -> Option<EventKey> {
+    let pk = item.get(PK)?.as_s().ok()?;
+    u64::from_str_radix(pk.strip_prefix(schema::EVENT)?, 16).ok().map(EventKey)
+}
+
+// ---- Endpoints and messages
 
 pub(super) fn write_endpoint(endpoint: &Endpoint) -> Item {
     let mut item = begin(&Key::endpoint(endpoint.id.as_str()));
@@ -344,6 +403,10 @@ impl<'i> Reader<'i> {
             return Err(self.damaged(format!("`{name}` has {} bytes, no multiple of eight", bytes.len())));
         }
         let keys = keys.iter().map(|key| EventKey(u64::from_be_bytes(*key))).collect();
-        Ok(Sample::from_parts(keys, self.bool(&overflowed(name))?))
+        let reach = match self.bool(&overflowed(name))? {
+            true => Some(self.event_key(&reach_of(name))?),
+            false => None,
+        };
+        Ok(Sample::from_parts(keys, reach))
     }
 }

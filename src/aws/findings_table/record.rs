@@ -4,18 +4,19 @@
 //! Joining is a union of sets, so it does not matter how often it is done: an attempt that failed
 //! half-way, or succeeded without anybody hearing of it, is simply made again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use jiff::Timestamp;
 
 use super::item::{self, Stored, VERSION};
+use super::requests::own_mark;
 use super::retry::{Backoff, Failure};
 use super::schema::{Key, PK};
-use super::{FindingsTable, Item, bounds};
-use crate::findings::finding::{EVIDENCE, Evidence, Kept};
+use super::{FindingsTable, Item, bounds, correct};
+use crate::findings::finding::{EVIDENCE, Evidence, Kept, Sightings};
 use crate::findings::sample::{EventKey, Sample};
-use crate::findings::store::{Delta, StoreError};
+use crate::findings::store::{Delta, StoreError, WaitsFor};
 
 /// Joins a delta into its finding.
 pub(super) async fn record(table: &FindingsTable, delta: Delta, now: Timestamp) -> Result<Kept, StoreError> {
@@ -23,12 +24,23 @@ pub(super) async fn record(table: &FindingsTable, delta: Delta, now: Timestamp) 
     let id = delta.sightings.identity.id();
     let mut written = HashSet::new();
     let mut backoff = Backoff::default();
-    loop {
+    let mut kept = loop {
         match try_record(table, &id, &delta, now, &mut written).await {
-            Ok(kept) => return Ok(kept),
+            Ok(kept) => break kept,
             Err(failure) => backoff.after(failure).await?,
         }
+    };
+    // Whoever corrects an event writes that first and looks for its findings then; this the other way
+    // round. All are looked up, not the new ones alone: the last try may have been broken off here.
+    let Sightings { seen, gone, .. } = &kept.sightings;
+    let here = |key: &EventKey| seen.contains(*key) && !gone.contains(*key);
+    let events: Vec<EventKey> = delta.sightings.seen.keys().iter().copied().filter(here).collect();
+    let corrected: Vec<EventKey> = correct::corrected(table, &events).await?.into_iter().collect();
+    if !corrected.is_empty() {
+        withdraw(table, &id, &corrected).await?;
+        take_out(&mut kept, &corrected);
     }
+    Ok(kept)
 }
 
 /// One attempt. `written`: what earlier attempts put beside the finding.
@@ -40,45 +52,46 @@ async fn try_record(
     written: &mut HashSet<Key>,
 ) -> Result<Kept, Failure> {
     let before = load(table, id).await?;
-    let after = joined(&before, delta, now);
-    table.put_all(beside(&before, &after, delta, written)?).await?;
+    let mut after = joined(&before, delta, now);
+    put_beside(table, &before, &after, delta, written).await?;
     let mut change = Change::of(id, &before, item::write_finding(id, &after, before.version + 1)?)?;
     let (shown, shown_before) = (shown(&after.sightings.seen, &after.sightings.gone), before.shown());
-    let news = |evidence: &&Evidence| shown.contains(&evidence.key) && !shown_before.contains(&evidence.key);
-    let mut puts: Vec<&Evidence> = delta.sightings.evidence.iter().filter(news).collect();
-    let known: Vec<&Evidence> = delta
-        .sightings
-        .evidence
-        .iter()
-        .filter(|evidence| shown.contains(&evidence.key) && shown_before.contains(&evidence.key))
-        .collect();
-    puts.extend(shown_instead(table, id, known).await?);
+    let here = delta.sightings.evidence.iter().filter(|evidence| shown.contains(&evidence.key));
+    let (known, mut puts): (Vec<&Evidence>, Vec<&Evidence>) =
+        here.partition(|evidence| shown_before.contains(&evidence.key));
+    puts.extend(shown_instead(table, id, &after.sightings.seen, known).await?);
     for evidence in puts {
         change.puts.push(item::write_evidence(id, evidence, now)?);
     }
     change.deletes.extend(shown_before.difference(&shown).map(|key| Key::evidence(id, *key)));
     change.commit(table).await?;
-    let mut after = after;
     after.sightings.evidence.retain(|evidence| shown.contains(&evidence.key));
     Ok(after)
 }
 
+/// What is to be written of events that are shown already.
+///
 /// A cross-account call has two records, with one key. Whichever comes first, it is the same that is
-/// shown in the end: what [`Sightings::join`](crate::findings::finding::Sightings::join) does where both
-/// are at hand. Evidence that has expired does not come back.
+/// shown in the end: what [`Sightings::join`] does where both are at hand. Evidence that has expired
+/// does not come back. Of events that are shown in the place of others there may be none yet.
 async fn shown_instead<'d>(
     table: &FindingsTable,
     id: &str,
+    seen: &Sample,
     known: Vec<&'d Evidence>,
 ) -> Result<Vec<&'d Evidence>, StoreError> {
     let keys: Vec<Key> = known.iter().map(|evidence| Key::evidence(id, evidence.key)).collect();
-    let mut instead = Vec::new();
-    for stored in table.get_all(&keys).await? {
-        let stored = item::read_evidence(&stored)?;
-        let other = known.iter().find(|other| other.key == stored.key && other.event.id < stored.event.id);
-        instead.extend(other.copied());
+    let mut stored = HashMap::new();
+    for item in table.get_all(&keys).await? {
+        let evidence = item::read_evidence(&item)?;
+        stored.insert(evidence.key, evidence.event.id);
     }
-    Ok(instead)
+    let first = seen.keys().get(..EVIDENCE).and_then(<[EventKey]>::last);
+    let is_wanted = |evidence: &&Evidence| match stored.get(&evidence.key) {
+        Some(shown) => evidence.event.id < *shown,
+        None => first.is_some_and(|last| evidence.key > *last),
+    };
+    Ok(known.into_iter().filter(is_wanted).collect())
 }
 
 fn joined(before: &Stored, delta: &Delta, now: Timestamp) -> Kept {
@@ -95,26 +108,29 @@ fn joined(before: &Stored, delta: &Delta, now: Timestamp) -> Kept {
     }
 }
 
-/// The waiting records and the halves to be written: those of events that are new to the finding,
-/// and that it keeps. What it knew before was written before it knew it.
-fn beside(
+/// Writes the waiting records and the halves of events that are new to the finding, and that it keeps.
+/// What it knew before was written before it knew it.
+///
+/// An event that is among the smallest in the end was among them whenever it came, so each that is
+/// kept in the end has waited, and has left its half: none is missed, however many there were.
+async fn put_beside(
+    table: &FindingsTable,
     before: &Stored,
     after: &Kept,
     delta: &Delta,
     written: &mut HashSet<Key>,
-) -> Result<Vec<Item>, StoreError> {
+) -> Result<(), StoreError> {
     let (seen, gone) = (&after.sightings.seen, &after.sightings.gone);
     let known = before.kept.as_ref().map(|kept| &kept.sightings.seen);
     let is_new = |key: EventKey| seen.contains(key) && !known.is_some_and(|known| known.contains(key));
     let mut items = Vec::new();
-    // Beyond exact counts nobody could say how many were taken out again.
-    let waiting = delta
-        .waiting
-        .iter()
-        .filter(|waiting| seen.is_exact() && is_new(waiting.key) && !gone.contains(waiting.key));
-    for waiting in waiting {
+    let mut awaited = HashSet::new();
+    for waiting in delta.waiting.iter().filter(|waiting| is_new(waiting.key) && !gone.contains(waiting.key)) {
         if written.insert(Key::waiting(waiting)) {
             items.push(item::write_waiting(waiting));
+            if let WaitsFor::Endpoint(endpoint) = &waiting.waits_for {
+                awaited.insert(endpoint.as_str());
+            }
         }
     }
     for half in delta.halves.iter().filter(|half| is_new(half.key)) {
@@ -122,33 +138,45 @@ fn beside(
             items.push(item::write_half(half)?);
         }
     }
-    Ok(items)
+    table.put_all(items).await?;
+    // Behind the records that wait: whoever forgets an endpoint looked for those last.
+    let awaited = awaited.into_iter().map(|endpoint| item::write_awaited(endpoint, own_mark()));
+    table.put_all(awaited.collect()).await
 }
 
-/// Takes an event out of a finding, be it seen or not.
-pub(super) async fn withdraw(table: &FindingsTable, id: &str, key: EventKey) -> Result<(), StoreError> {
-    super::retry::retry(|| try_withdraw(table, id, key)).await
+/// Takes events out of a finding, be they seen or not.
+pub(super) async fn withdraw(table: &FindingsTable, id: &str, keys: &[EventKey]) -> Result<(), StoreError> {
+    super::retry::retry(|| try_withdraw(table, id, keys)).await
 }
 
-async fn try_withdraw(table: &FindingsTable, id: &str, key: EventKey) -> Result<(), Failure> {
+async fn try_withdraw(table: &FindingsTable, id: &str, keys: &[EventKey]) -> Result<(), Failure> {
     let before = load(table, id).await?;
     let version = before.version + 1;
     let after = match before.kept.clone() {
         Some(mut kept) => {
-            kept.sightings.gone.insert(key);
+            take_out(&mut kept, keys);
             item::write_finding(id, &kept, version)?
         }
         None => {
             let mut gone = before.gone.clone();
-            gone.insert(key);
+            keys.iter().for_each(|key| {
+                gone.insert(*key);
+            });
             item::write_gone(id, &gone, version)
         }
     };
     let mut change = Change::of(id, &before, after)?;
-    if before.shown().contains(&key) {
-        change.deletes.push(Key::evidence(id, key));
-    }
+    let shown = before.shown();
+    change.deletes =
+        keys.iter().filter(|key| shown.contains(key)).map(|key| Key::evidence(id, *key)).collect();
     change.commit(table).await
+}
+
+fn take_out(kept: &mut Kept, keys: &[EventKey]) {
+    for key in keys {
+        kept.sightings.gone.insert(*key);
+    }
+    kept.sightings.evidence.retain(|evidence| !keys.contains(&evidence.key));
 }
 
 async fn load(table: &FindingsTable, id: &str) -> Result<Stored, Failure> {
@@ -163,11 +191,10 @@ impl Stored {
     }
 }
 
-/// The events that are shown as evidence: the smallest of all seen, but for those taken out. It
-/// follows from the sets alone, so it is never read, and no order of events leads to another.
+/// The events that are shown as evidence: the smallest of those left. It follows from the sets alone,
+/// so it is never read.
 fn shown(seen: &Sample, gone: &Sample) -> HashSet<EventKey> {
-    let smallest = seen.keys().iter().take(EVIDENCE).copied();
-    smallest.filter(|key| !gone.contains(*key)).collect()
+    seen.keys().iter().copied().filter(|key| !gone.contains(*key)).take(EVIDENCE).collect()
 }
 
 /// What changes with a finding, all at once or not at all. What is to be told of it belongs here as
@@ -206,18 +233,13 @@ impl Change {
         if !self.changed && self.puts.is_empty() && self.deletes.is_empty() {
             return Ok(());
         }
-        let expected = (self.expected > 0).then(|| (":version".to_owned(), item::number(self.expected)));
-        let values = expected.map(|value| std::collections::HashMap::from([value]));
-        let (condition, name) = if values.is_some() {
-            ("#name = :version", VERSION)
-        } else {
-            ("attribute_not_exists(#name)", PK)
-        };
+        let expected = (self.expected > 0).then(|| item::number(self.expected));
+        let name = if expected.is_some() { VERSION } else { PK };
         if self.puts.is_empty() && self.deletes.is_empty() {
-            let put = table.client.put_item().table_name(&table.table).set_item(Some(finding));
-            let put = put.condition_expression(condition).expression_attribute_names("#name", name);
-            return put.set_expression_attribute_values(values).send().await.map(drop).map_err(Failure::of);
+            return table.try_put_if(finding, name, expected).await;
         }
+        let condition = if expected.is_some() { "#name = :version" } else { "attribute_not_exists(#name)" };
+        let values = expected.map(|value| Item::from([(":version".to_owned(), value)]));
         let put = Put::builder().table_name(&table.table).set_item(Some(finding));
         let put = put.condition_expression(condition).expression_attribute_names("#name", name);
         let put = put.set_expression_attribute_values(values).build().map_err(Failure::unbuilt)?;

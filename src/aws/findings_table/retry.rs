@@ -15,11 +15,16 @@ const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// The longest wait of all.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// Why an item of a transaction is never taken.
+const REFUSALS: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded"];
+
 /// What became of a request that did not succeed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Another writer was faster: what is there has to be read again.
     Overtaken(String),
+    /// So much is asked for, of this item or of its neighbours, that it has to wait.
+    Throttled(String),
     /// It may succeed later. It may also have been carried out, and the answer lost.
     Passing(String),
     /// It never will.
@@ -49,13 +54,18 @@ impl Failure {
                 | "Throttling"
                 | "ProvisionedThroughputExceededException"
                 | "RequestLimitExceeded"
-                | "LimitExceededException"
-                | "InternalServerError"
+                | "LimitExceededException",
+            ) => Failure::Throttled(text),
+            Some(
+                "InternalServerError"
                 | "InternalServerErrorException"
                 | "ServiceUnavailable"
                 | "ServiceUnavailableException"
                 | "TransactionInProgressException",
             ) => Failure::Passing(text),
+            Some("ValidationException" | "ItemCollectionSizeLimitExceededException") => {
+                Failure::Lasting(StoreError::Refused(text))
+            }
             Some(_) => Failure::Lasting(StoreError::Failed(text)),
             None => match &error {
                 SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
@@ -85,8 +95,13 @@ impl Failure {
                     | "ProvisionedThroughputExceeded"
             )
         };
-        if !codes.is_empty() && codes.iter().all(again) {
+        let is_throttled = |code: &&str| matches!(*code, "ThrottlingError" | "ProvisionedThroughputExceeded");
+        if !codes.is_empty() && codes.iter().all(again) && codes.iter().any(is_throttled) {
+            Failure::Throttled(format!("{text} ({})", codes.join(", ")))
+        } else if !codes.is_empty() && codes.iter().all(again) {
             Failure::Overtaken(format!("{text} ({})", codes.join(", ")))
+        } else if codes.iter().any(|code| REFUSALS.contains(code)) {
+            Failure::Lasting(StoreError::Refused(format!("{text} ({})", codes.join(", "))))
         } else {
             Failure::Lasting(StoreError::Failed(format!("{text} ({})", codes.join(", "))))
         }
@@ -132,13 +147,17 @@ impl Backoff {
     /// # Errors
     /// Where trying again is of no use, or was tried often enough.
     pub async fn after(&mut self, failure: Failure) -> Result<(), StoreError> {
-        let text = match failure {
-            Failure::Lasting(error) => return Err(error),
-            Failure::Overtaken(text) | Failure::Passing(text) => text,
-        };
         self.tries += 1;
-        if self.tries >= TRIES {
-            return Err(StoreError::Failed(format!("{text} (given up after {TRIES} tries)")));
+        let given_up = |text| format!("{text} (given up after {TRIES} tries)");
+        match failure {
+            Failure::Lasting(error) => return Err(error),
+            Failure::Overtaken(text) | Failure::Throttled(text) if self.tries >= TRIES => {
+                return Err(StoreError::Overtaken(given_up(text)));
+            }
+            Failure::Passing(text) if self.tries >= TRIES => {
+                return Err(StoreError::Failed(given_up(text)));
+            }
+            Failure::Overtaken(_) | Failure::Throttled(_) | Failure::Passing(_) => {}
         }
         let longest = FIRST_WAIT.saturating_mul(1 << self.tries.saturating_sub(1)).min(LONGEST_WAIT);
         tokio::time::sleep(longest.mul_f64(chance())).await;

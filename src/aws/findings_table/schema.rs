@@ -28,6 +28,10 @@ pub const PROJECTED: [&str; 4] = ["rule", "status", "first_seen", "last_seen"];
 
 /// The partition of all endpoints. One partition, so that reading it shows every write before it.
 pub(super) const ENDPOINTS: &str = "ENDPOINTS";
+/// The partition of all endpoints that records wait for.
+pub(super) const AWAITED: &str = "AWAITED";
+/// How partitions of single events begin.
+pub(super) const EVENT: &str = "EVENT#";
 /// How sort keys of evidence begin.
 pub(super) const EVIDENCE: &str = "E#";
 /// How sort keys of waiting records begin.
@@ -67,6 +71,14 @@ impl Key {
 
     pub fn endpoint(id: &str) -> Self {
         Self { pk: ENDPOINTS.to_owned(), sk: part(id) }
+    }
+
+    pub fn awaited(endpoint: &str) -> Self {
+        Self { pk: AWAITED.to_owned(), sk: part(endpoint) }
+    }
+
+    pub fn corrected(event: EventKey) -> Self {
+        Self { pk: format!("{EVENT}{}", hex(event)), sk: "CORRECTED".to_owned() }
     }
 
     pub fn half(shared_id: &str) -> Self {
