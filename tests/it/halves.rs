@@ -362,6 +362,8 @@ fn mixtures() -> Vec<Mixed> {
     large["requestParameters"] = json!({"requestItems": {"orders": {"keys": keys}}});
     let [caller, owner] = pair(1, &[]);
     let [far_caller, far_owner] = pair(2, &unknown());
+    // The caller's copy is inside once the endpoint is known, and leaves no half then.
+    let near = pair(3, &unknown()).to_vec();
     let exported = [
         ("eventName", json!("ExportTableToPointInTime")),
         ("eventCategory", json!("Management")),
@@ -403,6 +405,11 @@ fn mixtures() -> Vec<Mixed> {
             vec![],
         ),
         ("a record of 400 KB", vec![large, created(UNAPPROVED)], vec![("unapproved-vpc", 1)]),
+        (
+            "both copies, through an unknown endpoint that is approved",
+            [near, vec![created(APPROVED)]].concat(),
+            vec![],
+        ),
         (
             "both copies, through an unknown endpoint",
             vec![far_caller, far_owner, created(UNAPPROVED)],
