@@ -284,7 +284,7 @@ fn by_rule(listed: &Listed) -> Vec<(String, u64)> {
 
 #[test]
 fn a_flood_through_an_unknown_endpoint_is_judged_again_to_the_last() -> Tested {
-    let calls: Vec<Value> = (0..1_500).map(|n| call(n, &unknown())).collect();
+    let calls: Vec<Value> = (0..1_200).map(|n| call(n, &unknown())).collect();
     let shares = |count: usize| -> Vec<Vec<Value>> {
         (0..count).map(|n| calls.iter().skip(n).step_by(count).cloned().collect()).collect()
     };
@@ -302,7 +302,7 @@ fn a_flood_through_an_unknown_endpoint_is_judged_again_to_the_last() -> Tested {
 
 #[test]
 fn a_flood_of_cross_account_calls_leaves_nothing_undetermined() -> Tested {
-    let pairs: Vec<[Value; 2]> = (0..1_200).map(|n| pair(n, &[])).collect();
+    let pairs: Vec<[Value; 2]> = (0..1_100).map(|n| pair(n, &[])).collect();
     let copies = |which: usize, shares: usize| -> Vec<Vec<Value>> {
         let copy =
             |share: usize| pairs.iter().skip(share).step_by(shares).map(|pair| pair[which].clone()).collect();
@@ -310,11 +310,9 @@ fn a_flood_of_cross_account_calls_leaves_nothing_undetermined() -> Tested {
     };
     let together = left_by(&[pairs.concat()], false)?;
     assert_eq!(by_rule(&together).len(), 1, "{together:#?}");
-    for (parts, with_halves) in [
-        ([copies(0, 1), copies(1, 1)].concat(), true),
-        ([copies(1, 1), copies(0, 1)].concat(), false),
-        ([copies(0, 3), copies(1, 3)].concat(), false),
-    ] {
+    for (parts, with_halves) in
+        [([copies(0, 1), copies(1, 1)].concat(), true), ([copies(1, 3), copies(0, 2)].concat(), false)]
+    {
         assert_eq!(left_by(&parts, with_halves)?, together);
     }
     Ok(())
@@ -364,6 +362,8 @@ fn mixtures() -> Vec<Mixed> {
     large["requestParameters"] = json!({"requestItems": {"orders": {"keys": keys}}});
     let [caller, owner] = pair(1, &[]);
     let [far_caller, far_owner] = pair(2, &unknown());
+    // The caller's copy is inside once the endpoint is known, and leaves no half then.
+    let near = pair(3, &unknown()).to_vec();
     let exported = [
         ("eventName", json!("ExportTableToPointInTime")),
         ("eventCategory", json!("Management")),
@@ -405,6 +405,11 @@ fn mixtures() -> Vec<Mixed> {
             vec![],
         ),
         ("a record of 400 KB", vec![large, created(UNAPPROVED)], vec![("unapproved-vpc", 1)]),
+        (
+            "both copies, through an unknown endpoint that is approved",
+            [near, vec![created(APPROVED)]].concat(),
+            vec![],
+        ),
         (
             "both copies, through an unknown endpoint",
             vec![far_caller, far_owner, created(UNAPPROVED)],
@@ -640,7 +645,7 @@ fn any_mixture() -> impl Strategy<Value = Mixture> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn order_repetition_and_splitting_change_nothing(
