@@ -126,7 +126,7 @@ impl Tally {
         let mut deltas: Vec<Delta> = std::mem::take(&mut self.deltas).into_iter().collect();
         let corrected = self.corrected();
         if !corrected.is_empty() {
-            deltas.iter_mut().for_each(|delta| take_out(&mut delta.sightings, &corrected));
+            deltas.iter_mut().for_each(|delta| delta.sightings.take_out(&corrected));
         }
         self.weight = 0;
         deltas
@@ -139,7 +139,7 @@ impl Tally {
 
     /// The events that count nowhere: those that were corrected, and all corrections of an event but
     /// the last.
-    fn corrected(&self) -> BTreeSet<EventKey> {
+    pub fn corrected(&self) -> BTreeSet<EventKey> {
         let mut last: BTreeMap<EventKey, &Correction> = BTreeMap::new();
         let mut corrected = BTreeSet::new();
         for correction in self.corrections.values() {
@@ -164,7 +164,8 @@ impl Tally {
         }
     }
 
-    fn note_correction(&mut self, correction: Correction) {
+    /// Counts a correction.
+    pub fn note_correction(&mut self, correction: Correction) {
         let accounts = correction.accounts.iter().map(String::len).sum::<usize>();
         self.weight += 2 * size_of::<Correction>() + correction.time.len() + accounts;
         self.corrections.insert((correction.key, correction.by), correction);
@@ -183,15 +184,6 @@ impl Tally {
     pub fn add(&mut self, delta: Delta) {
         self.weight += self.deltas.add(delta);
     }
-}
-
-fn take_out(sightings: &mut Sightings, corrected: &BTreeSet<EventKey>) {
-    let Sightings { seen, gone, evidence, named, .. } = sightings;
-    for key in corrected.iter().filter(|key| seen.contains(**key)) {
-        gone.insert(*key);
-    }
-    evidence.retain(|evidence| !corrected.contains(&evidence.key));
-    named.retain(|(key, _)| !corrected.contains(key));
 }
 
 /// Judges records with what is known when it is made.

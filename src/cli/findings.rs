@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::arguments::{RuleName, account, in_order, severity, status, time};
 use super::output::{Output, store_files};
 use super::settings;
-use super::view::findings::{brief, next_steps};
+use super::view::findings::{brief, in_memory, next_steps};
 use super::view::onward::Onward;
 use super::view::paint::Paint;
 use super::view::story::Story;
@@ -87,8 +87,8 @@ impl List {
         match common.format {
             Format::Text => self.text(&mut out, &findings, more, &common.onward(Some(&url)))?,
             Format::Json => json::pretty(&mut out, &findings)?,
-            Format::Ndjson => view::findings::ndjson(&mut out, &findings)?,
-            Format::Csv => view::findings::csv(&mut out, &findings)?,
+            Format::Ndjson => view::findings::ndjson(&mut out, in_memory(&findings))?,
+            Format::Csv => view::findings::csv(&mut out, in_memory(&findings))?,
         }
         out.finish()?;
         if more && common.format != Format::Text {
@@ -231,7 +231,7 @@ impl Show {
             (Format::Ndjson, all) => all.iter().try_for_each(|story| json::line(&mut out, story))?,
             (Format::Csv, _) => {
                 let findings: Vec<Finding> = told.iter().map(|(finding, _)| finding.clone()).collect();
-                view::findings::csv(&mut out, &findings)?;
+                view::findings::csv(&mut out, in_memory(&findings))?;
             }
         }
         out.finish()?;

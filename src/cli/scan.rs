@@ -1,17 +1,17 @@
 //! `perimeter scan`: audits CloudTrail logs.
 
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
 
 use super::arguments::{account, in_order, severity, time};
+use super::gathered::{self, Gathered, Outcome};
 use super::input::{Input, Inputs, Missing};
 use super::output::{Output, store_files};
 use super::progress::Progress;
@@ -21,16 +21,14 @@ use super::view::records::RecordWriter;
 use super::view::summary::{Summary, Unreadable};
 use super::{Common, Done, Ending, Failure, Format, runtime, view};
 use crate::audit::rule::Severity;
-use crate::aws::findings_table::FindingsTable;
 use crate::aws::s3_tree::Tree;
 use crate::aws::store_url::StoreUrl;
 use crate::cloudtrail::archive::Reader;
 use crate::cloudtrail::cursor::Cause;
 use crate::cloudtrail::elements::Fault;
-use crate::findings::finding::{Finding, Kept, Status, Step};
-use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore, Query};
+use crate::findings::store::FindingStore;
 use crate::perimeter::principal::Principal;
-use crate::pipeline::{Audited, Auditor, Tally, keep};
+use crate::pipeline::{Audited, Auditor, Tally};
 
 /// Arguments of `scan`.
 #[derive(Args, Debug)]
@@ -57,13 +55,6 @@ pub struct Scan {
     #[arg(long, value_name = "REGION")]
     region: Vec<String>,
 }
-
-/// Findings that are held before they are written out, in bytes: half by the threads, each its share,
-/// and half by all of them together.
-const SPILL: usize = 24 << 20;
-
-/// Unreadable places that are named; beyond, they are counted.
-const MAX_UNREADABLE: usize = 10_000;
 
 impl Scan {
     /// Runs the command.
@@ -95,7 +86,7 @@ impl Scan {
         progress.finish();
         let read_in = began.elapsed();
         let gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let outcome = gathered.finish(&settings)?;
+        let outcome = gathered.finish(&settings);
         // What was found until then is kept.
         written?;
         common.detail(&format!(
@@ -185,7 +176,8 @@ impl Scan {
         let written = std::thread::scope(|scope| {
             for _ in 0..threads {
                 let writer = (common.format, out.color, out.line_width());
-                let worker = Worker { auditor, gathered, progress, writer, share: SPILL / 2 / threads };
+                let worker =
+                    Worker { auditor, gathered, progress, writer, share: gathered::SPILL / 2 / threads };
                 let queue = &queue;
                 scope.spawn(move || worker.run(queue));
             }
@@ -304,8 +296,8 @@ impl Worker<'_, '_> {
                 Ok(input) => self.file(input, lane, &mut reader, &mut tally),
                 Err(missing) => {
                     let reason = missing.reason;
-                    let place =
-                        Unreadable { file: missing.name, record: None, offset: None, packed: false, reason };
+                    let file = missing.name.into();
+                    let place = Unreadable { file, record: None, offset: None, packed: false, reason };
                     lock(self.gathered).unreadable(place);
                 }
             }
@@ -314,7 +306,7 @@ impl Worker<'_, '_> {
     }
 
     fn file(&self, input: Input, lane: Option<SyncSender<Vec<u8>>>, reader: &mut Reader, tally: &mut Tally) {
-        let name = input.name();
+        let name: Arc<str> = input.name().into();
         let mut source = match input.open() {
             Ok(source) => self.progress.counting(source),
             Err(error) => {
@@ -356,222 +348,8 @@ impl Worker<'_, '_> {
         self.progress.detail(|| {
             format!("read {name}: {}, {} bytes", counted(count, "record", "records"), source.read)
         });
-        lock(self.gathered).read(name, source.read);
+        lock(self.gathered).read(&name, source.read);
     }
-}
-
-/// What all threads gathered.
-struct Gathered<'g> {
-    tally: Tally,
-    files: u64,
-    bytes: u64,
-    /// Inputs of no bytes.
-    empty: Vec<String>,
-    unreadable: Vec<Unreadable>,
-    unreadable_more: u64,
-    /// Where findings are kept, if anywhere.
-    store: Option<&'g FindingsTable>,
-    auditor: &'g Auditor<'g>,
-    runtime: &'g tokio::runtime::Runtime,
-    /// Findings beyond what is held, in a store of their own that is gone afterwards.
-    spilled: Option<(FindingsTable, tempfile::TempDir)>,
-    /// The first error of a store.
-    failed: Option<Failure>,
-    /// Findings that people have decided about.
-    decided: HashMap<String, (Status, Vec<Step>)>,
-}
-
-impl<'g> Gathered<'g> {
-    fn new(
-        store: Option<&'g FindingsTable>,
-        auditor: &'g Auditor<'g>,
-        runtime: &'g tokio::runtime::Runtime,
-    ) -> Self {
-        Self {
-            tally: Tally::default(),
-            files: 0,
-            bytes: 0,
-            empty: Vec::new(),
-            unreadable: Vec::new(),
-            unreadable_more: 0,
-            store,
-            auditor,
-            runtime,
-            spilled: None,
-            failed: None,
-            decided: HashMap::new(),
-        }
-    }
-
-    fn read(&mut self, name: String, bytes: u64) {
-        if bytes == 0 && self.empty.len() < MAX_UNREADABLE {
-            self.empty.push(name);
-        }
-        self.files += 1;
-        self.bytes += bytes;
-    }
-
-    fn unreadable(&mut self, place: Unreadable) {
-        if self.unreadable.len() < MAX_UNREADABLE {
-            self.unreadable.push(place);
-        } else {
-            self.unreadable_more += 1;
-        }
-    }
-
-    fn fault(&mut self, file: &str, record: u64, fault: Fault) {
-        self.unreadable(Unreadable {
-            file: file.to_owned(),
-            record: Some(record),
-            offset: Some(fault.at),
-            packed: fault.packed,
-            reason: fault.cause.to_string(),
-        });
-    }
-
-    fn take(&mut self, tally: Tally) {
-        self.tally.join(tally);
-        if self.tally.weight > SPILL / 2 && self.failed.is_none() {
-            let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
-            let spilled = self.spill(deltas, &corrections).and_then(|()| self.learn());
-            self.failed = spilled.err();
-        }
-    }
-
-    /// Writes findings out, for this scan's own list and into the store.
-    fn spill(&mut self, deltas: Vec<Delta>, corrections: &[Correction]) -> Result<(), Failure> {
-        if self.spilled.is_none() {
-            let failed = |error: std::io::Error| Failure::Said(format!("no room for findings: {error}"));
-            let folder = tempfile::tempdir().map_err(failed)?;
-            let table =
-                self.runtime.block_on(settings::open(&StoreUrl::File(folder.path().join("spilled.db"))))?;
-            self.spilled = table.map(|table| (table, folder));
-        }
-        self.keep(deltas.clone(), corrections)?;
-        let Some((table, _)) = &self.spilled else { return Ok(()) };
-        let recorded = keep::record(table, self.auditor, deltas, corrections, Timestamp::now());
-        first_error(self.runtime.block_on(recorded))
-    }
-
-    /// Remembers the endpoints that were seen created.
-    fn learn(&mut self) -> Result<(), Failure> {
-        let created = self.tally.endpoints.take();
-        let Some(store) = self.store else { return Ok(()) };
-        Ok(self.runtime.block_on(keep::learn(store, created))?)
-    }
-
-    fn keep(&mut self, deltas: Vec<Delta>, corrections: &[Correction]) -> Result<(), Failure> {
-        let Some(store) = self.store else { return Ok(()) };
-        let recorded = keep::record(store, self.auditor, deltas, corrections, Timestamp::now());
-        let recorded = self.runtime.block_on(recorded);
-        for (id, kept) in &recorded.stored {
-            if let Ok(kept) = kept
-                && kept.status != Status::Open
-            {
-                self.decided.insert(id.clone(), (kept.status, kept.history.clone()));
-            }
-        }
-        first_error(recorded)
-    }
-
-    /// All is read: keeps what is left and settles what waited.
-    fn finish(mut self, settings: &Settings) -> Result<Outcome, Failure> {
-        let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
-        let mut failed = self.failed.take();
-        let mut findings = Vec::new();
-        if self.spilled.is_some() {
-            failed = failed.or(self.spill(deltas, &corrections).err());
-        } else {
-            if self.store.is_some() {
-                failed = failed.or(self.keep(deltas.clone(), &corrections).err());
-            }
-            findings = own_view(deltas);
-        }
-        if let (Some(store), None) = (self.store, &failed) {
-            failed = self.settle(store, settings).err();
-        }
-        if let Some((table, _)) = &self.spilled {
-            findings = self.runtime.block_on(all(table))?;
-        }
-        for finding in &mut findings {
-            if let Some((status, history)) = self.decided.remove(&finding.id) {
-                (finding.status, finding.history) = (status, history);
-            }
-        }
-        Ok(Outcome {
-            tally: self.tally,
-            files: self.files,
-            bytes: self.bytes,
-            empty: self.empty,
-            unreadable: self.unreadable,
-            unreadable_more: self.unreadable_more,
-            findings,
-            failed,
-        })
-    }
-
-    /// Remembers the endpoints that were seen created, and judges again what waited for one that is known
-    /// by now, to whomever: another may have learned of it while this scan read.
-    fn settle(&mut self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
-        self.learn()?;
-        let mut inventory = settings.inventory.clone();
-        for endpoint in self.runtime.block_on(store.endpoints())? {
-            // What the store contradicts was known before it: that stays.
-            let _ = inventory.learn(endpoint);
-        }
-        let auditor = Auditor::new(&settings.perimeter, &inventory).for_store();
-        let settled = keep::settle(store, &auditor, &inventory, Timestamp::now());
-        match self.runtime.block_on(settled)?.into_iter().next() {
-            None => Ok(()),
-            Some(damaged) => Err(damaged.into()),
-        }
-    }
-}
-
-fn first_error(recorded: keep::Recorded) -> Result<(), Failure> {
-    let error = recorded.stored.into_iter().find_map(|(_, kept)| kept.err()).or(recorded.uncorrected);
-    match error {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
-}
-
-/// The findings of this scan alone, the worst and latest first.
-fn own_view(deltas: Vec<Delta>) -> Vec<Finding> {
-    let shown = deltas.into_iter().filter(|delta| delta.sightings.identity.rule != CALLER_HALF);
-    let kept = shown.map(|delta| Kept::new(delta.sightings)).filter(|kept| kept.count() > 0);
-    let mut findings: Vec<Finding> = kept.map(Kept::into_finding).collect();
-    findings.sort_by(|one, other| {
-        let order = |finding: &Finding| (finding.severity, finding.last_seen);
-        order(other).cmp(&order(one)).then_with(|| one.id.cmp(&other.id))
-    });
-    findings
-}
-
-async fn all(table: &FindingsTable) -> Result<Vec<Finding>, Failure> {
-    let mut findings = Vec::new();
-    let mut after = None;
-    loop {
-        let (page, next) = table.list(&Query::default(), after).await?;
-        findings.extend(page.iter().map(Kept::finding));
-        after = next;
-        if after.is_none() {
-            return Ok(findings);
-        }
-    }
-}
-
-/// What came of a scan.
-struct Outcome {
-    tally: Tally,
-    files: u64,
-    bytes: u64,
-    /// Inputs of no bytes.
-    empty: Vec<String>,
-    unreadable: Vec<Unreadable>,
-    unreadable_more: u64,
-    findings: Vec<Finding>,
-    failed: Option<Failure>,
 }
 
 struct Report<'r> {
@@ -588,12 +366,13 @@ impl Report<'_> {
         let findings = &self.outcome.findings;
         match (common.format, scan.records) {
             (Format::Text, false) => {
-                view::findings::text(out, findings)?;
+                view::findings::text(out, findings.first())?;
+                view::findings::more(out, findings.more())?;
                 view::summary::text(out, &summary, self.began.elapsed(), true)?;
             }
             (Format::Json, false) => view::findings::json(out, &summary, findings)?,
-            (Format::Ndjson, false) => view::findings::ndjson(out, findings)?,
-            (Format::Csv, false) => view::findings::csv(out, findings)?,
+            (Format::Ndjson, false) => view::findings::ndjson(out, findings.iter())?,
+            (Format::Csv, false) => view::findings::csv(out, findings.iter())?,
             (_, true) => {}
         }
         out.flush()?;
@@ -613,7 +392,7 @@ impl Report<'_> {
 
     fn summary(&self) -> Summary {
         let Outcome { tally, files, bytes, unreadable, unreadable_more, findings, .. } = &self.outcome;
-        Summary::new(tally, findings)
+        Summary::new(tally, findings.first(), findings.severities())
             .of_files(*files, self.skipped, *bytes)
             .with_unreadable(unreadable.clone(), *unreadable_more)
             .with_warnings(self.settings.warnings.clone())
@@ -628,7 +407,7 @@ impl Report<'_> {
         if !unreadable.is_empty() || failed.is_some() {
             return Ending::Incomplete;
         }
-        let worst = findings.iter().map(|finding| finding.severity).max();
+        let worst = findings.first().iter().map(|finding| finding.severity).max();
         match fail_on {
             Some(limit) if worst.is_some_and(|worst| worst >= limit) => Ending::Findings,
             Some(_) | None => Ending::Clean,

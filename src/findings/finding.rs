@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -114,7 +115,7 @@ pub struct Evidence {
 }
 
 /// What records add to one finding: a part of it, joined with others by [`Sightings::join`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Sightings {
     /// Which finding.
     pub identity: Identity,
@@ -193,6 +194,15 @@ impl Sightings {
             grown += join_address(&mut self.addresses, ip);
         }
         Some(grown)
+    }
+
+    /// Takes events out that count nowhere.
+    pub fn take_out(&mut self, corrected: &BTreeSet<EventKey>) {
+        for key in corrected.iter().filter(|key| self.seen.contains(**key)) {
+            self.gone.insert(*key);
+        }
+        self.evidence.retain(|evidence| !corrected.contains(&evidence.key));
+        self.named.retain(|(key, _)| !corrected.contains(key));
     }
 
     /// Of two that differ in what does not tell findings apart, always the same is shown.

@@ -56,6 +56,15 @@ pub fn text(out: &mut Output, findings: &[Finding]) -> io::Result<()> {
     Ok(())
 }
 
+/// Says that there are further findings, which nobody would read through.
+pub fn more(out: &mut Output, more: u64) -> io::Result<()> {
+    if more == 0 {
+        return Ok(());
+    }
+    let further = short::counted(more, "further finding", "further findings");
+    writeln!(out, "… and {further}, none worse: `--format ndjson` has them all.\n")
+}
+
 /// Where the parts of a finding stand, the same for all of a list.
 struct Layout {
     columns: Vec<Column>,
@@ -185,18 +194,26 @@ pub fn next_steps(
 }
 
 /// Writes findings and the summary as one JSON object.
-pub fn json(out: &mut impl Write, summary: &Summary, findings: &[Finding]) -> io::Result<()> {
+pub fn json(out: &mut impl Write, summary: &Summary, findings: &impl Serialize) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Whole<'w> {
+    struct Whole<'w, F> {
         summary: &'w Summary,
-        findings: &'w [Finding],
+        findings: &'w F,
     }
     json::pretty(out, &Whole { summary, findings })
 }
 
+/// Findings that are all in memory.
+pub fn in_memory(findings: &[Finding]) -> impl Iterator<Item = io::Result<Cow<'_, Finding>>> {
+    findings.iter().map(|finding| Ok(Cow::Borrowed(finding)))
+}
+
 /// Writes one finding a line.
-pub fn ndjson(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
-    findings.iter().try_for_each(|finding| json::line(out, finding))
+pub fn ndjson<'f>(
+    out: &mut impl Write,
+    mut findings: impl Iterator<Item = io::Result<Cow<'f, Finding>>>,
+) -> io::Result<()> {
+    findings.try_for_each(|finding| json::line(out, &finding?))
 }
 
 const HEADER: [&str; 23] = [
@@ -226,9 +243,12 @@ const HEADER: [&str; 23] = [
 ];
 
 /// Writes a table of findings for a spreadsheet. Lists stand in one cell, with spaces between.
-pub fn csv(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+pub fn csv<'f>(
+    out: &mut impl Write,
+    mut findings: impl Iterator<Item = io::Result<Cow<'f, Finding>>>,
+) -> io::Result<()> {
     let mut sheet = Sheet::with_header(out, &HEADER)?;
-    findings.iter().try_for_each(|finding| sheet.row(cells(finding)))?;
+    findings.try_for_each(|finding| sheet.row(cells(&*finding?)))?;
     sheet.flush()
 }
 

@@ -1,6 +1,7 @@
 //! What a scan read, and what came of it.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::ser::SerializeMap;
@@ -58,7 +59,7 @@ pub struct Summary {
 #[derive(Clone, Debug, Serialize)]
 pub struct Unreadable {
     /// Its file.
-    pub file: String,
+    pub file: Arc<str>,
     /// Which record of it, counted from 1.
     pub record: Option<u64>,
     /// At which byte.
@@ -104,19 +105,14 @@ impl Severities {
 }
 
 impl Summary {
-    /// Of what was counted; `findings` are in order, the worst first.
-    pub fn new(tally: &Tally, findings: &[Finding]) -> Self {
-        let mut severities = Severities::default();
-        for finding in findings {
-            if let Some(count) = severities.0.get_mut(finding.severity as usize) {
-                *count += 1;
-            }
-        }
+    /// Of what was counted; `findings` are the first in order, the worst first, and `severities` how many
+    /// there are of each, in the order of [`Severity::ALL`].
+    pub fn new(tally: &Tally, findings: &[Finding], severities: [u64; Severity::ALL.len()]) -> Self {
         Self {
             records: tally.records(),
             verdicts: Verdicts(tally.verdicts),
-            findings: findings.len() as u64,
-            severities,
+            findings: severities.iter().sum(),
+            severities: Severities(severities),
             files: 0,
             skipped: 0,
             bytes: 0,
@@ -307,7 +303,7 @@ pub fn faults(summary: &Summary) -> impl Iterator<Item = String> {
 
 /// `file, record 12, byte 3,123: reason`.
 fn place(unreadable: &Unreadable) -> String {
-    let mut place = if unreadable.file.is_empty() { "``".to_owned() } else { unreadable.file.clone() };
+    let mut place = if unreadable.file.is_empty() { "``".to_owned() } else { unreadable.file.to_string() };
     if let Some(record) = unreadable.record {
         place = format!("{place}, record {}", short::number(record));
     }

@@ -187,7 +187,7 @@ fn told() -> Result<(Finding, Vec<Evidence>), Box<dyn Error>> {
 }
 
 fn read() -> Summary {
-    let mut summary = Summary::new(&Tally::default(), &[]);
+    let mut summary = Summary::new(&Tally::default(), &[], [0; 5]);
     summary.records = 1_204_331;
     summary.verdicts = Verdicts([1_180_112, 12_401, 5200, 6000, 600, 12, 6, 0]);
     summary.findings = 27;
@@ -195,7 +195,7 @@ fn read() -> Summary {
     summary.unlisted_accounts = (0..14).map(|at| format!("3333444455{at:02}")).collect();
     summary.endpoints_learned = 1;
     let unreadable = |at: u64| Unreadable {
-        file: format!("logs/2026/03/{at:02}.json.gz"),
+        file: format!("logs/2026/03/{at:02}.json.gz").into(),
         record: Some(at),
         offset: Some(3_123_000 + at),
         packed: at == 1,
@@ -244,7 +244,7 @@ fn a_summary_at_two_widths() -> Done {
 
 #[test]
 fn a_summary_of_nothing_says_that_nothing_was_outside() -> Done {
-    let summary = Summary::new(&Tally::default(), &[]);
+    let summary = Summary::new(&Tally::default(), &[], [0; 5]);
     insta::assert_snapshot!(page(100, |out| summary::text(out, &summary, Duration::from_millis(3), true))?, @r"
     0 records in 0 files
     0 bytes read in 3 ms
@@ -261,7 +261,8 @@ fn a_summary_of_nothing_says_that_nothing_was_outside() -> Done {
 
 #[test]
 fn a_summary_leads_on_to_the_worst() -> Done {
-    let summary = Summary::new(&Tally::default(), &several()?).in_store(Some("findings.db".into()));
+    let summary =
+        Summary::new(&Tally::default(), &several()?, [0, 0, 1, 1, 2]).in_store(Some("findings.db".into()));
     let text = page(100, |out| summary::text(out, &summary, Duration::ZERO, false))?;
     assert!(text.contains("4 findings: 2 critical, 1 high, 1 medium\n"), "{text}");
     for command in [
@@ -518,9 +519,9 @@ fn text_of_strangers_is_inert_wherever_it_is_shown() -> Done {
         let mut shown = vec![
             page(100, |out| findings::text(out, all))?,
             page(60, |out| findings::text(out, all))?,
-            page(100, |out| findings::csv(out, all))?,
-            page(100, |out| findings::json(out, &summary, all))?,
-            page(100, |out| findings::ndjson(out, all))?,
+            page(100, |out| findings::csv(out, findings::in_memory(all)))?,
+            page(100, |out| findings::json(out, &summary, &all))?,
+            page(100, |out| findings::ndjson(out, findings::in_memory(all)))?,
             page(100, |out| story::text(out, &finding, &evidence, at, &Onward::default()))?,
             page(60, |out| story::text(out, &finding, &evidence, at, &Onward::default()))?,
             page(100, |out| super::json::pretty(out, &story))?,
