@@ -16,13 +16,13 @@ use crate::pipeline::{Auditor, Tally, keep};
 
 /// Findings that are held before they are written out, in bytes: half by the threads, each its share,
 /// and half by all of them together.
-pub const SPILL: usize = 16 << 20;
+pub const SPILL: usize = 12 << 20;
 
 /// Unreadable places that are named; beyond, they are counted.
 const MAX_UNREADABLE: usize = 10_000;
 
 /// Findings that go into the store at once: while they do, they are in memory twice.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 64;
 
 /// What all threads gathered.
 pub struct Gathered<'g> {

@@ -113,22 +113,22 @@ enum Part {
 
 impl Part {
     fn of_member(self, name: &str) -> Self {
-        let is = |known: &&str| name.eq_ignore_ascii_case(known);
-        let is_arn = || name.len() >= 3 && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b"arn");
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let is_one_of = |known: &[&str]| known.iter().any(|known| is(known));
+        let is_arn =
+            || name.as_bytes().last_chunk().is_some_and(|end: &[u8; 3]| end.eq_ignore_ascii_case(b"arn"));
         match self {
-            Part::Resources if is(&"arn") => Part::Name,
+            Part::Resources if is("arn") => Part::Name,
             Part::Resources | Part::Name | Part::Statement | Part::Omitted | Part::Unread => Part::Unread,
-            Part::Request | Part::Items | Part::Piece | Part::Batch => match () {
-                () if ONE.iter().any(|known| is(known)) || is_arn() => Part::Name,
-                () if is(&"statement") => Part::Statement,
-                () if self == Part::Piece => Part::Unread,
-                () if PIECES.iter().any(|known| is(known)) && self != Part::Request => Part::Piece,
-                () if self != Part::Request => Part::Unread,
-                () if is(&"requestItems") => Part::Batch,
-                () if MANY.iter().any(|known| is(known)) => Part::Items,
-                () if is(&"omitted") => Part::Omitted,
-                () => Part::Unread,
-            },
+            Part::Request | Part::Items | Part::Piece | Part::Batch if is_one_of(&ONE) || is_arn() => {
+                Part::Name
+            }
+            Part::Request | Part::Items | Part::Piece | Part::Batch if is("statement") => Part::Statement,
+            Part::Items | Part::Batch if is_one_of(&PIECES) => Part::Piece,
+            Part::Request if is("requestItems") => Part::Batch,
+            Part::Request if is_one_of(&MANY) => Part::Items,
+            Part::Request if is("omitted") => Part::Omitted,
+            Part::Request | Part::Items | Part::Piece | Part::Batch => Part::Unread,
         }
     }
 }
@@ -137,6 +137,16 @@ impl Part {
 struct Reading<'n, 'a> {
     part: Part,
     names: &'n mut Names<'a>,
+}
+
+impl<'a> Reading<'_, 'a> {
+    fn text(self, text: Cow<'a, str>) {
+        match self.part {
+            Part::Name | Part::Resources => self.names.take(text),
+            Part::Statement => partiql(&text, self.names),
+            Part::Request | Part::Batch | Part::Items | Part::Piece | Part::Omitted | Part::Unread => {}
+        }
+    }
 }
 
 impl<'a> DeserializeSeed<'a> for Reading<'_, 'a> {
@@ -155,20 +165,12 @@ impl<'a> Visitor<'a> for Reading<'_, 'a> {
     }
 
     fn visit_borrowed_str<E>(self, text: &'a str) -> Result<(), E> {
-        match self.part {
-            Part::Name | Part::Resources => self.names.take(Cow::Borrowed(text)),
-            Part::Statement => partiql(text, self.names),
-            _ => {}
-        }
+        self.text(Cow::Borrowed(text));
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        match self.part {
-            Part::Name | Part::Resources => self.names.take(Cow::Owned(text.to_owned())),
-            Part::Statement => partiql(text, self.names),
-            _ => {}
-        }
+        self.text(Cow::Owned(text.to_owned()));
         Ok(())
     }
 

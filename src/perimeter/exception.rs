@@ -57,12 +57,12 @@ fn used(
         BreakGlassUse::OutOfWindow
     } else if covers_all(&entry.tables) {
         BreakGlassUse::InForce
-    } else if !covers_tables(&entry.tables, tables) && !(untold && tables.is_empty()) {
-        BreakGlassUse::OutOfWindow
-    } else if untold {
+    } else if untold && (tables.is_empty() || covers_tables(&entry.tables, tables)) {
         BreakGlassUse::Untold
-    } else {
+    } else if covers_tables(&entry.tables, tables) {
         BreakGlassUse::InForce
+    } else {
+        BreakGlassUse::OutOfWindow
     }
 }
 
