@@ -25,7 +25,7 @@ pub struct Shortcut<'k> {
     /// By the end of the endpoint's id.
     approved: BTreeMap<u64, Vec<Approved>>,
     /// Accounts of ours, rising.
-    ours: Vec<Box<[u8]>>,
+    ours: Vec<u128>,
     /// What stands behind the account in a table's ARN.
     table: Finder<'static>,
     /// A part of every ARN that some break-glass pattern speaks of; `None`: no such part is known.
@@ -36,7 +36,7 @@ pub struct Shortcut<'k> {
 #[derive(Debug)]
 struct Approved {
     id: Vec<u8>,
-    owner: Vec<u8>,
+    owner: u128,
     region: Vec<u8>,
     cidrs: Vec<IpNet>,
 }
@@ -50,12 +50,13 @@ impl<'k> Shortcut<'k> {
         let mut approved: BTreeMap<u64, Vec<Approved>> = BTreeMap::new();
         for (id, vpc) in known.inventory.endpoints() {
             let Some(cidrs) = known.perimeter.vpcs.get(vpc).cloned() else { continue };
-            let (owner, region) = (vpc.account.as_str().into(), vpc.region.as_str().into());
+            let Some(owner) = digits(vpc.account.as_str().as_bytes()) else { continue };
+            let region = vpc.region.as_str().into();
             let id: Vec<u8> = id.as_str().into();
             approved.entry(end_of(&id)).or_default().push(Approved { id, owner, region, cidrs });
         }
         let listed = known.perimeter.accounts.keys().chain(&known.perimeter.management_account);
-        let mut ours: Vec<Box<[u8]>> = listed.map(|account| account.as_str().as_bytes().into()).collect();
+        let mut ours: Vec<u128> = listed.filter_map(|account| digits(account.as_str().as_bytes())).collect();
         ours.sort_unstable();
         let table = Finder::new(":table/");
         Self { perimeter: known.perimeter, approved, ours, table, break_glass: finders(known.perimeter) }
@@ -149,7 +150,7 @@ impl<'k> Shortcut<'k> {
             return false;
         };
         let address = raw(record, Key::SourceIpAddress).and_then(address);
-        raw(record, Key::VpcEndpointAccountId) == Some(&approved.owner)
+        raw(record, Key::VpcEndpointAccountId).and_then(digits) == Some(approved.owner)
             && raw(record, Key::AwsRegion) == Some(&approved.region)
             && address.is_some_and(|address| approved.cidrs.iter().any(|cidr| cidr.contains(&address)))
     }
@@ -162,7 +163,7 @@ impl<'k> Shortcut<'k> {
 
     #[inline]
     fn is_account_of_ours(&self, account: &[u8]) -> bool {
-        self.ours.binary_search_by(|known| (**known).cmp(account)).is_ok()
+        digits(account).is_some_and(|account| self.ours.binary_search(&account).is_ok())
     }
 
     #[inline]
@@ -269,6 +270,15 @@ fn decimal(digits: &[u8]) -> Option<u8> {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
         sum.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// An account's twelve bytes as one number, which is quick to compare; `None`: not twelve.
+#[inline]
+fn digits(account: &[u8]) -> Option<u128> {
+    let account: &[u8; 12] = account.try_into().ok()?;
+    let mut number = [0; 16];
+    number[..12].copy_from_slice(account);
+    Some(u128::from_be_bytes(number))
 }
 
 /// The last bytes of an endpoint's id: nearly as telling as the whole, and quick to compare.

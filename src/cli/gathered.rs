@@ -15,8 +15,11 @@ use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore};
 use crate::pipeline::{Auditor, Tally, keep};
 
 /// Findings that are held before they are written out, in bytes: half by the threads, each its share,
-/// and half by all of them together.
-pub const SPILL: usize = 12 << 20;
+/// and half by all of them together. What goes into a store has all of its evidence with it, and is in
+/// memory in other forms besides.
+const fn held(for_store: bool) -> usize {
+    if for_store { 12 << 20 } else { 20 << 20 }
+}
 
 /// Unreadable places that are named; beyond, they are counted.
 const MAX_UNREADABLE: usize = 10_000;
@@ -91,6 +94,11 @@ impl<'g> Gathered<'g> {
         }
     }
 
+    /// Findings that each of so many threads may gather before it hands them over, in bytes.
+    pub fn share(&self, threads: usize) -> usize {
+        held(self.store.is_some()) / 2 / threads
+    }
+
     /// An input was read, of so many bytes.
     pub fn read(&mut self, name: &str, bytes: u64) {
         if bytes == 0 && self.empty.len() < MAX_UNREADABLE {
@@ -123,7 +131,7 @@ impl<'g> Gathered<'g> {
     /// Takes what a thread counted.
     pub fn take(&mut self, tally: Tally) {
         self.tally.join(tally);
-        if self.tally.weight > SPILL / 2 && self.failed.is_none() {
+        if self.tally.weight > held(self.store.is_some()) / 2 && self.failed.is_none() {
             self.failed = self.spill().err();
         }
     }

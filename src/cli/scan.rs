@@ -11,7 +11,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::arguments::{account, in_order, severity, time};
-use super::gathered::{self, Gathered, Outcome};
+use super::gathered::{Gathered, Outcome};
 use super::input::{Input, Inputs, Missing};
 use super::output::{Output, store_files};
 use super::progress::Progress;
@@ -171,13 +171,13 @@ impl Scan {
         out: &mut Output,
     ) -> (Inputs, Result<(), Failure>) {
         let threads = threads(common);
+        let share = lock(gathered).share(threads);
         let (jobs, lanes) = sync_channel(2 * threads);
         let queue = Mutex::new(Queue { inputs, lanes: self.records.then_some(jobs) });
         let written = std::thread::scope(|scope| {
             for _ in 0..threads {
                 let writer = (common.format, out.color, out.line_width());
-                let worker =
-                    Worker { auditor, gathered, progress, writer, share: gathered::SPILL / 2 / threads };
+                let worker = Worker { auditor, gathered, progress, writer, share };
                 let queue = &queue;
                 scope.spawn(move || worker.run(queue));
             }
