@@ -5,12 +5,12 @@
 
 #[cfg(feature = "aws")]
 pub mod keep;
+mod tally;
+mod waiting;
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::audit::case::{Case, Event, Known, Subject};
 use crate::audit::reason::reason;
@@ -23,18 +23,17 @@ use crate::cloudtrail::envelope::{self, Content, Forged, LogFile};
 use crate::cloudtrail::marks::Marks;
 use crate::cloudtrail::outcome::Outcome;
 use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
-use crate::findings::deltas::Deltas;
 use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
-use crate::findings::store::{
-    CALLER_HALF, Correction, Delta, Half, MAX_WAITING, StoreError, Waiting, WaitsFor,
-};
-use crate::iam::change;
-use crate::ids::{Arn, EndpointId, is_account, is_endpoint};
+use crate::findings::store::{CALLER_HALF, Correction, Delta, Half, StoreError, Waiting};
+use crate::ids::{Arn, is_account};
+use crate::perimeter::Perimeter;
 use crate::perimeter::inventory::{self, Inventory};
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
-use crate::perimeter::{Endpoint, Perimeter};
+
+pub use tally::{Created, Tally};
+use waiting::{half, waiting};
 
 /// A judged record, as `scan --records` prints it: interface.md.
 #[derive(Clone, Debug, Serialize)]
@@ -53,137 +52,6 @@ pub struct Line {
     pub outcome: Outcome,
     pub resources: Vec<String>,
     pub reason: String,
-}
-
-/// What was read and what came of it.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Records by verdict, in the order of [`Verdict::ALL`].
-    pub verdicts: [u64; Verdict::ALL.len()],
-    /// What was gathered of findings.
-    pub deltas: Deltas,
-    /// Endpoints that were seen created, where there is a store to remember them.
-    pub endpoints: Created,
-    /// Records that take the place of earlier ones, by both numbers.
-    pub corrections: BTreeMap<(EventKey, EventKey), Correction>,
-    /// Owners of tables, and callers, that are in no environment; the first few.
-    pub unlisted: BTreeSet<String>,
-    /// Bytes that all of it takes in memory, roughly.
-    pub weight: usize,
-}
-
-/// Endpoints that were seen created, each once.
-#[derive(Clone, Debug, Default)]
-pub struct Created {
-    found: BTreeMap<EndpointId, Endpoint>,
-    handed_over: usize,
-}
-
-impl Created {
-    /// How many there were, handed over or not.
-    pub fn len(&self) -> usize {
-        self.found.len() + self.handed_over
-    }
-
-    /// There was none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Hands over those that were found since the last time.
-    pub fn take(&mut self) -> Vec<Endpoint> {
-        self.handed_over += self.found.len();
-        std::mem::take(&mut self.found).into_values().collect()
-    }
-}
-
-/// Accounts in no environment that are named.
-const MAX_UNLISTED: usize = 100;
-
-impl Tally {
-    /// Records read.
-    pub fn records(&self) -> u64 {
-        self.verdicts.iter().sum()
-    }
-
-    /// Adds what another counted.
-    pub fn join(&mut self, other: Tally) {
-        self.verdicts.iter_mut().zip(other.verdicts).for_each(|(sum, more)| *sum += more);
-        self.unlisted.extend(other.unlisted);
-        self.endpoints.handed_over += other.endpoints.handed_over;
-        other.endpoints.found.into_values().for_each(|endpoint| self.note_created(endpoint));
-        other.corrections.into_values().for_each(|correction| self.note_correction(correction));
-        if self.deltas.is_empty() {
-            self.deltas = other.deltas;
-            self.weight += self.deltas.weight();
-            return;
-        }
-        other.deltas.into_iter().for_each(|delta| self.add(delta));
-    }
-
-    /// The findings so far, of which this forgets: without the events that were corrected.
-    pub fn take_deltas(&mut self) -> Vec<Delta> {
-        let mut deltas: Vec<Delta> = std::mem::take(&mut self.deltas).into_iter().collect();
-        let corrected = self.corrected();
-        if !corrected.is_empty() {
-            deltas.iter_mut().for_each(|delta| delta.sightings.take_out(&corrected));
-        }
-        self.weight = 0;
-        deltas
-    }
-
-    /// The corrections so far, of which this forgets.
-    pub fn take_corrections(&mut self) -> Vec<Correction> {
-        std::mem::take(&mut self.corrections).into_values().collect()
-    }
-
-    /// The events that count nowhere: those that were corrected, and all corrections of an event but
-    /// the last.
-    pub fn corrected(&self) -> BTreeSet<EventKey> {
-        let mut last: BTreeMap<EventKey, &Correction> = BTreeMap::new();
-        let mut corrected = BTreeSet::new();
-        for correction in self.corrections.values() {
-            corrected.insert(correction.key);
-            let known = last.entry(correction.key).or_insert(correction);
-            if correction.by != known.by {
-                let by = if correction.rank() > known.rank() {
-                    std::mem::replace(known, correction).by
-                } else {
-                    correction.by
-                };
-                corrected.insert(by);
-            }
-        }
-        corrected
-    }
-
-    fn note_created(&mut self, endpoint: Endpoint) {
-        if !self.endpoints.found.contains_key(&endpoint.id) {
-            self.weight += 2 * size_of::<Endpoint>() + endpoint.id.as_str().len() + endpoint.vpc.id.len();
-            self.endpoints.found.insert(endpoint.id.clone(), endpoint);
-        }
-    }
-
-    /// Counts a correction.
-    pub fn note_correction(&mut self, correction: Correction) {
-        let accounts = correction.accounts.iter().map(String::len).sum::<usize>();
-        self.weight += 2 * size_of::<Correction>() + correction.time.len() + accounts;
-        self.corrections.insert((correction.key, correction.by), correction);
-    }
-
-    fn note_unlisted(&mut self, case: &Case) {
-        if case.unlisted_owner
-            && self.unlisted.len() < MAX_UNLISTED
-            && !matches!(case.subject, Subject::Nothing(_))
-        {
-            self.unlisted.extend(case.account.clone());
-        }
-    }
-
-    /// Adds to a finding.
-    pub fn add(&mut self, delta: Delta) {
-        self.weight += self.deltas.add(delta);
-    }
 }
 
 /// Judges records with what is known when it is made.
@@ -519,105 +387,6 @@ fn canonical(json: &[u8]) -> Vec<u8> {
     let value = serde_json::from_slice::<serde_json::Value>(json);
     value.map_or_else(|_| json.to_vec(), |value| value.to_string().into_bytes())
 }
-
-/// What a record waits for: who called, where another account's copy says it, and which VPC the
-/// endpoint is in.
-///
-/// It may wait for both. A caller's copy from inside leaves no half, and if the endpoint is known only
-/// then, the owner's copy turns out to be from inside as well.
-fn waits_for(record: &Record<'_>, case: &Case) -> Vec<WaitsFor> {
-    let shared = record.get(Key::SharedEventId).text().filter(|_| case.needs_other_half());
-    let endpoint = case.origin.endpoint.as_ref().filter(|endpoint| is_endpoint(endpoint));
-    let endpoint = endpoint.filter(|_| case.origin.vpc.is_none());
-    let half = shared.map(|shared| WaitsFor::OtherHalf(shared.into_owned()));
-    half.into_iter().chain(endpoint.map(|endpoint| WaitsFor::Endpoint(endpoint.clone()))).collect()
-}
-
-fn waiting(record: &Record<'_>, case: &Case, finding: &str) -> Vec<Waiting> {
-    let waits_for = waits_for(record, case);
-    if waits_for.is_empty() {
-        return Vec::new();
-    }
-    let text = slim(record, case).unwrap_or_else(|| String::from_utf8_lossy(record.json).into_owned());
-    if text.len() > MAX_WAITING {
-        return Vec::new();
-    }
-    let key = key_of(record);
-    let waiting = |waits_for| Waiting { waits_for, finding: finding.to_owned(), key, record: text.clone() };
-    waits_for.into_iter().map(waiting).collect()
-}
-
-/// The fields of a record that a call is judged and shown by, other than its request and its tables.
-const KEPT: [&str; 18] = [
-    "addendum",
-    "awsRegion",
-    "errorCode",
-    "errorMessage",
-    "eventCategory",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "eventType",
-    "managementEvent",
-    "readOnly",
-    "recipientAccountId",
-    "sharedEventID",
-    "sourceIPAddress",
-    "userIdentity",
-    "vpcEndpointAccountId",
-    "vpcEndpointId",
-];
-
-/// Bytes of a user agent that are kept: more than are shown.
-const MAX_AGENT: usize = 8 << 10;
-
-/// As much of a record as judging it again takes: its tables in the place of the request that named
-/// them, which may be large. Nothing where all of it may matter: of a change, of what may be one, and
-/// of a record that contradicts itself.
-fn slim(record: &Record<'_>, case: &Case) -> Option<String> {
-    let (source, name) = (record.get(Key::EventSource).text()?, record.get(Key::EventName).text()?);
-    if !matches!(case.subject, Subject::Call) || record.conflict || change::is_candidate(&source, &name) {
-        return None;
-    }
-    let all: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(record.json).ok()?;
-    let mut kept: BTreeMap<&str, Cow<'_, RawValue>> = BTreeMap::new();
-    for name in KEPT {
-        kept.extend(all.get(name).map(|value| (name, Cow::Borrowed(*value))));
-    }
-    let recipient = record.get(Key::RecipientAccountId).text();
-    let raw = |value: serde_json::Value| RawValue::from_string(value.to_string()).ok().map(Cow::Owned);
-    if let Some(agent) = all.get("userAgent") {
-        let agent = match record.get(Key::UserAgent).text() {
-            Some(text) if text.len() > MAX_AGENT => {
-                raw(text.chars().take(MAX_AGENT / 4).collect::<String>().into())?
-            }
-            Some(_) | None => Cow::Borrowed(*agent),
-        };
-        kept.insert("userAgent", agent);
-    }
-    // The envelope may have told it.
-    if let (None, Some(recipient)) = (kept.get("recipientAccountId"), recipient) {
-        kept.insert("recipientAccountId", raw(recipient.into())?);
-    }
-    let tables = case.resources.iter().map(|arn| serde_json::json!({ "ARN": arn }));
-    kept.insert("resources", raw(tables.collect())?);
-    if case.tables_untold {
-        // Left out, as CloudTrail does it: there may be other tables.
-        kept.insert("requestParameters", raw(serde_json::json!({ "omitted": true }))?);
-    }
-    serde_json::to_string(&kept).ok()
-}
-
-/// The caller's copy says who it was: the owner's copy does not.
-fn half(record: &Record<'_>, case: &Case) -> Vec<Half> {
-    let Some(shared_id) = record.get(Key::SharedEventId).text() else { return Vec::new() };
-    let crosses = case.principal.arn.is_some() && case.principal.account != case.account;
-    let half =
-        || Half { shared_id: shared_id.into_owned(), key: key_of(record), principal: case.principal.clone() };
-    if crosses { vec![half()] } else { Vec::new() }
-}
-
 /// The half of a call that makes no finding by itself, where the owner's copy of the call may make one:
 /// in a finding that nobody is shown, so that a flood of them is bounded as any other is.
 fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
