@@ -110,6 +110,16 @@ pub fn client(http: impl HttpClient + 'static) -> Client {
 
 /// Makes the file and its folders, for their owner alone: findings tell where the holes are.
 fn create(path: &Path) -> std::io::Result<()> {
+    create_folder_of(path)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Makes the folders that a file is to stand in.
+pub fn create_folder_of(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
@@ -117,11 +127,7 @@ fn create(path: &Path) -> std::io::Result<()> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    Ok(())
 }
 
 impl HttpClient for Embedded {

@@ -229,6 +229,9 @@ impl StoreUrl {
                 if is_other_file(path) {
                     return Err(OpenError::OtherFile(self.clone()));
                 }
+                if !path.exists() {
+                    make(path).await?;
+                }
                 local(super::embedded::Embedded::file(path)?).await.map(Some)
             }
             #[cfg(not(feature = "cli"))]
@@ -307,6 +310,28 @@ fn is_other_file(path: &std::path::Path) -> bool {
     let read = std::fs::File::open(path)
         .and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut begins).map(drop));
     read.is_ok() && !begins.is_empty() && begins != HEADER
+}
+
+/// Makes a new store: beside its place, which it takes once its table is whole. Whoever is stopped in between
+/// leaves no table without its indexes, and of several who make one at once the first does.
+#[cfg(feature = "cli")]
+async fn make(path: &std::path::Path) -> Result<(), OpenError> {
+    use super::embedded::{Embedded, EmbeddedError, create_folder_of};
+    let failed = |cause| EmbeddedError::File { path: path.display().to_string(), cause };
+    create_folder_of(path).map_err(failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let place = tempfile::Builder::new()
+        .prefix(".perimeter-")
+        .suffix(".new")
+        .tempfile_in(folder.unwrap_or(".".as_ref()));
+    let new = place.map_err(failed)?.into_temp_path();
+    drop(local(Embedded::file(&new)?).await?);
+    match new.persist_noclobber(path) {
+        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(failed(error.error).into())
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 #[cfg(feature = "cli")]

@@ -954,6 +954,11 @@ fn a_file_is_there_again_after_it_was_closed() -> Result {
             Ok(())
         })?;
     }
+    // A new one is made beside its place, and nothing of that is left.
+    for entry in std::fs::read_dir(folder.path().join("a/new folder"))? {
+        let name = entry?.file_name();
+        assert!(name.to_string_lossy().starts_with("findings.db"), "{}", name.display());
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
