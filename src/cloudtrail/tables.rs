@@ -95,8 +95,10 @@ enum Part {
     Resources,
     /// The whole request.
     Request,
-    /// A batch: its keys are the tables, or it is a list of such batches.
+    /// A batch: its keys are the tables, whatever they are called; or it is a list of [`Part::Entry`].
     Batch,
+    /// One of a list of batches: its keys are tables, or parameters that name one.
+    Entry,
     /// Further requests.
     Items,
     /// What one item of a transaction does.
@@ -119,16 +121,18 @@ impl Part {
             || name.as_bytes().last_chunk().is_some_and(|end: &[u8; 3]| end.eq_ignore_ascii_case(b"arn"));
         match self {
             Part::Resources if is("arn") => Part::Name,
-            Part::Resources | Part::Name | Part::Statement | Part::Omitted | Part::Unread => Part::Unread,
-            Part::Request | Part::Items | Part::Piece | Part::Batch if is_one_of(&ONE) || is_arn() => {
+            Part::Resources | Part::Batch | Part::Name | Part::Statement | Part::Omitted | Part::Unread => {
+                Part::Unread
+            }
+            Part::Request | Part::Items | Part::Piece | Part::Entry if is_one_of(&ONE) || is_arn() => {
                 Part::Name
             }
-            Part::Request | Part::Items | Part::Piece | Part::Batch if is("statement") => Part::Statement,
-            Part::Items | Part::Batch if is_one_of(&PIECES) => Part::Piece,
+            Part::Request | Part::Items | Part::Piece | Part::Entry if is("statement") => Part::Statement,
+            Part::Items | Part::Entry if is_one_of(&PIECES) => Part::Piece,
             Part::Request if is("requestItems") => Part::Batch,
             Part::Request if is_one_of(&MANY) => Part::Items,
             Part::Request if is("omitted") => Part::Omitted,
-            Part::Request | Part::Items | Part::Piece | Part::Batch => Part::Unread,
+            Part::Request | Part::Items | Part::Piece | Part::Entry => Part::Unread,
         }
     }
 }
@@ -144,7 +148,13 @@ impl<'a> Reading<'_, 'a> {
         match self.part {
             Part::Name | Part::Resources => self.names.take(text),
             Part::Statement => partiql(&text, self.names),
-            Part::Request | Part::Batch | Part::Items | Part::Piece | Part::Omitted | Part::Unread => {}
+            Part::Request
+            | Part::Batch
+            | Part::Entry
+            | Part::Items
+            | Part::Piece
+            | Part::Omitted
+            | Part::Unread => {}
         }
     }
 }
@@ -196,7 +206,11 @@ impl<'a> Visitor<'a> for Reading<'_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
-        let part = if self.part == Part::Request { Part::Unread } else { self.part };
+        let part = match self.part {
+            Part::Request => Part::Unread,
+            Part::Batch => Part::Entry,
+            part => part,
+        };
         while items.next_element_seed(Reading { part, names: self.names })?.is_some() {}
         Ok(())
     }
@@ -204,7 +218,7 @@ impl<'a> Visitor<'a> for Reading<'_, 'a> {
     fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(Name(name)) = members.next_key()? {
             let part = self.part.of_member(&name);
-            if self.part == Part::Batch && part == Part::Unread {
+            if matches!(self.part, Part::Batch | Part::Entry) && part == Part::Unread {
                 self.names.take(name);
             }
             if part == Part::Unread {
@@ -441,6 +455,14 @@ mod tests {
         }
         // Listed and not asked for by its ARN: what the name stands for.
         assert_eq!(of(&format!(r#"{listed},"requestParameters":{{"tableName":"orders"}}"#)), [other]);
+    }
+
+    #[test]
+    fn a_batchs_tables_may_be_called_anything() {
+        for name in ["learn", "update", "get", "statement", "tableName", "omitted"] {
+            let json = format!(r#""requestParameters":{{"requestItems":{{"{name}":{{"keys":[]}}}}}}"#);
+            assert_eq!(of(&json), [arn("111122223333", name)], "{name}");
+        }
     }
 
     #[test]
