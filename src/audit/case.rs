@@ -7,7 +7,7 @@ use crate::cloudtrail::envelope::Forged;
 use crate::cloudtrail::outcome::{Outcome, outcome};
 use crate::cloudtrail::record::{Identity, Key, Record};
 use crate::cloudtrail::tables::{self, Tables};
-use crate::iam::change::{self, Change, Own};
+use crate::iam::change::{self, Change, Ours, Own};
 use crate::ids::{self, Arn};
 use crate::perimeter::exception::{self, BreakGlassUse};
 use crate::perimeter::inventory::Inventory;
@@ -273,10 +273,7 @@ pub(super) fn own(perimeter: &Perimeter) -> Own<'_> {
 
 fn makes_break_glass(subject: &Subject, perimeter: &Perimeter) -> bool {
     let Subject::Change { change, .. } = subject else { return false };
-    let speaks = |arn: &String| {
-        perimeter.break_glass.iter().any(|entry| exception::speaks_of(perimeter, &entry.principal, arn))
-    };
-    change.made_role.as_ref().is_some_and(speaks)
+    change.made_role.as_ref().is_some_and(|arn| perimeter.speaks_of(arn))
 }
 
 /// Why a record is no call, whatever its service.

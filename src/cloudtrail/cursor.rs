@@ -317,23 +317,16 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// The string that begins right at the place, if one does.
-    #[inline]
-    pub fn string_here(&mut self) -> Walk<Option<&'a [u8]>> {
-        if self.text.get(self.at) == Some(&b'"') { self.string().map(Some) } else { Ok(None) }
-    }
-
     /// The value at the place, whole and checked.
     #[inline]
     pub fn value(&mut self) -> Walk<Value<'a>> {
-        match self.string_here()? {
-            Some(text) => Ok(Value::Text(text)),
-            None => self.value_of_any_kind(),
+        if self.text.get(self.at) == Some(&b'"') {
+            return self.string().map(Value::Text);
         }
+        self.value_of_any_kind()
     }
 
-    /// [`Cursor::value`], where it is most likely no string.
-    pub fn value_of_any_kind(&mut self) -> Walk<Value<'a>> {
+    fn value_of_any_kind(&mut self) -> Walk<Value<'a>> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
             b'{' | b'[' => {

@@ -444,11 +444,8 @@ impl<'a> Record<'a> {
             }
             let value = if ENVELOPE && key == Some(Key::Detail) {
                 Field::of(cursor.value_of_any_depth()?)
-            } else if let Some(text) = cursor.string_here()? {
-                // Most values are strings: nothing else is asked of those.
-                Field::Text(text)
             } else {
-                Field::of(cursor.value_of_any_kind()?)
+                Field::of(cursor.value()?)
             };
             if let Some(key) = key {
                 self.set(key, value);
