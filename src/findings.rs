@@ -2,5 +2,7 @@
 
 pub mod deltas;
 pub mod finding;
+mod identity;
 pub mod sample;
+mod sightings;
 pub mod store;

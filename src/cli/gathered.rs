@@ -211,7 +211,7 @@ impl<'g> Gathered<'g> {
             return runs.listed(&corrected, decided);
         }
         let taken_out = shown(deltas).map(|mut seen| {
-            seen.take_out(&corrected);
+            seen.take_out(|key| corrected.contains(&key));
             seen
         });
         Ok(Listed::here(taken_out, decided))

@@ -166,7 +166,7 @@ impl Runs {
         let mut at = 0;
         for entry in Merge::new(self.runs)? {
             let (_, mut seen) = entry?;
-            seen.take_out(corrected);
+            seen.take_out(|key| corrected.contains(&key));
             let kept = Kept::new(seen);
             if kept.count() == 0 {
                 continue;
@@ -332,7 +332,7 @@ mod tests {
             let decided = || Decided::from([(seen(4, 0).identity.id(), (Status::Acknowledged, Vec::new()))]);
             let all = runs.iter().flatten().map(|(table, event)| seen(*table, *event));
             let in_memory = joined(all).into_iter().map(|mut seen| {
-                seen.take_out(&corrected);
+                seen.take_out(|key| corrected.contains(&key));
                 seen
             });
             let in_memory = Listed::here(in_memory, decided());

@@ -81,7 +81,7 @@ impl Tally {
         let mut deltas: Vec<Delta> = std::mem::take(&mut self.deltas).into_iter().collect();
         let corrected = self.corrected();
         if !corrected.is_empty() {
-            deltas.iter_mut().for_each(|delta| delta.sightings.take_out(&corrected));
+            deltas.iter_mut().for_each(|delta| delta.sightings.take_out(|key| corrected.contains(&key)));
         }
         self.weight = 0;
         deltas
