@@ -1,17 +1,21 @@
 //! What all threads of a scan gathered: held in memory as far as it may grow, and beyond that on disk.
+//!
+//! The store and the scan's own list stand apart: where one fails, the other goes on, and that it failed is said.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Failure;
-use super::listed::{Decided, Listed, Runs};
+use super::listed::Listed;
 use super::settings::Settings;
+use super::smallest::Smallest;
+use super::spilled::{Decided, Spilled};
 use super::view::summary::Unreadable;
 use crate::aws::findings_table::FindingsTable;
 use crate::cloudtrail::elements::Fault;
 use crate::findings::finding::{Sightings, Status};
-use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore};
+use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore, StoreError};
 use crate::pipeline::{Auditor, Tally, keep};
 
 /// Findings that are held before they are written out, in bytes: half by the threads, each its share,
@@ -21,8 +25,11 @@ const fn held(for_store: bool) -> usize {
     if for_store { 12 << 20 } else { 20 << 20 }
 }
 
-/// Unreadable places that are named; beyond, they are counted.
-const MAX_UNREADABLE: usize = 10_000;
+/// Bytes of findings that may stay in memory where there is no room on disk.
+const REST: usize = 4 << 20;
+
+/// Unreadable places that are named, and inputs of no bytes; beyond, they are counted.
+const NAMED: usize = 10_000;
 
 /// Findings that go into the store at once: while they do, they are in memory twice.
 const AT_ONCE: usize = 64;
@@ -32,20 +39,18 @@ pub struct Gathered<'g> {
     tally: Tally,
     files: u64,
     bytes: u64,
-    /// Inputs of no bytes.
-    empty: Vec<String>,
-    unreadable: Vec<Unreadable>,
-    unreadable_more: u64,
-    /// Where findings are kept, if anywhere.
+    empty: Smallest<String>,
+    unreadable: Smallest<Unreadable>,
+    /// Where findings are kept, if anywhere, for as long as it takes any.
     store: Option<&'g FindingsTable>,
+    /// There is one, be it working or not.
+    for_store: bool,
     auditor: &'g Auditor<'g>,
     runtime: &'g tokio::runtime::Runtime,
-    /// Findings beyond what is held.
-    runs: Runs,
-    /// Corrections that the store has, and the list at the end has not yet heeded.
-    corrections: Vec<Correction>,
-    /// The first error of a store.
-    failed: Option<Failure>,
+    /// What the list is made of beyond what is held.
+    spilled: Spilled,
+    /// The first error of the store.
+    unkept: Option<Failure>,
     /// Findings that people have decided about.
     decided: Decided,
 }
@@ -58,16 +63,14 @@ pub struct Outcome {
     pub files: u64,
     /// Bytes of those.
     pub bytes: u64,
-    /// Inputs of no bytes.
-    pub empty: Vec<String>,
-    /// Places that could not be read; the first of them.
-    pub unreadable: Vec<Unreadable>,
-    /// How many further ones.
-    pub unreadable_more: u64,
+    /// Inputs of no bytes, by name: the first of them, and how many further ones.
+    pub empty: (Vec<String>, u64),
+    /// Places that could not be read, by file: the first of them, and how many further ones.
+    pub unreadable: (Vec<Unreadable>, u64),
     /// The findings of this scan alone.
     pub findings: Listed,
-    /// Why not all of them are kept or listed.
-    pub failed: Option<Failure>,
+    /// Why not all of them are kept, and why not all are listed.
+    pub incomplete: Vec<String>,
 }
 
 impl<'g> Gathered<'g> {
@@ -81,27 +84,26 @@ impl<'g> Gathered<'g> {
             tally: Tally::default(),
             files: 0,
             bytes: 0,
-            empty: Vec::new(),
-            unreadable: Vec::new(),
-            unreadable_more: 0,
+            empty: Smallest::new(NAMED),
+            unreadable: Smallest::new(NAMED),
             store,
+            for_store: store.is_some(),
             auditor,
             runtime,
-            runs: Runs::default(),
-            corrections: Vec::new(),
-            failed: None,
+            spilled: Spilled::new(&std::env::temp_dir(), REST),
+            unkept: None,
             decided: Decided::new(),
         }
     }
 
     /// Findings that each of so many threads may gather before it hands them over, in bytes.
     pub fn share(&self, threads: usize) -> usize {
-        held(self.store.is_some()) / 2 / threads
+        held(self.for_store) / 2 / threads
     }
 
     /// An input was read, of so many bytes.
     pub fn read(&mut self, name: &str, bytes: u64) {
-        if bytes == 0 && self.empty.len() < MAX_UNREADABLE {
+        if bytes == 0 {
             self.empty.push(name.to_owned());
         }
         self.files += 1;
@@ -110,11 +112,7 @@ impl<'g> Gathered<'g> {
 
     /// Something could not be read.
     pub fn unreadable(&mut self, place: Unreadable) {
-        if self.unreadable.len() < MAX_UNREADABLE {
-            self.unreadable.push(place);
-        } else {
-            self.unreadable_more += 1;
-        }
+        self.unreadable.push(place);
     }
 
     /// Something in a file could not be read.
@@ -129,98 +127,87 @@ impl<'g> Gathered<'g> {
     }
 
     /// Takes what a thread counted.
-    pub fn take(&mut self, tally: Tally) {
-        self.tally.join(tally);
-        if self.tally.weight > held(self.store.is_some()) / 2 && self.failed.is_none() {
-            self.failed = self.spill().err();
+    pub fn take(&mut self, mut tally: Tally) {
+        tally.corrections.values().for_each(|correction| self.spilled.note(correction));
+        if self.store.is_none() {
+            tally.take_corrections();
         }
-    }
-
-    /// Writes what is held into the store, and out for this scan's own list.
-    fn spill(&mut self) -> Result<(), Failure> {
-        let deltas = self.keep()?;
-        self.learn()?;
-        let room = |error: std::io::Error| Failure::Said(format!("no room for findings: {error}"));
-        self.runs.push(shown(deltas)).map_err(room)
+        self.tally.join(tally);
+        if self.tally.weight + self.spilled.weight() > held(self.for_store) / 2 {
+            let deltas = self.keep();
+            self.spilled.spill(shown(deltas));
+        }
     }
 
     /// Writes what is held into the store, and hands it on.
-    fn keep(&mut self) -> Result<Vec<Delta>, Failure> {
+    fn keep(&mut self) -> Vec<Delta> {
         let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
-        let Some(store) = self.store else {
-            self.corrections.extend(corrections);
-            return Ok(deltas);
-        };
-        let mut parts = deltas.chunks(AT_ONCE).peekable();
-        while let Some(part) = parts.next() {
-            let corrections = if parts.peek().is_none() { corrections.as_slice() } else { &[] };
-            let recorded = keep::record(store, self.auditor, part.to_vec(), corrections, Timestamp::now());
-            let recorded = self.runtime.block_on(recorded);
-            for (id, kept) in &recorded.stored {
-                if let Ok(kept) = kept
-                    && kept.status != Status::Open
-                {
-                    self.decided.insert(id.clone(), (kept.status, kept.history.clone()));
-                }
-            }
-            first_error(recorded)?;
+        for part in deltas.chunks(AT_ONCE) {
+            self.record(part.to_vec(), &[]);
         }
-        self.corrections.extend(corrections);
-        Ok(deltas)
+        if !corrections.is_empty() {
+            self.record(Vec::new(), &corrections);
+        }
+        let created = self.tally.endpoints.take();
+        if let Some(store) = self.store
+            && let Err(error) = self.runtime.block_on(keep::learn(store, created))
+        {
+            self.note_unkept(error);
+        }
+        deltas
     }
 
-    /// Remembers the endpoints that were seen created.
-    fn learn(&mut self) -> Result<(), Failure> {
-        let created = self.tally.endpoints.take();
-        let Some(store) = self.store else { return Ok(()) };
-        Ok(self.runtime.block_on(keep::learn(store, created))?)
+    fn record(&mut self, deltas: Vec<Delta>, corrections: &[Correction]) {
+        let Some(store) = self.store else { return };
+        let recorded = keep::record(store, self.auditor, deltas, corrections, Timestamp::now());
+        let recorded = self.runtime.block_on(recorded);
+        for (id, kept) in recorded.stored {
+            match kept {
+                Ok(kept) if kept.status != Status::Open => {
+                    self.decided.insert(id, (kept.status, kept.history));
+                }
+                Ok(_) => {}
+                Err(error) => self.note_unkept(error),
+            }
+        }
+        recorded.uncorrected.into_iter().for_each(|error| self.note_unkept(error));
+    }
+
+    /// The store did not take something. Where it takes nothing any more, it is let alone.
+    fn note_unkept(&mut self, error: StoreError) {
+        if error.is_of_all() {
+            self.store = None;
+        }
+        self.unkept.get_or_insert(error.into());
     }
 
     /// All is read: keeps what is left and settles what waited.
     pub fn finish(mut self, settings: &Settings) -> Outcome {
-        let kept = self.keep().map_err(|failure| self.failed.get_or_insert(failure));
-        let deltas = kept.unwrap_or_default();
-        if let (Some(store), None) = (self.store, &self.failed) {
-            self.failed = self.settle(store, settings).err();
+        let deltas = self.keep();
+        if let Some(store) = self.store
+            && let Err(failure) = self.settle(store, settings)
+        {
+            self.unkept.get_or_insert(failure);
         }
-        let decided = std::mem::take(&mut self.decided);
-        let findings = self.listed(deltas, decided).unwrap_or_else(|error| {
-            self.failed.get_or_insert(Failure::Said(format!("findings beyond what memory holds: {error}")));
-            Listed::default()
+        let (findings, unlisted) = self.spilled.listed(shown(deltas), self.decided);
+        let unkept = self.unkept.map(|failure| format!("not all findings are kept: {failure}"));
+        let unlisted = unlisted.map(|why| {
+            format!("not all findings are listed, and some with too few events; the worst are there: {why}")
         });
         Outcome {
             tally: self.tally,
             files: self.files,
             bytes: self.bytes,
-            empty: self.empty,
-            unreadable: self.unreadable,
-            unreadable_more: self.unreadable_more,
+            empty: self.empty.into_sorted(),
+            unreadable: self.unreadable.into_sorted(),
             findings,
-            failed: self.failed,
+            incomplete: unkept.into_iter().chain(unlisted).collect(),
         }
     }
 
-    /// The findings of this scan alone.
-    fn listed(&mut self, deltas: Vec<Delta>, decided: Decided) -> std::io::Result<Listed> {
-        let mut runs = std::mem::take(&mut self.runs);
-        let mut corrections = Tally::default();
-        self.corrections.drain(..).for_each(|correction| corrections.note_correction(correction));
-        let corrected = corrections.corrected();
-        if !runs.is_empty() {
-            runs.push(shown(deltas))?;
-            return runs.listed(&corrected, decided);
-        }
-        let taken_out = shown(deltas).map(|mut seen| {
-            seen.take_out(|key| corrected.contains(&key));
-            seen
-        });
-        Ok(Listed::here(taken_out, decided))
-    }
-
-    /// Remembers the endpoints that were seen created, and judges again what waited for one that is known
-    /// by now, to whomever: another may have learned of it while this scan read.
-    fn settle(&mut self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
-        self.learn()?;
+    /// Judges again what waited for an endpoint that is known by now, to whomever: another may have learned of
+    /// it while this scan read.
+    fn settle(&self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
         let mut inventory = settings.inventory.clone();
         for endpoint in self.runtime.block_on(store.endpoints())? {
             // What the store contradicts was known before it: that stays.
@@ -239,12 +226,4 @@ impl<'g> Gathered<'g> {
 fn shown(deltas: Vec<Delta>) -> impl Iterator<Item = Sightings> {
     let sightings = deltas.into_iter().map(|delta| delta.sightings);
     sightings.filter(|sightings| sightings.identity.rule != CALLER_HALF)
-}
-
-fn first_error(recorded: keep::Recorded) -> Result<(), Failure> {
-    let error = recorded.stored.into_iter().find_map(|(_, kept)| kept.err()).or(recorded.uncorrected);
-    match error {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
-    }
 }
