@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -23,6 +24,9 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// How long a database is waited for that another process has locked (dynoxide-rs 3.2.0, `OPEN_BUSY_TIMEOUT`).
+const WAITS: Duration = Duration::from_secs(30);
+
 /// Why an embedded database did not open.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +41,12 @@ pub enum EmbeddedError {
         path: String,
         /// What the system says.
         cause: std::io::Error,
+    },
+    /// Another process has the database to itself, or writes without end.
+    #[error("`{path}` is locked by another process; waited {} s for it", WAITS.as_secs())]
+    Locked {
+        /// As asked for.
+        path: String,
     },
     /// The file is no database, or one of a later version.
     #[error("`{path}` does not open as a store: {cause}")]
@@ -81,8 +91,7 @@ impl Embedded {
         let shown = path.display().to_string();
         let text = path.to_str().ok_or_else(|| EmbeddedError::Path(shown.clone()))?;
         create(path).map_err(|cause| EmbeddedError::File { path: shown.clone(), cause })?;
-        let database = Database::new(text)
-            .map_err(|error| EmbeddedError::Database { path: shown, cause: error.to_string() })?;
+        let database = Database::new(text).map_err(|error| not_opened(shown, error.to_string()))?;
         Ok(Self { database })
     }
 
@@ -102,10 +111,18 @@ pub fn client(http: impl HttpClient + 'static) -> Client {
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         // Nobody is far away: what failed can be asked again at once.
-        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(5)))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(5)))
         .http_client(http)
         .build();
     Client::from_conf(config)
+}
+
+fn not_opened(path: String, cause: String) -> EmbeddedError {
+    // The words of SQLite's SQLITE_BUSY: there is no more than words here.
+    if cause.contains("database is locked") {
+        return EmbeddedError::Locked { path };
+    }
+    EmbeddedError::Database { path, cause }
 }
 
 /// Makes the file and its folders, for their owner alone: findings tell where the holes are.
@@ -288,6 +305,14 @@ mod tests {
                 assert!(!text.contains("VALIDATION") && !text.contains("SERIALIZATION"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_database_that_another_process_has_locked_is_not_called_broken() {
+        let locked = not_opened("a.db".into(), "Internal error: database is locked".into());
+        assert_eq!(locked.to_string(), "`a.db` is locked by another process; waited 30 s for it");
+        let other = not_opened("a.db".into(), "file is not a database".into());
+        assert!(other.to_string().contains("does not open as a store"), "{other}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::gathered::{Gathered, Outcome};
 use super::input::{Input, Inputs, Missing};
 use super::output::{Output, store_files};
 use super::progress::Progress;
-use super::settings::{self, Settings};
+use super::settings::Settings;
 use super::view::counted;
 use super::view::records::RecordWriter;
 use super::view::summary::{Summary, Unreadable};
@@ -67,7 +67,7 @@ impl Scan {
         let url = common.store_url(&settings)?;
         let mut out = Output::open_apart(common, store_files(&url))?;
         let inputs = self.inputs(&runtime, out.target())?;
-        let store = runtime.block_on(settings::open(&url))?;
+        let store = runtime.block_on(common.open(&url))?;
         if let Some(store) = &store {
             runtime.block_on(settings.learn_store(store))?;
         }
