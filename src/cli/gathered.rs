@@ -18,15 +18,14 @@ use crate::findings::finding::{Sightings, Status};
 use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore, StoreError};
 use crate::pipeline::{Auditor, Tally, keep};
 
-/// Findings that are held before they are written out, in bytes: half by the threads, each its share,
-/// and half by all of them together. What goes into a store has all of its evidence with it, and is in
-/// memory in other forms besides.
+/// Findings that are held before they are written out, in bytes: by all threads together, each its share.
+/// What goes into a store has all of its evidence with it, and is in memory in other forms besides.
 const fn held(for_store: bool) -> usize {
-    if for_store { 12 << 20 } else { 20 << 20 }
+    if for_store { 8 << 20 } else { 10 << 20 }
 }
 
 /// Bytes of findings that may stay in memory where there is no room on disk.
-const REST: usize = 4 << 20;
+const REST: usize = 8 << 20;
 
 /// Unreadable places that are named, and inputs of no bytes; beyond, they are counted.
 const NAMED: usize = 10_000;
@@ -96,9 +95,9 @@ impl<'g> Gathered<'g> {
         }
     }
 
-    /// Findings that each of so many threads may gather before it hands them over, in bytes.
+    /// Findings that each of so many threads may gather before they are written out, in bytes.
     pub fn share(&self, threads: usize) -> usize {
-        held(self.for_store) / 2 / threads
+        held(self.for_store) / threads
     }
 
     /// An input was read, of so many bytes.
@@ -126,29 +125,42 @@ impl<'g> Gathered<'g> {
         });
     }
 
-    /// Takes what a thread counted.
+    /// Takes what a thread counted, and holds what it gathered together with what others did.
     pub fn take(&mut self, mut tally: Tally) {
-        tally.corrections.values().for_each(|correction| self.spilled.note(correction));
+        self.heed(&tally);
         if self.store.is_none() {
             tally.take_corrections();
         }
         self.tally.join(tally);
-        if self.tally.weight + self.spilled.weight() > held(self.for_store) / 2 {
-            let deltas = self.keep();
-            self.spilled.spill(shown(deltas));
+        if self.tally.weight + self.spilled.weight() > held(self.for_store) {
+            let tally = std::mem::take(&mut self.tally);
+            self.spill(tally);
         }
     }
 
-    /// Writes what is held into the store, and hands it on.
-    fn keep(&mut self) -> Vec<Delta> {
-        let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
+    /// Takes what a thread counted, and writes out what it gathered. That is not held together with what others
+    /// did: an allocator keeps the memory of each thread apart, and what lay in all of them would add up.
+    pub fn spill(&mut self, mut tally: Tally) {
+        self.heed(&tally);
+        let deltas = self.keep(&mut tally);
+        self.spilled.spill(shown(deltas));
+        self.tally.join(tally);
+    }
+
+    fn heed(&mut self, tally: &Tally) {
+        tally.corrections.values().for_each(|correction| self.spilled.note(correction));
+    }
+
+    /// Writes what was gathered into the store, and hands it on.
+    fn keep(&mut self, tally: &mut Tally) -> Vec<Delta> {
+        let (deltas, corrections) = (tally.take_deltas(), tally.take_corrections());
         for part in deltas.chunks(AT_ONCE) {
-            self.record(part.to_vec(), &[]);
+            self.record(part, &[]);
         }
         if !corrections.is_empty() {
-            self.record(Vec::new(), &corrections);
+            self.record(&[], &corrections);
         }
-        let created = self.tally.endpoints.take();
+        let created = tally.endpoints.take();
         if let Some(store) = self.store
             && let Err(error) = self.runtime.block_on(keep::learn(store, created))
         {
@@ -157,9 +169,9 @@ impl<'g> Gathered<'g> {
         deltas
     }
 
-    fn record(&mut self, deltas: Vec<Delta>, corrections: &[Correction]) {
+    fn record(&mut self, deltas: &[Delta], corrections: &[Correction]) {
         let Some(store) = self.store else { return };
-        let recorded = keep::record(store, self.auditor, deltas, corrections, Timestamp::now());
+        let recorded = keep::record(store, self.auditor, deltas.to_vec(), corrections, Timestamp::now());
         let recorded = self.runtime.block_on(recorded);
         for (id, kept) in recorded.stored {
             match kept {
@@ -183,7 +195,8 @@ impl<'g> Gathered<'g> {
 
     /// All is read: keeps what is left and settles what waited.
     pub fn finish(mut self, settings: &Settings) -> Outcome {
-        let deltas = self.keep();
+        let mut tally = std::mem::take(&mut self.tally);
+        let deltas = self.keep(&mut tally);
         if let Some(store) = self.store
             && let Err(failure) = self.settle(store, settings)
         {
@@ -195,7 +208,7 @@ impl<'g> Gathered<'g> {
             format!("not all findings are listed, and some with too few events; the worst are there: {why}")
         });
         Outcome {
-            tally: self.tally,
+            tally,
             files: self.files,
             bytes: self.bytes,
             empty: self.empty.into_sorted(),

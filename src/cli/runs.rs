@@ -19,7 +19,7 @@ use crate::findings::sample::EventKey;
 const MAX_RUNS: usize = 64;
 
 /// A part of something that has a name. Parts of the same are joined.
-pub trait Part: Serialize + DeserializeOwned {
+pub trait Part: Clone + Serialize + DeserializeOwned {
     /// What tells one from another.
     type Name: Ord + Serialize + DeserializeOwned;
 
@@ -185,12 +185,12 @@ impl<P: Part> Iterator for Merged<P> {
 pub fn joined<P: Part>(entries: impl Iterator<Item = Entry<P>>) -> Vec<Entry<P>> {
     let mut entries: Vec<Entry<P>> = entries.collect();
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut joined: Vec<Entry<P>> = Vec::with_capacity(entries.len());
-    for (name, part) in entries {
-        match joined.last_mut().filter(|(known, _)| *known == name) {
-            Some((_, known)) => known.join(part),
-            None => joined.push((name, part)),
+    entries.dedup_by(|(name, part), (known, whole)| {
+        let same = name == known;
+        if same {
+            whole.join(part.clone());
         }
-    }
-    joined
+        same
+    });
+    entries
 }

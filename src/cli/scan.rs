@@ -281,7 +281,7 @@ struct Worker<'w, 'g> {
     progress: &'w Progress<'w>,
     /// Format, colours and columns of printed records.
     writer: (Format, bool, usize),
-    /// Findings that it gathers before it hands them over, in bytes.
+    /// Findings that it gathers before they are written out, in bytes.
     share: usize,
 }
 
@@ -340,7 +340,7 @@ impl Worker<'_, '_> {
                 }
             });
             if tally.weight > self.share {
-                lock(self.gathered).take(std::mem::take(tally));
+                lock(self.gathered).spill(std::mem::take(tally));
             }
         });
         if let Some((mut writer, lane)) = records {

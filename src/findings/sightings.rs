@@ -114,9 +114,9 @@ impl Sightings {
             }
             None => 0,
         };
-        let keys = self.seen.keys().len();
+        let before = self.seen.weight();
         self.seen.insert(key);
-        grown += self.seen.keys().len().saturating_sub(keys) * size_of::<EventKey>();
+        grown += self.seen.weight().saturating_sub(before);
         self.span = join_spans(self.span, case.time.map(|time| (time, time)));
         self.unsuppressed |= unsuppressed;
         self.severity = self.severity.max(severity);
@@ -165,7 +165,7 @@ impl Sightings {
         let texts = self.identity.resources.iter().chain(&self.addresses).map(String::len).sum::<usize>();
         let evidence = self.evidence.iter().map(Shown::weight).sum::<usize>();
         let named = self.named.iter().map(Shown::weight).sum::<usize>();
-        2 * size_of::<Self>() + 2 * texts + size_of_val(self.seen.keys()) + evidence + named
+        2 * size_of::<Self>() + 2 * texts + self.seen.weight() + evidence + named
     }
 }
 
