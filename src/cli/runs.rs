@@ -11,9 +11,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::findings::finding::Sightings;
 use crate::findings::replaced::Replaced;
 use crate::findings::sample::EventKey;
+use crate::findings::store::Delta;
 
 /// Runs that are open at once; more are merged into one.
 const MAX_RUNS: usize = 64;
@@ -27,7 +27,7 @@ pub trait Part: Clone + Serialize + DeserializeOwned {
     fn join(&mut self, other: Self);
 }
 
-impl Part for Sightings {
+impl Part for Delta {
     type Name = String;
 
     fn join(&mut self, other: Self) {

@@ -13,7 +13,10 @@ use super::runs::{Entry, Runs, joined};
 use crate::findings::finding::{Finding, Kept, Sightings, Status, Step};
 use crate::findings::replaced::{Replaced, Replacements, note};
 use crate::findings::sample::EventKey;
-use crate::findings::store::Correction;
+use crate::findings::store::{CALLER_HALF, Correction, Delta};
+
+/// Findings that are kept and listed at once: while they go into a store, they are in memory twice.
+const AT_ONCE: usize = 64;
 
 /// What people decided about findings, by their ids.
 pub type Decided = HashMap<String, (Status, Vec<Step>)>;
@@ -24,7 +27,7 @@ pub struct Spilled {
     findings: Runs,
     replaced: Runs,
     /// Findings for which there was no room on disk, by rising ids.
-    rest: Vec<Entry<Sightings>>,
+    rest: Vec<Entry<Delta>>,
     /// Bytes of those that may stay in memory.
     limit: usize,
     /// Corrections that are held.
@@ -62,11 +65,13 @@ impl Spilled {
         self.weight
     }
 
-    /// Writes out findings, and the corrections that are held.
-    pub fn spill(&mut self, findings: impl Iterator<Item = Sightings>) {
+    /// Writes out findings, and the corrections that are held. Where there is no room for all findings, they are
+    /// given to `keep` before some are let go.
+    pub fn spill(&mut self, findings: Vec<Delta>, keep: impl FnOnce(&[Entry<Delta>])) {
         let findings = self.with_rest(findings);
         if let Err(error) = self.findings.push(&findings) {
             self.say(&error);
+            keep(&findings);
             self.rest = worst(findings, self.limit);
         }
         let corrections: Vec<_> = std::mem::take(&mut self.replacements).into_iter().collect();
@@ -86,23 +91,38 @@ impl Spilled {
         }
     }
 
-    fn with_rest(&mut self, findings: impl Iterator<Item = Sightings>) -> Vec<Entry<Sightings>> {
+    fn with_rest(&mut self, findings: Vec<Delta>) -> Vec<Entry<Delta>> {
         let rest = std::mem::take(&mut self.rest).into_iter();
-        joined(rest.chain(findings.map(|seen| (seen.identity.id(), seen))))
+        joined(rest.chain(findings.into_iter().map(|delta| (delta.sightings.identity.id(), delta))))
     }
 
-    /// All findings, these `last` ones included, in their order and without the events that count nowhere.
-    pub fn listed(mut self, last: impl Iterator<Item = Sightings>, mut decided: Decided) -> MaybeWhole {
+    /// All findings, these `last` ones included, in their order and without the events that count nowhere. Each is
+    /// given to `keep` first, some at once, which says what people decided about them.
+    pub fn listed(
+        mut self,
+        last: Vec<Delta>,
+        mut keep: impl FnMut(&[Entry<Delta>]) -> Decided,
+    ) -> MaybeWhole {
         let corrected = self.corrected();
         let mut lister = self.lister();
         let held = self.with_rest(last);
-        for entry in self.findings.merged(held) {
-            let added = entry.and_then(|(_, mut seen)| {
-                seen.take_out(|key| corrected.binary_search(&key).is_ok());
-                let kept = Kept::new(seen);
-                if kept.count() == 0 { Ok(()) } else { lister.add(decide(kept.into_finding(), &mut decided)) }
-            });
-            added.unwrap_or_else(|error| self.say(&error));
+        let mut merged = self.findings.merged(held);
+        loop {
+            let mut part = Vec::with_capacity(AT_ONCE);
+            for entry in merged.by_ref().take(AT_ONCE) {
+                match entry {
+                    Ok(entry) => part.push(entry),
+                    Err(error) => self.say(&error),
+                }
+            }
+            if part.is_empty() {
+                break;
+            }
+            let mut decided = keep(&part);
+            for seen in part.into_iter().filter_map(shown) {
+                let added = add(&mut lister, seen, &corrected, &mut decided);
+                added.unwrap_or_else(|error| self.say(&error));
+            }
         }
         let (listed, ended) = lister.listed();
         ended.unwrap_or_else(|error| self.say(&error));
@@ -141,6 +161,25 @@ impl Spilled {
     }
 }
 
+/// What is shown of a finding.
+fn shown((_, delta): Entry<Delta>) -> Option<Sightings> {
+    (delta.sightings.identity.rule != CALLER_HALF).then_some(delta.sightings)
+}
+
+fn add(
+    lister: &mut Lister,
+    mut seen: Sightings,
+    corrected: &[EventKey],
+    decided: &mut Decided,
+) -> io::Result<()> {
+    seen.take_out(|key| corrected.binary_search(&key).is_ok());
+    let kept = Kept::new(seen);
+    if kept.count() == 0 {
+        return Ok(());
+    }
+    lister.add(decide(kept.into_finding(), decided))
+}
+
 fn decide(mut finding: Finding, decided: &mut Decided) -> Finding {
     if let Some((status, history)) = decided.remove(&finding.id) {
         (finding.status, finding.history) = (status, history);
@@ -149,11 +188,11 @@ fn decide(mut finding: Finding, decided: &mut Decided) -> Finding {
 }
 
 /// The most severe, as many as fit into so many bytes, by rising ids.
-fn worst(mut findings: Vec<Entry<Sightings>>, limit: usize) -> Vec<Entry<Sightings>> {
-    findings.sort_by_key(|(_, seen)| Reverse(seen.severity));
+fn worst(mut findings: Vec<Entry<Delta>>, limit: usize) -> Vec<Entry<Delta>> {
+    findings.sort_by_key(|(_, delta)| Reverse(delta.sightings.severity));
     let mut bytes = 0;
-    let mut fits = |(_, seen): &Entry<Sightings>| {
-        bytes += seen.weight();
+    let mut fits = |(_, delta): &Entry<Delta>| {
+        bytes += delta.weight();
         bytes <= limit
     };
     let fitting = findings.iter().take_while(|entry| fits(entry)).count();
@@ -184,7 +223,15 @@ mod tests {
         EventKey::of(&[table.to_be_bytes().as_slice(), &[event]].concat())
     }
 
-    fn seen(table: u16, event: u8) -> Sightings {
+    fn seen(table: u16, event: u8) -> Delta {
+        Delta { sightings: sightings(table, event), waiting: Vec::new(), halves: Vec::new() }
+    }
+
+    fn nobody(_: &[Entry<Delta>]) -> Decided {
+        Decided::new()
+    }
+
+    fn sightings(table: u16, event: u8) -> Sightings {
         let key = key(table, event);
         let mut seen = Sample::default();
         seen.insert(key);
@@ -233,7 +280,7 @@ mod tests {
         fn findings_on_disk_are_those_in_memory(
             runs in prop::collection::vec(prop::collection::vec((0u16..30, 0u8..40), 0..20), 1..150),
         ) {
-            let decided = || Decided::from([(seen(4, 0).identity.id(), (Status::Acknowledged, Vec::new()))]);
+            let decided = || Decided::from([(sightings(4, 0).identity.id(), (Status::Acknowledged, Vec::new()))]);
             let all = runs.iter().flatten().map(|(table, event)| seen(*table, *event));
             let folder = tempfile::tempdir()?;
             let mut in_memory = Spilled::new(folder.path(), LIMIT);
@@ -243,12 +290,12 @@ mod tests {
             }
             for (n, run) in runs.iter().enumerate() {
                 on_disk.note(&correction(3, (n % 40) as u8, n as u8));
-                on_disk.spill(run.iter().map(|(table, event)| seen(*table, *event)));
+                on_disk.spill(run.iter().map(|(table, event)| seen(*table, *event)).collect(), |_| {});
             }
             (0..40).for_each(|event| on_disk.note(&correction(3, event, event)));
-            let (in_memory, why) = in_memory.listed(all, decided());
+            let (in_memory, why) = in_memory.listed(all.collect(), |_| decided());
             prop_assert_eq!(why, None);
-            let (on_disk, why) = on_disk.listed(std::iter::empty(), decided());
+            let (on_disk, why) = on_disk.listed(Vec::new(), |_| decided());
             prop_assert_eq!(why, None);
             let told = |listed| told(listed).map_err(|error| TestCaseError::fail(error.to_string()));
             prop_assert_eq!(told(&in_memory)?, told(&on_disk)?);
@@ -264,14 +311,18 @@ mod tests {
         let folder = Path::new("/nowhere/at/all");
         let enough = 300 * seen(0, 0).weight();
         let mut spilled = Spilled::new(folder, enough);
+        let mut kept = 0;
         for part in 0..20u16 {
-            spilled.spill((0..50).map(|n| seen(part * 50 + n, 0)));
-            spilled.spill((0..50).map(|n| seen(part * 50 + n, 1)));
-            let held: usize = spilled.rest.iter().map(|(_, seen)| seen.weight()).sum();
+            for event in 0..2 {
+                spilled
+                    .spill((0..50).map(|n| seen(part * 50 + n, event)).collect(), |part| kept += part.len());
+            }
+            let held: usize = spilled.rest.iter().map(|(_, delta)| delta.weight()).sum();
             assert!(held <= enough, "{held}");
         }
-        let last = (0..10).map(|n| seen(n, 2));
-        let (listed, why) = spilled.listed(last, Decided::new());
+        assert!(kept >= 2000, "all are given to the store: {kept}");
+        let last = (0..10).map(|n| seen(n, 2)).collect();
+        let (listed, why) = spilled.listed(last, nobody);
         let why = why.ok_or("it is not said")?;
         assert!(why.contains("`/nowhere/at/all` (TMPDIR)"), "{why}");
         // Of 1,000 findings a fifth is critical; with two events each these weigh more than one does.
@@ -290,9 +341,9 @@ mod tests {
         let path = folder.path().join("runs");
         std::fs::create_dir(&path)?;
         let mut spilled = Spilled::new(&path, LIMIT);
-        spilled.spill((0..1500).map(|n| seen(n, 0)));
+        spilled.spill((0..1500).map(|n| seen(n, 0)).collect(), |_| {});
         std::fs::remove_dir(&path)?;
-        let (listed, why) = spilled.listed((1500..1600).map(|n| seen(n, 0)), Decided::new());
+        let (listed, why) = spilled.listed((1500..1600).map(|n| seen(n, 0)).collect(), nobody);
         assert!(why.is_some_and(|why| why.contains("runs` (TMPDIR)")));
         assert_eq!((listed.count(), told(&listed)?.len(), listed.is_whole()), (1600, 1000, false));
         let severities: Vec<Severity> = listed.first().iter().map(|finding| finding.severity).collect();
