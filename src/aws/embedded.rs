@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -23,6 +24,7 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 /// How long a database is waited for that another process has locked (dynoxide-rs 3.2.0, `OPEN_BUSY_TIMEOUT`).
 const WAITS: Duration = Duration::from_secs(30);
@@ -62,6 +64,8 @@ pub enum EmbeddedError {
 #[derive(Clone)]
 pub struct Embedded {
     database: Database,
+    /// SQLite answers one request at a time: no more than one thread waits for it.
+    turn: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Embedded {
@@ -79,7 +83,11 @@ impl Embedded {
         let database = Database::memory();
         let database = database
             .map_err(|error| EmbeddedError::Database { path: "memory".into(), cause: error.to_string() })?;
-        Ok(Self { database })
+        Ok(Self::of(database))
+    }
+
+    fn of(database: Database) -> Self {
+        Self { database, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The database in a file, which is made, with its folders, where there is none. Several
@@ -97,7 +105,7 @@ impl Embedded {
         // not waited for with each of many writes. All of it is on disk once whoever has it open last closes it; what
         // a power cut takes before that, the same logs bring back.
         database.disable_bulk_loading().map_err(failed)?;
-        Ok(Self { database })
+        Ok(Self::of(database))
     }
 
     /// An SDK client that this database answers.
@@ -160,8 +168,10 @@ impl HttpClient for Embedded {
 
 impl HttpConnector for Embedded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let database = self.database.clone();
+        let (database, turn) = (self.database.clone(), Arc::clone(&self.turn));
         HttpConnectorFuture::new(async move {
+            // Nobody closes it, so there is always one.
+            let _turn = turn.acquire_owned().await;
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default().to_vec();

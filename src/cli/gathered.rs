@@ -24,7 +24,7 @@ use crate::pipeline::{Auditor, Tally, keep};
 const HELD: usize = 10 << 20;
 
 /// Bytes of findings that may stay in memory where there is no room on disk.
-const REST: usize = 8 << 20;
+const REST: usize = 4 << 20;
 
 /// Unreadable places that are named, and inputs of no bytes; beyond, they are counted.
 const NAMED: usize = 10_000;
