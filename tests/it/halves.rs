@@ -537,6 +537,27 @@ fn without_a_store_a_finding_is_the_same_whatever_the_order_and_the_parts() -> T
     Ok(())
 }
 
+#[test]
+fn a_correction_reaches_the_store_though_no_finding_comes_with_it() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let scan = |record: &Value| -> Result<(), Box<dyn Error>> {
+        let path = folder.path().join("log.json");
+        fs::write(&path, record.to_string())?;
+        perimeter(folder.path(), &["scan", path.to_str().ok_or("a path")?]).map(drop)
+    };
+    let listed =
+        || Ok::<_, Box<dyn Error>>(findings(&perimeter(folder.path(), &["findings", "list"])?).len());
+    let public = call(1, &[]);
+    scan(&public)?;
+    assert_eq!(listed()?, 1);
+    let approved = sample("gateway-endpoint-approved-vpc.json")?;
+    let inside =
+        ["vpcEndpointId", "vpcEndpointAccountId", "sourceIPAddress"].map(|key| (key, approved[key].clone()));
+    scan(&correction(1, &public, &inside))?;
+    assert_eq!(listed()?, 0);
+    Ok(())
+}
+
 /// A million endpoints weigh as much as they take.
 #[test]
 fn endpoints_that_were_seen_created_are_weighed_and_kept_once() -> Tested {
