@@ -7,4 +7,6 @@ pub mod function;
 pub mod s3;
 #[cfg(feature = "cli")]
 pub mod s3_tree;
+#[cfg(feature = "cli")]
+mod store_file;
 pub mod store_url;

@@ -21,8 +21,11 @@ mod listed;
 mod output;
 mod progress;
 mod rules;
+mod runs;
 mod scan;
 mod settings;
+mod smallest;
+mod spilled;
 mod view;
 
 /// Keeps DynamoDB tables reachable only from inside the approved VPCs, and proves it.

@@ -2,5 +2,8 @@
 
 pub mod deltas;
 pub mod finding;
+mod identity;
+pub mod replaced;
 pub mod sample;
+mod sightings;
 pub mod store;

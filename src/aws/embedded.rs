@@ -7,6 +7,8 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -22,6 +24,10 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+/// How long a database is waited for that another process has locked (dynoxide-rs 3.2.0, `OPEN_BUSY_TIMEOUT`).
+const WAITS: Duration = Duration::from_secs(30);
 
 /// Why an embedded database did not open.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +44,12 @@ pub enum EmbeddedError {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// Another process has the database to itself, or writes without end.
+    #[error("`{path}` is locked by another process; waited {} s for it", WAITS.as_secs())]
+    Locked {
+        /// As asked for.
+        path: String,
+    },
     /// The file is no database, or one of a later version.
     #[error("`{path}` does not open as a store: {cause}")]
     Database {
@@ -52,6 +64,8 @@ pub enum EmbeddedError {
 #[derive(Clone)]
 pub struct Embedded {
     database: Database,
+    /// SQLite answers one request at a time: no more than one thread waits for it.
+    turn: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Embedded {
@@ -69,7 +83,11 @@ impl Embedded {
         let database = Database::memory();
         let database = database
             .map_err(|error| EmbeddedError::Database { path: "memory".into(), cause: error.to_string() })?;
-        Ok(Self { database })
+        Ok(Self::of(database))
+    }
+
+    fn of(database: Database) -> Self {
+        Self { database, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// The database in a file, which is made, with its folders, where there is none. Several
@@ -81,9 +99,13 @@ impl Embedded {
         let shown = path.display().to_string();
         let text = path.to_str().ok_or_else(|| EmbeddedError::Path(shown.clone()))?;
         create(path).map_err(|cause| EmbeddedError::File { path: shown.clone(), cause })?;
-        let database = Database::new(text)
-            .map_err(|error| EmbeddedError::Database { path: shown, cause: error.to_string() })?;
-        Ok(Self { database })
+        let failed = |error: DynoxideError| not_opened(shown.clone(), error.to_string());
+        let database = Database::new(text).map_err(failed)?;
+        // Sets what SQLite has by default, and `synchronous = NORMAL`: the file stays whole whatever happens, and is
+        // not waited for with each of many writes. All of it is on disk once whoever has it open last closes it; what
+        // a power cut takes before that, the same logs bring back.
+        database.disable_bulk_loading().map_err(failed)?;
+        Ok(Self::of(database))
     }
 
     /// An SDK client that this database answers.
@@ -102,10 +124,18 @@ pub fn client(http: impl HttpClient + 'static) -> Client {
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         // Nobody is far away: what failed can be asked again at once.
-        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(5)))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(5)))
         .http_client(http)
         .build();
     Client::from_conf(config)
+}
+
+fn not_opened(path: String, cause: String) -> EmbeddedError {
+    // The words of SQLite's SQLITE_BUSY: there is no more than words here.
+    if cause.contains("database is locked") {
+        return EmbeddedError::Locked { path };
+    }
+    EmbeddedError::Database { path, cause }
 }
 
 /// Makes the file and its folders, for their owner alone: findings tell where the holes are.
@@ -138,8 +168,10 @@ impl HttpClient for Embedded {
 
 impl HttpConnector for Embedded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let database = self.database.clone();
+        let (database, turn) = (self.database.clone(), Arc::clone(&self.turn));
         HttpConnectorFuture::new(async move {
+            // Nobody closes it, so there is always one.
+            let _turn = turn.acquire_owned().await;
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default().to_vec();
@@ -288,6 +320,14 @@ mod tests {
                 assert!(!text.contains("VALIDATION") && !text.contains("SERIALIZATION"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_database_that_another_process_has_locked_is_not_called_broken() {
+        let locked = not_opened("a.db".into(), "Internal error: database is locked".into());
+        assert_eq!(locked.to_string(), "`a.db` is locked by another process; waited 30 s for it");
+        let other = not_opened("a.db".into(), "file is not a database".into());
+        assert!(other.to_string().contains("does not open as a store"), "{other}");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
 use super::findings_table::{FindingsTable, schema};
+#[cfg(feature = "cli")]
+use super::store_file;
 
 /// The table's name in an embedded database, which has no other.
 #[cfg(feature = "cli")]
@@ -63,6 +65,17 @@ pub enum OpenError {
     /// The file is something else.
     #[error("`{0}`: this file is no store of findings; name another with --store")]
     OtherFile(StoreUrl),
+    /// It is no ordinary file.
+    #[error("`{store}`: this is {what}, and a store is an ordinary file; name another with --store")]
+    Special {
+        /// As asked for.
+        store: StoreUrl,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Beside the place of a new store lies what SQLite left of an old one.
+    #[error("`{0}` is left of a store that is gone; remove it, unless a process still uses it")]
+    Stale(String),
     /// The embedded database opened, and its table could not be made.
     #[error(transparent)]
     Store(#[from] crate::findings::store::StoreError),
@@ -226,11 +239,14 @@ impl StoreUrl {
             StoreUrl::Memory => local(super::embedded::Embedded::memory()?).await.map(Some),
             #[cfg(feature = "cli")]
             StoreUrl::File(path) => {
-                if is_other_file(path) {
+                if let Some(what) = store_file::special(path) {
+                    return Err(OpenError::Special { store: self.clone(), what });
+                }
+                if store_file::is_other(path) {
                     return Err(OpenError::OtherFile(self.clone()));
                 }
                 if !path.exists() {
-                    make(path).await?;
+                    store_file::make(path).await?;
                 }
                 local(super::embedded::Embedded::file(path)?).await.map(Some)
             }
@@ -299,43 +315,8 @@ impl TableUrl {
     }
 }
 
-/// Is there a file that is no SQLite database? One that cannot be looked at, opening it tells of.
-///
-/// Source: SQLite, "Database File Format", "The Database Header".
 #[cfg(feature = "cli")]
-fn is_other_file(path: &std::path::Path) -> bool {
-    use std::io::Read;
-    const HEADER: &[u8] = b"SQLite format 3\0";
-    let mut begins = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(HEADER.len() as u64).read_to_end(&mut begins).map(drop));
-    read.is_ok() && !begins.is_empty() && begins != HEADER
-}
-
-/// Makes a new store: beside its place, which it takes once its table is whole. Whoever is stopped in between
-/// leaves no table without its indexes, and of several who make one at once the first does.
-#[cfg(feature = "cli")]
-async fn make(path: &std::path::Path) -> Result<(), OpenError> {
-    use super::embedded::{Embedded, EmbeddedError, create_folder_of};
-    let failed = |cause| EmbeddedError::File { path: path.display().to_string(), cause };
-    create_folder_of(path).map_err(failed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let place = tempfile::Builder::new()
-        .prefix(".perimeter-")
-        .suffix(".new")
-        .tempfile_in(folder.unwrap_or(".".as_ref()));
-    let new = place.map_err(failed)?.into_temp_path();
-    drop(local(Embedded::file(&new)?).await?);
-    match new.persist_noclobber(path) {
-        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(failed(error.error).into())
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-#[cfg(feature = "cli")]
-async fn local(embedded: super::embedded::Embedded) -> Result<FindingsTable, OpenError> {
+pub(super) async fn local(embedded: super::embedded::Embedded) -> Result<FindingsTable, OpenError> {
     let client = embedded.client();
     schema::create_if_missing(&client, LOCAL_TABLE).await?;
     Ok(FindingsTable::new(client, LOCAL_TABLE))

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::arguments::{RuleName, account, in_order, severity, status, time};
 use super::output::{Output, store_files};
-use super::settings;
 use super::view::findings::{brief, in_memory, next_steps};
 use super::view::onward::Onward;
 use super::view::paint::Paint;
@@ -342,7 +341,7 @@ impl Common {
             return Err(none());
         }
         self.detail(&format!("findings are looked up in {url}"));
-        let store = settings::open(&url).await?.ok_or_else(none)?;
+        let store = self.open(&url).await?.ok_or_else(none)?;
         Ok((store, url))
     }
 }
@@ -351,7 +350,8 @@ impl Common {
 /// empty file is none yet.
 fn is_there(path: &Path) -> Result<(), Failure> {
     let none = match std::fs::metadata(path) {
-        Ok(data) if data.len() > 0 => return Ok(()),
+        // What is no ordinary file, opening it tells of.
+        Ok(data) if data.len() > 0 || !data.is_file() => return Ok(()),
         Ok(_) => format!("`{}` is empty", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             format!("there is no `{}`", path.display())

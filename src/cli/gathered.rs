@@ -1,53 +1,54 @@
 //! What all threads of a scan gathered: held in memory as far as it may grow, and beyond that on disk.
+//!
+//! The store and the scan's own list stand apart: where one fails, the other goes on, and that it failed is said.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::Failure;
-use super::listed::{Decided, Listed, Runs};
+use super::listed::Listed;
+use super::runs::Entry;
 use super::settings::Settings;
+use super::smallest::Smallest;
+use super::spilled::{Decided, Spilled};
 use super::view::summary::Unreadable;
 use crate::aws::findings_table::FindingsTable;
 use crate::cloudtrail::elements::Fault;
-use crate::findings::finding::{Sightings, Status};
-use crate::findings::store::{CALLER_HALF, Correction, Delta, FindingStore};
+use crate::findings::finding::Status;
+use crate::findings::store::{Correction, Delta, FindingStore, StoreError};
+use crate::perimeter::Endpoint;
 use crate::pipeline::{Auditor, Tally, keep};
 
-/// Findings that are held before they are written out, in bytes: half by the threads, each its share,
-/// and half by all of them together. What goes into a store has all of its evidence with it, and is in
-/// memory in other forms besides.
-const fn held(for_store: bool) -> usize {
-    if for_store { 12 << 20 } else { 20 << 20 }
-}
+/// Findings that are held before they are written out, in bytes: by all threads together, each its share.
+const HELD: usize = 10 << 20;
 
-/// Unreadable places that are named; beyond, they are counted.
-const MAX_UNREADABLE: usize = 10_000;
+/// Bytes of findings that may stay in memory where there is no room on disk.
+const REST: usize = 4 << 20;
 
-/// Findings that go into the store at once: while they do, they are in memory twice.
-const AT_ONCE: usize = 64;
+/// Unreadable places that are named, and inputs of no bytes; beyond, they are counted.
+const NAMED: usize = 10_000;
 
 /// What all threads gathered.
 pub struct Gathered<'g> {
     tally: Tally,
     files: u64,
     bytes: u64,
-    /// Inputs of no bytes.
-    empty: Vec<String>,
-    unreadable: Vec<Unreadable>,
-    unreadable_more: u64,
-    /// Where findings are kept, if anywhere.
+    empty: Smallest<String>,
+    unreadable: Smallest<Unreadable>,
+    keeping: Keeping<'g>,
+    /// What is beyond what is held.
+    spilled: Spilled,
+}
+
+/// The way into the store.
+struct Keeping<'g> {
+    /// Where findings are kept, if anywhere, for as long as it takes any.
     store: Option<&'g FindingsTable>,
     auditor: &'g Auditor<'g>,
     runtime: &'g tokio::runtime::Runtime,
-    /// Findings beyond what is held.
-    runs: Runs,
-    /// Corrections that the store has, and the list at the end has not yet heeded.
-    corrections: Vec<Correction>,
-    /// The first error of a store.
+    /// The first error of the store.
     failed: Option<Failure>,
-    /// Findings that people have decided about.
-    decided: Decided,
 }
 
 /// What came of a scan.
@@ -58,16 +59,14 @@ pub struct Outcome {
     pub files: u64,
     /// Bytes of those.
     pub bytes: u64,
-    /// Inputs of no bytes.
-    pub empty: Vec<String>,
-    /// Places that could not be read; the first of them.
-    pub unreadable: Vec<Unreadable>,
-    /// How many further ones.
-    pub unreadable_more: u64,
+    /// Inputs of no bytes, by name: the first of them, and how many further ones.
+    pub empty: (Vec<String>, u64),
+    /// Places that could not be read, by file: the first of them, and how many further ones.
+    pub unreadable: (Vec<Unreadable>, u64),
     /// The findings of this scan alone.
     pub findings: Listed,
-    /// Why not all of them are kept or listed.
-    pub failed: Option<Failure>,
+    /// Why not all of them are kept, and why not all are listed.
+    pub incomplete: Vec<String>,
 }
 
 impl<'g> Gathered<'g> {
@@ -81,27 +80,21 @@ impl<'g> Gathered<'g> {
             tally: Tally::default(),
             files: 0,
             bytes: 0,
-            empty: Vec::new(),
-            unreadable: Vec::new(),
-            unreadable_more: 0,
-            store,
-            auditor,
-            runtime,
-            runs: Runs::default(),
-            corrections: Vec::new(),
-            failed: None,
-            decided: Decided::new(),
+            empty: Smallest::new(NAMED),
+            unreadable: Smallest::new(NAMED),
+            keeping: Keeping { store, auditor, runtime, failed: None },
+            spilled: Spilled::new(&std::env::temp_dir(), REST),
         }
     }
 
-    /// Findings that each of so many threads may gather before it hands them over, in bytes.
+    /// Findings that each of so many threads may gather before they are written out, in bytes.
     pub fn share(&self, threads: usize) -> usize {
-        held(self.store.is_some()) / 2 / threads
+        HELD / threads
     }
 
     /// An input was read, of so many bytes.
     pub fn read(&mut self, name: &str, bytes: u64) {
-        if bytes == 0 && self.empty.len() < MAX_UNREADABLE {
+        if bytes == 0 {
             self.empty.push(name.to_owned());
         }
         self.files += 1;
@@ -110,11 +103,7 @@ impl<'g> Gathered<'g> {
 
     /// Something could not be read.
     pub fn unreadable(&mut self, place: Unreadable) {
-        if self.unreadable.len() < MAX_UNREADABLE {
-            self.unreadable.push(place);
-        } else {
-            self.unreadable_more += 1;
-        }
+        self.unreadable.push(place);
     }
 
     /// Something in a file could not be read.
@@ -128,123 +117,116 @@ impl<'g> Gathered<'g> {
         });
     }
 
-    /// Takes what a thread counted.
-    pub fn take(&mut self, tally: Tally) {
+    /// Takes what a thread counted, and holds what it gathered together with what others did.
+    pub fn take(&mut self, mut tally: Tally) {
+        self.heed(&mut tally);
         self.tally.join(tally);
-        if self.tally.weight > held(self.store.is_some()) / 2 && self.failed.is_none() {
-            self.failed = self.spill().err();
+        if self.tally.weight + self.spilled.weight() > HELD {
+            let tally = std::mem::take(&mut self.tally);
+            self.spill(tally);
         }
     }
 
-    /// Writes what is held into the store, and out for this scan's own list.
-    fn spill(&mut self) -> Result<(), Failure> {
-        let deltas = self.keep()?;
-        self.learn()?;
-        let room = |error: std::io::Error| Failure::Said(format!("no room for findings: {error}"));
-        self.runs.push(shown(deltas)).map_err(room)
+    /// Takes what a thread counted, and writes out what it gathered. That is not held together with what others
+    /// did: an allocator keeps the memory of each thread apart, and what lay in all of them would add up.
+    pub fn spill(&mut self, mut tally: Tally) {
+        self.heed(&mut tally);
+        let (deltas, keeping) = (tally.take_deltas(), &mut self.keeping);
+        self.spilled.spill(deltas, |entries| {
+            keeping.record(entries);
+        });
+        self.tally.join(tally);
     }
 
-    /// Writes what is held into the store, and hands it on.
-    fn keep(&mut self) -> Result<Vec<Delta>, Failure> {
-        let (deltas, corrections) = (self.tally.take_deltas(), self.tally.take_corrections());
-        let Some(store) = self.store else {
-            self.corrections.extend(corrections);
-            return Ok(deltas);
-        };
-        let mut parts = deltas.chunks(AT_ONCE).peekable();
-        while let Some(part) = parts.next() {
-            let corrections = if parts.peek().is_none() { corrections.as_slice() } else { &[] };
-            let recorded = keep::record(store, self.auditor, part.to_vec(), corrections, Timestamp::now());
-            let recorded = self.runtime.block_on(recorded);
-            for (id, kept) in &recorded.stored {
-                if let Ok(kept) = kept
-                    && kept.status != Status::Open
-                {
-                    self.decided.insert(id.clone(), (kept.status, kept.history.clone()));
+    /// Corrections and endpoints that were seen created go into the store as they come: there are few. The list
+    /// heeds corrections in the end.
+    fn heed(&mut self, tally: &mut Tally) {
+        let corrections = tally.take_corrections();
+        corrections.iter().for_each(|correction| self.spilled.note(correction));
+        self.keeping.correct(&corrections);
+        self.keeping.learn(tally.endpoints.take());
+    }
+
+    /// All is read: keeps and lists the findings, and settles what waited.
+    pub fn finish(self, settings: &Settings) -> Outcome {
+        let Self { mut tally, spilled, mut keeping, files, bytes, empty, unreadable } = self;
+        let deltas = tally.take_deltas();
+        let (findings, unlisted) = spilled.listed(deltas, |entries| keeping.record(entries));
+        keeping.settle(settings);
+        let unkept = keeping.failed.map(|failure| format!("not all findings are kept: {failure}"));
+        let unlisted = unlisted.map(|why| {
+            format!("not all findings are listed, and some with too few events; the worst are there: {why}")
+        });
+        Outcome {
+            tally,
+            files,
+            bytes,
+            empty: empty.into_sorted(),
+            unreadable: unreadable.into_sorted(),
+            findings,
+            incomplete: unkept.into_iter().chain(unlisted).collect(),
+        }
+    }
+}
+
+impl Keeping<'_> {
+    /// Records findings. Returns what people decided about them.
+    fn record(&mut self, findings: &[Entry<Delta>]) -> Decided {
+        let Some(store) = self.store else { return Decided::new() };
+        let deltas = findings.iter().map(|(_, delta)| delta.clone()).collect();
+        let recorded = keep::record(store, self.auditor, deltas, &[], Timestamp::now());
+        let mut decided = Decided::new();
+        for (id, kept) in self.runtime.block_on(recorded).stored {
+            match kept {
+                Ok(kept) if kept.status != Status::Open => {
+                    decided.insert(id, (kept.status, kept.history));
                 }
+                Ok(_) => {}
+                Err(error) => self.note_failed(error),
             }
-            first_error(recorded)?;
         }
-        self.corrections.extend(corrections);
-        Ok(deltas)
+        decided
+    }
+
+    /// Records corrections.
+    fn correct(&mut self, corrections: &[Correction]) {
+        let Some(store) = self.store.filter(|_| !corrections.is_empty()) else { return };
+        let recorded = keep::record(store, self.auditor, Vec::new(), corrections, Timestamp::now());
+        let uncorrected = self.runtime.block_on(recorded).uncorrected;
+        uncorrected.into_iter().for_each(|error| self.note_failed(error));
     }
 
     /// Remembers the endpoints that were seen created.
-    fn learn(&mut self) -> Result<(), Failure> {
-        let created = self.tally.endpoints.take();
-        let Some(store) = self.store else { return Ok(()) };
-        Ok(self.runtime.block_on(keep::learn(store, created))?)
+    fn learn(&mut self, created: Vec<Endpoint>) {
+        let Some(store) = self.store.filter(|_| !created.is_empty()) else { return };
+        let learnt = self.runtime.block_on(keep::learn(store, created));
+        learnt.unwrap_or_else(|error| self.note_failed(error));
     }
 
-    /// All is read: keeps what is left and settles what waited.
-    pub fn finish(mut self, settings: &Settings) -> Outcome {
-        let kept = self.keep().map_err(|failure| self.failed.get_or_insert(failure));
-        let deltas = kept.unwrap_or_default();
-        if let (Some(store), None) = (self.store, &self.failed) {
-            self.failed = self.settle(store, settings).err();
-        }
-        let decided = std::mem::take(&mut self.decided);
-        let findings = self.listed(deltas, decided).unwrap_or_else(|error| {
-            self.failed.get_or_insert(Failure::Said(format!("findings beyond what memory holds: {error}")));
-            Listed::default()
+    /// Judges again what waited for an endpoint that is known by now, to whomever: another may have learned of
+    /// it while this scan read.
+    fn settle(&mut self, settings: &Settings) {
+        let Some(store) = self.store else { return };
+        let settled = self.runtime.block_on(async {
+            let mut inventory = settings.inventory.clone();
+            for endpoint in store.endpoints().await? {
+                // What the store contradicts was known before it: that stays.
+                let _ = inventory.learn(endpoint);
+            }
+            let auditor = Auditor::new(&settings.perimeter, &inventory).for_store();
+            keep::settle(store, &auditor, &inventory, Timestamp::now()).await
         });
-        Outcome {
-            tally: self.tally,
-            files: self.files,
-            bytes: self.bytes,
-            empty: self.empty,
-            unreadable: self.unreadable,
-            unreadable_more: self.unreadable_more,
-            findings,
-            failed: self.failed,
+        match settled {
+            Ok(damaged) => damaged.into_iter().for_each(|error| self.note_failed(error)),
+            Err(error) => self.note_failed(error),
         }
     }
 
-    /// The findings of this scan alone.
-    fn listed(&mut self, deltas: Vec<Delta>, decided: Decided) -> std::io::Result<Listed> {
-        let mut runs = std::mem::take(&mut self.runs);
-        let mut corrections = Tally::default();
-        self.corrections.drain(..).for_each(|correction| corrections.note_correction(correction));
-        let corrected = corrections.corrected();
-        if !runs.is_empty() {
-            runs.push(shown(deltas))?;
-            return runs.listed(&corrected, decided);
+    /// The store did not take something. Where it takes nothing any more, it is let alone.
+    fn note_failed(&mut self, error: StoreError) {
+        if error.is_of_all() {
+            self.store = None;
         }
-        let taken_out = shown(deltas).map(|mut seen| {
-            seen.take_out(&corrected);
-            seen
-        });
-        Ok(Listed::here(taken_out, decided))
-    }
-
-    /// Remembers the endpoints that were seen created, and judges again what waited for one that is known
-    /// by now, to whomever: another may have learned of it while this scan read.
-    fn settle(&mut self, store: &FindingsTable, settings: &Settings) -> Result<(), Failure> {
-        self.learn()?;
-        let mut inventory = settings.inventory.clone();
-        for endpoint in self.runtime.block_on(store.endpoints())? {
-            // What the store contradicts was known before it: that stays.
-            let _ = inventory.learn(endpoint);
-        }
-        let auditor = Auditor::new(&settings.perimeter, &inventory).for_store();
-        let settled = keep::settle(store, &auditor, &inventory, Timestamp::now());
-        match self.runtime.block_on(settled)?.into_iter().next() {
-            None => Ok(()),
-            Some(damaged) => Err(damaged.into()),
-        }
-    }
-}
-
-/// What is shown of what was gathered.
-fn shown(deltas: Vec<Delta>) -> impl Iterator<Item = Sightings> {
-    let sightings = deltas.into_iter().map(|delta| delta.sightings);
-    sightings.filter(|sightings| sightings.identity.rule != CALLER_HALF)
-}
-
-fn first_error(recorded: keep::Recorded) -> Result<(), Failure> {
-    let error = recorded.stored.into_iter().find_map(|(_, kept)| kept.err()).or(recorded.uncorrected);
-    match error {
-        Some(error) => Err(error.into()),
-        None => Ok(()),
+        self.failed.get_or_insert(error.into());
     }
 }

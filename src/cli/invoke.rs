@@ -15,7 +15,6 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use super::output::{Output, Used, store_files};
-use super::settings;
 use super::view::json;
 use super::{Common, Done, Ending, Failure, Format, runtime, view};
 use crate::aws::s3::S3LogFiles;
@@ -63,7 +62,7 @@ impl Invoke {
         common.detail(&format!("configuration {}", settings.path.display()));
         common.detail(&format!("store {url}"));
         let store =
-            runtime.block_on(settings::open(&url))?.ok_or_else(|| Failure::Said("no store".to_owned()))?;
+            runtime.block_on(common.open(&url))?.ok_or_else(|| Failure::Said("no store".to_owned()))?;
         let handle = runtime.handle().clone();
         // Only an event that names a log file needs the client, and the credentials that it looks for.
         let files =

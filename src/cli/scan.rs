@@ -15,7 +15,7 @@ use super::gathered::{Gathered, Outcome};
 use super::input::{Input, Inputs, Missing};
 use super::output::{Output, store_files};
 use super::progress::Progress;
-use super::settings::{self, Settings};
+use super::settings::Settings;
 use super::view::counted;
 use super::view::records::RecordWriter;
 use super::view::summary::{Summary, Unreadable};
@@ -67,7 +67,7 @@ impl Scan {
         let url = common.store_url(&settings)?;
         let mut out = Output::open_apart(common, store_files(&url))?;
         let inputs = self.inputs(&runtime, out.target())?;
-        let store = runtime.block_on(settings::open(&url))?;
+        let store = runtime.block_on(common.open(&url))?;
         if let Some(store) = &store {
             runtime.block_on(settings.learn_store(store))?;
         }
@@ -201,11 +201,12 @@ fn s3_tree(path: &OsStr) -> Option<&str> {
 const SAID: usize = 20;
 
 /// Says what there was nothing in: where something was expected, that is news.
-fn tell_empty(common: &Common, without_files: &[String], without_bytes: &[String]) {
+fn tell_empty(common: &Common, without_files: &[String], (without_bytes, further): &(Vec<String>, u64)) {
     let files = without_files.iter().map(|name| format!("{name}: no log files in it"));
     let bytes = without_bytes.iter().map(|name| format!("{name}: no records in it, it is empty"));
     files.chain(bytes).take(SAID).for_each(|text| common.remark(&text));
-    if let more @ 1.. = (without_files.len() + without_bytes.len()).saturating_sub(SAID) {
+    let named = (without_files.len() + without_bytes.len()).saturating_sub(SAID);
+    if let more @ 1.. = named as u64 + further {
         common.remark(&format!("{more} more that are empty"));
     }
 }
@@ -280,7 +281,7 @@ struct Worker<'w, 'g> {
     progress: &'w Progress<'w>,
     /// Format, colours and columns of printed records.
     writer: (Format, bool, usize),
-    /// Findings that it gathers before it hands them over, in bytes.
+    /// Findings that it gathers before they are written out, in bytes.
     share: usize,
 }
 
@@ -339,7 +340,7 @@ impl Worker<'_, '_> {
                 }
             });
             if tally.weight > self.share {
-                lock(self.gathered).take(std::mem::take(tally));
+                lock(self.gathered).spill(std::mem::take(tally));
             }
         });
         if let Some((mut writer, lane)) = records {
@@ -366,8 +367,10 @@ impl Report<'_> {
         let findings = &self.outcome.findings;
         match (common.format, scan.records) {
             (Format::Text, false) => {
-                view::findings::text(out, findings.first())?;
-                view::findings::more(out, findings.more())?;
+                let shown = view::findings::shown(findings.first());
+                view::findings::text(out, shown)?;
+                let more = findings.count() - shown.len() as u64;
+                view::findings::more(out, more, findings.is_whole())?;
                 view::summary::text(out, &summary, self.began.elapsed(), true)?;
             }
             (Format::Json, false) => view::findings::json(out, &summary, findings)?,
@@ -384,17 +387,16 @@ impl Report<'_> {
             view::summary::text(&mut beside, &summary, self.began.elapsed(), false)?;
             beside.finish()?;
         }
-        if let Some(failure) = &self.outcome.failed {
-            common.fault(&format!("not all findings are kept: {failure}"));
-        }
+        self.outcome.incomplete.iter().for_each(|why| common.fault(why));
         Ok(())
     }
 
     fn summary(&self) -> Summary {
-        let Outcome { tally, files, bytes, unreadable, unreadable_more, findings, .. } = &self.outcome;
+        let Outcome { tally, files, bytes, unreadable: (unreadable, further), findings, .. } = &self.outcome;
         Summary::new(tally, findings.first(), findings.severities())
             .of_files(*files, self.skipped, *bytes)
-            .with_unreadable(unreadable.clone(), *unreadable_more)
+            .with_unreadable(unreadable.clone(), *further)
+            .with_incomplete(self.outcome.incomplete.clone())
             .with_warnings(self.settings.warnings.clone())
             .in_store(match self.store {
                 StoreUrl::None => None,
@@ -403,8 +405,8 @@ impl Report<'_> {
     }
 
     fn ending(&self, fail_on: Option<Severity>) -> Ending {
-        let Outcome { unreadable, findings, failed, .. } = &self.outcome;
-        if !unreadable.is_empty() || failed.is_some() {
+        let Outcome { unreadable: (unreadable, _), findings, incomplete, .. } = &self.outcome;
+        if !unreadable.is_empty() || !incomplete.is_empty() {
             return Ending::Incomplete;
         }
         let worst = findings.first().iter().map(|finding| finding.severity).max();

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::parser::ValueSource;
@@ -163,9 +165,25 @@ impl Settings {
     }
 }
 
-/// Opens the store; `None` where nothing is to be kept.
-pub async fn open(url: &StoreUrl) -> Result<Option<FindingsTable>, Failure> {
-    Ok(url.open().await?)
+/// From then on it is said that a store is waited for.
+const SOON: Duration = Duration::from_secs(2);
+
+impl Common {
+    /// Opens the store; `None` where nothing is to be kept.
+    pub async fn open(&self, url: &StoreUrl) -> Result<Option<FindingsTable>, Failure> {
+        let (opened, waiting) = std::sync::mpsc::channel::<()>();
+        let text = format!("waiting for the store {url}: another process may have locked it");
+        let common = self.clone();
+        // On a thread of its own: a locked file blocks the one that opens it.
+        std::thread::spawn(move || {
+            if waiting.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
+                common.remark(&text);
+            }
+        });
+        let store = url.open().await;
+        drop(opened);
+        Ok(store?)
+    }
 }
 
 /// What is read of a perimeter: enough to see that there is more of it than may be.

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::finding::{Identity, IdentityRef};
+use super::identity::IdentityRef;
 use super::store::Delta;
 
 /// Findings, each once, found by what tells them apart. A finding's identity stands in it and nowhere
@@ -62,24 +62,10 @@ impl IntoIterator for Deltas {
     }
 }
 
-impl Identity {
-    /// To be looked up with.
-    pub fn by_ref(&self) -> IdentityRef<'_> {
-        let Identity { rule, account, principal, resources, origin, endpoint } = self;
-        IdentityRef {
-            rule,
-            account: account.as_deref(),
-            principal: principal.as_deref(),
-            resources,
-            origin: *origin,
-            endpoint: endpoint.as_deref(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::identity::Identity;
     use crate::perimeter::origin::OriginKind;
 
     #[test]

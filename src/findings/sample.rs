@@ -58,8 +58,15 @@ impl Sample {
         match self.keys.binary_search(&key) {
             Ok(_) => false,
             Err(at) => {
-                self.keys.insert(at, key);
-                self.cut();
+                let is_full = self.keys.len() >= LIMIT;
+                if at < LIMIT {
+                    // The greatest leaves first: with one more than the limit, they would take twice the room.
+                    self.keys.truncate(LIMIT - 1);
+                    self.keys.insert(at, key);
+                }
+                if is_full {
+                    self.reach = self.keys.last().copied();
+                }
                 true
             }
         }
@@ -107,6 +114,11 @@ impl Sample {
     /// The events kept, rising.
     pub fn keys(&self) -> &[EventKey] {
         &self.keys
+    }
+
+    /// Bytes that the events kept take.
+    pub fn weight(&self) -> usize {
+        self.keys.capacity() * size_of::<EventKey>()
     }
 
     /// Is the count exact?

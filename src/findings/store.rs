@@ -68,7 +68,7 @@ pub enum WaitsFor {
 }
 
 /// A record that is judged again once more is known.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Waiting {
     /// What it waits for.
     pub waits_for: WaitsFor,
@@ -115,7 +115,7 @@ impl Correction {
 }
 
 /// The caller's copy of a cross-account call: it says which role made it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Half {
     /// `sharedEventID`, the same in both copies.
     pub shared_id: String,
@@ -126,7 +126,7 @@ pub struct Half {
 }
 
 /// What goes into the store for one finding at once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Delta {
     /// What was seen.
     pub sightings: Sightings,

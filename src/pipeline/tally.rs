@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::case::{Case, Subject};
 use crate::audit::verdict::Verdict;
 use crate::findings::deltas::Deltas;
+use crate::findings::replaced::{self, Replacements};
 use crate::findings::sample::EventKey;
 use crate::findings::store::{Correction, Delta};
 use crate::ids::EndpointId;
@@ -21,23 +22,23 @@ pub struct Tally {
     pub endpoints: Created,
     /// Records that take the place of earlier ones, by both numbers.
     pub corrections: BTreeMap<(EventKey, EventKey), Correction>,
-    /// Owners of tables, and callers, that are in no environment; the first few.
+    /// Owners of tables, and callers, that are in no environment; the smallest few.
     pub unlisted: BTreeSet<String>,
     /// Bytes that all of it takes in memory, roughly.
     pub weight: usize,
 }
 
-/// Endpoints that were seen created, each once.
+/// Endpoints that were seen created, each once; there are thousands of them at most.
 #[derive(Clone, Debug, Default)]
 pub struct Created {
     found: BTreeMap<EndpointId, Endpoint>,
-    handed_over: usize,
+    handed_over: BTreeSet<EndpointId>,
 }
 
 impl Created {
     /// How many there were, handed over or not.
     pub fn len(&self) -> usize {
-        self.found.len() + self.handed_over
+        self.found.keys().filter(|id| !self.handed_over.contains(*id)).count() + self.handed_over.len()
     }
 
     /// There was none.
@@ -47,7 +48,7 @@ impl Created {
 
     /// Hands over those that were found since the last time.
     pub fn take(&mut self) -> Vec<Endpoint> {
-        self.handed_over += self.found.len();
+        self.handed_over.extend(self.found.keys().cloned());
         std::mem::take(&mut self.found).into_values().collect()
     }
 }
@@ -64,8 +65,8 @@ impl Tally {
     /// Adds what another counted.
     pub fn join(&mut self, other: Tally) {
         self.verdicts.iter_mut().zip(other.verdicts).for_each(|(sum, more)| *sum += more);
-        self.unlisted.extend(other.unlisted);
-        self.endpoints.handed_over += other.endpoints.handed_over;
+        other.unlisted.iter().for_each(|account| self.note_unlisted_account(account));
+        self.endpoints.handed_over.extend(other.endpoints.handed_over);
         other.endpoints.found.into_values().for_each(|endpoint| self.note_created(endpoint));
         other.corrections.into_values().for_each(|correction| self.note_correction(correction));
         if self.deltas.is_empty() {
@@ -81,7 +82,7 @@ impl Tally {
         let mut deltas: Vec<Delta> = std::mem::take(&mut self.deltas).into_iter().collect();
         let corrected = self.corrected();
         if !corrected.is_empty() {
-            deltas.iter_mut().for_each(|delta| delta.sightings.take_out(&corrected));
+            deltas.iter_mut().for_each(|delta| delta.sightings.take_out(|key| corrected.contains(&key)));
         }
         self.weight = 0;
         deltas
@@ -95,21 +96,11 @@ impl Tally {
     /// The events that count nowhere: those that were corrected, and all corrections of an event but
     /// the last.
     pub fn corrected(&self) -> BTreeSet<EventKey> {
-        let mut last: BTreeMap<EventKey, &Correction> = BTreeMap::new();
-        let mut corrected = BTreeSet::new();
-        for correction in self.corrections.values() {
-            corrected.insert(correction.key);
-            let known = last.entry(correction.key).or_insert(correction);
-            if correction.by != known.by {
-                let by = if correction.rank() > known.rank() {
-                    std::mem::replace(known, correction).by
-                } else {
-                    correction.by
-                };
-                corrected.insert(by);
-            }
-        }
-        corrected
+        let mut replacements = Replacements::new();
+        self.corrections.values().for_each(|correction| {
+            replaced::note(&mut replacements, correction);
+        });
+        replacements.iter().flat_map(|(key, replaced)| replaced.corrected(*key)).collect()
     }
 
     pub(super) fn note_created(&mut self, endpoint: Endpoint) {
@@ -121,18 +112,34 @@ impl Tally {
 
     /// Counts a correction.
     pub fn note_correction(&mut self, correction: Correction) {
-        let accounts = correction.accounts.iter().map(String::len).sum::<usize>();
-        self.weight += 2 * size_of::<Correction>() + correction.time.len() + accounts;
-        self.corrections.insert((correction.key, correction.by), correction);
+        let accounts: usize =
+            correction.accounts.iter().map(|account| size_of::<String>() + account.len()).sum();
+        let weight = 2 * (size_of::<Correction>() + correction.time.len() + accounts);
+        if self.corrections.insert((correction.key, correction.by), correction).is_none() {
+            self.weight += weight;
+        }
     }
 
     pub(super) fn note_unlisted(&mut self, case: &Case) {
         if case.unlisted_owner
-            && self.unlisted.len() < MAX_UNLISTED
             && !matches!(case.subject, Subject::Nothing(_))
+            && let Some(account) = &case.account
         {
-            self.unlisted.extend(case.account.clone());
+            self.note_unlisted_account(account);
         }
+    }
+
+    /// Keeps the smallest, so that which ones are kept hangs on no order.
+    fn note_unlisted_account(&mut self, account: &str) {
+        if self.unlisted.len() >= MAX_UNLISTED {
+            if self.unlisted.contains(account)
+                || self.unlisted.last().is_some_and(|last| account > last.as_str())
+            {
+                return;
+            }
+            self.unlisted.pop_last();
+        }
+        self.unlisted.insert(account.to_owned());
     }
 
     /// Adds to a finding.

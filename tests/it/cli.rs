@@ -611,3 +611,96 @@ fn a_result_that_is_not_whole_yet_is_no_log() -> Tested {
     assert!(ran.ended(0).out.contains("5 records in 3 files\n"), "{}", ran.out);
     Ok(())
 }
+
+/// Calls from the internet, each by another user: a finding each.
+fn distinct(count: usize) -> Result<String, Box<dyn Error>> {
+    let call: Value =
+        serde_json::from_slice(&fs::read(root().join("events/leaked-key-from-the-internet.json"))?)?;
+    let call = |n| {
+        let mut call = call.clone();
+        call["eventID"] = format!("event-{n}").into();
+        call["userIdentity"]["arn"] = format!("arn:aws:iam::111122223333:user/user-{n}").into();
+        call.to_string()
+    };
+    Ok((0..count).map(call).collect::<Vec<_>>().join("\n"))
+}
+
+/// A store that takes no more than so many KiB fails in the middle of a scan: as on a full disk.
+#[cfg(unix)]
+#[test]
+fn where_the_store_fails_all_findings_are_listed_and_that_it_failed_is_said() -> Tested {
+    let place = Place::new()?;
+    place.write("many.json", distinct(400)?)?;
+    let perimeter = env!("CARGO_BIN_EXE_perimeter");
+    for (format, quiet) in
+        [("json", "--quiet"), ("json", "--threads=1"), ("ndjson", "--quiet"), ("text", "--quiet")]
+    {
+        place.run(&["scan", "--store", "kept.db", LEAKED])?.ended(0);
+        let script = format!(
+            "trap '' XFSZ; ulimit -f 1024; exec {perimeter} scan --store kept.db {quiet} --format {format} many.json"
+        );
+        let ran =
+            Ran::of(Command::new("sh").current_dir(place.folder.path()).args(["-c", &script]).output()?)?;
+        ran.ended(2);
+        assert!(ran.err.contains("not all findings are kept: the findings store"), "{}", ran.err);
+        match format {
+            "json" => {
+                let whole: Value = serde_json::from_str(&ran.out)?;
+                assert_eq!(whole["findings"].as_array().map(Vec::len), Some(400));
+                assert_eq!(whole["summary"]["findings"], 400);
+                let incomplete = whole["summary"]["incomplete"][0].as_str().ok_or("nothing is said")?;
+                assert!(incomplete.starts_with("not all findings are kept"), "{incomplete}");
+            }
+            "ndjson" => assert_eq!(ran.out.lines().count(), 400),
+            _ => assert!(ran.out.contains("400 findings") && ran.out.contains("Incomplete"), "{}", ran.out),
+        }
+        for file in ["kept.db", "kept.db-wal", "kept.db-shm"] {
+            let _ = fs::remove_file(place.path(file));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_worst_thousand_are_shown_for_reading_and_all_are_listed() -> Tested {
+    let place = Place::new()?;
+    place.write("many.json", distinct(1010)?)?;
+    let ran = place.run(&["scan", "--store", "none", "many.json"])?;
+    ran.ended(0);
+    assert_eq!(ran.out.lines().filter(|line| line.trim_start().starts_with("f-")).count(), 1000);
+    let rule = "… and 10 further findings, none worse: the first 1,000 are shown, and `--format ndjson` has them all.";
+    assert!(ran.out.contains(rule), "{}", ran.out);
+    let whole = place.run(&["scan", "--store", "none", "--format", "ndjson", "many.json"])?;
+    assert_eq!(whole.out.lines().count(), 1010);
+    Ok(())
+}
+
+#[test]
+fn results_are_the_same_with_any_number_of_threads() -> Tested {
+    let place = Place::new()?;
+    fs::create_dir(place.path("many"))?;
+    for file in 0..40 {
+        let mut text = distinct(if file % 3 == 0 { 0 } else { file })?;
+        // Accounts that nobody lists, and places that cannot be read.
+        text = text.replace("111122223333", &format!("5000000000{file:02}"));
+        let broken = if file % 4 == 1 { "\n{\"eventID\": nothing}\n{\"Records\": [5,\n" } else { "" };
+        place.write(&format!("many/{file}.json"), format!("{text}{broken}"))?;
+    }
+    let told = |threads: &str| -> Result<(Value, String), Box<dyn Error>> {
+        let ran =
+            place.run(&["scan", "--store", "none", "--format", "json", "--threads", threads, "many"])?;
+        Ok((serde_json::from_str(&ran.ended(2).out)?, ran.err))
+    };
+    let (one, said) = told("1")?;
+    assert!(one["summary"]["unreadable"].as_array().is_some_and(|places| places.len() > 15), "{one}");
+    assert!(said.contains("it is empty"), "{said}");
+    for threads in ["2", "5", "8"] {
+        let (other, also_said) = told(threads)?;
+        assert_eq!(other, one);
+        let notes = |text: &str| {
+            text.lines().filter(|line| line.starts_with("note")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(notes(&also_said), notes(&said));
+    }
+    Ok(())
+}

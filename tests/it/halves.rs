@@ -16,6 +16,7 @@ use dynamodb_perimeter::aws::findings_table::FindingsTable;
 use dynamodb_perimeter::aws::store_url::StoreUrl;
 use dynamodb_perimeter::cloudtrail::envelope;
 use dynamodb_perimeter::findings::finding::Kept;
+use dynamodb_perimeter::findings::sample::EventKey;
 use dynamodb_perimeter::findings::store::{FindingStore, Query};
 use dynamodb_perimeter::perimeter::Perimeter;
 use dynamodb_perimeter::perimeter::inventory::Inventory;
@@ -467,6 +468,93 @@ fn without_a_store_what_was_corrected_counts_once_and_no_endpoint_is_gathered() 
         let expected = [("private-unattributed".to_owned(), 1), ("public-access".to_owned(), 1)];
         assert_eq!(counts, BTreeMap::from(expected));
     }
+    Ok(())
+}
+
+/// The findings of records, read in parts of so many; `early`: what each part knows to be corrected is taken out
+/// before all is joined.
+fn in_parts(
+    auditor: &Auditor<'_>,
+    records: &[Value],
+    size: usize,
+    early: bool,
+) -> Result<Vec<String>, Box<dyn Error>> {
+    let (mut joined, mut corrections) = (Tally::default(), Tally::default());
+    for part in records.chunks(size) {
+        let mut tally = Tally::default();
+        for record in part {
+            envelope::open_text(record.to_string().as_bytes(), &mut |content| {
+                auditor.content(&content, false, &mut tally, &mut |_| {});
+            });
+        }
+        if early {
+            let deltas = tally.take_deltas();
+            tally
+                .take_corrections()
+                .into_iter()
+                .for_each(|correction| corrections.note_correction(correction));
+            deltas.into_iter().for_each(|delta| joined.add(delta));
+        } else {
+            joined.join(tally);
+        }
+    }
+    let corrected = corrections.corrected();
+    let mut findings = Vec::new();
+    for mut delta in joined.take_deltas() {
+        delta.sightings.take_out(|key| corrected.contains(&key));
+        findings.push(serde_json::to_string(&Kept::new(delta.sightings).into_finding())?);
+    }
+    findings.sort();
+    Ok(findings)
+}
+
+#[test]
+fn without_a_store_a_finding_is_the_same_whatever_the_order_and_the_parts() -> Tested {
+    let perimeter = corpus::perimeter()?;
+    let inventory = corpus::inventory(&perimeter);
+    let auditor = Auditor::new(&perimeter, &inventory);
+    let mut calls: Vec<Value> = (0..60).map(|n| call(n, &[])).collect();
+    calls.sort_by_key(|call| EventKey::of(call["eventID"].as_str().unwrap_or_default().as_bytes()));
+    // From the internet each by another address, so that each has a reason of its own.
+    for (n, call) in calls.iter_mut().enumerate() {
+        call["sourceIPAddress"] = json!(format!("203.0.113.{n}"));
+    }
+    let inside = [("sourceIPAddress", json!("10.1.1.1"))];
+    for corrected in [vec![], vec![0], vec![0, 1, 5], vec![2, 15, 16, 17], (0..16).collect()] {
+        let corrections = corrected.iter().map(|n| correction(*n, &calls[*n], &inside));
+        let mut records: Vec<Value> = calls.iter().cloned().chain(corrections).collect();
+        let expected = in_parts(&auditor, &records, 100, false)?;
+        assert!(expected.iter().all(|finding| !finding.contains(r#""reason":"""#)), "{expected:?}");
+        for turn in [0, 1, 31, 59] {
+            records.rotate_left(turn);
+            for (size, early) in [(1, false), (1, true), (7, false), (7, true), (100, true)] {
+                let found = in_parts(&auditor, &records, size, early)?;
+                assert_eq!(found, expected, "{corrected:?} corrected, in parts of {size}");
+            }
+            records.reverse();
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_correction_reaches_the_store_though_no_finding_comes_with_it() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let scan = |record: &Value| -> Result<(), Box<dyn Error>> {
+        let path = folder.path().join("log.json");
+        fs::write(&path, record.to_string())?;
+        perimeter(folder.path(), &["scan", path.to_str().ok_or("a path")?]).map(drop)
+    };
+    let listed =
+        || Ok::<_, Box<dyn Error>>(findings(&perimeter(folder.path(), &["findings", "list"])?).len());
+    let public = call(1, &[]);
+    scan(&public)?;
+    assert_eq!(listed()?, 1);
+    let approved = sample("gateway-endpoint-approved-vpc.json")?;
+    let inside =
+        ["vpcEndpointId", "vpcEndpointAccountId", "sourceIPAddress"].map(|key| (key, approved[key].clone()));
+    scan(&correction(1, &public, &inside))?;
+    assert_eq!(listed()?, 0);
     Ok(())
 }
 

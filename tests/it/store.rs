@@ -968,6 +968,56 @@ fn a_file_is_there_again_after_it_was_closed() -> Result {
 }
 
 #[test]
+fn what_is_left_of_a_store_that_is_gone_does_not_get_into_the_next() -> Result {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("findings.db");
+    let url = StoreUrl::File(path.clone());
+    let wal = folder.path().join("findings.db-wal");
+    let left = run(async {
+        let store = url.open().await?.ok_or("a store")?;
+        record(&store, delta(1, 0..10)).await?;
+        Ok(std::fs::read(&wal)?)
+    })?;
+    assert!(!left.is_empty());
+    std::fs::remove_file(&path)?;
+    std::fs::write(&wal, &left)?;
+    // As of those who were stopped while they made one, and of others.
+    let beside = |name: &str| folder.path().join(name);
+    for name in [".perimeter-a1.new", ".perimeter-a1.new-wal", ".perimeter-a1.part", "findings.db-journal"] {
+        std::fs::write(beside(name), "left")?;
+    }
+    run(async {
+        let store = url.open().await?.ok_or("a store")?;
+        assert_eq!(shown(&store, 1).await?.map(|finding| finding.count), None);
+        record(&store, delta(2, 0..10)).await?;
+        assert_eq!(shown(&store, 2).await?.map(|finding| finding.count), Some(10));
+        Ok(())
+    })?;
+    for name in [".perimeter-a1.new", ".perimeter-a1.new-wal", "findings.db-journal"] {
+        assert!(!beside(name).exists(), "{name}");
+    }
+    assert!(beside(".perimeter-a1.part").exists());
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_store_and_is_not_waited_for() -> Result {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status()?.success());
+    for (path, what) in [
+        (path.as_path(), "a pipe"),
+        (std::path::Path::new("/dev/null"), "a device"),
+        (folder.path(), "a folder"),
+    ] {
+        let error = run(async { Ok(StoreUrl::File(path.into()).open().await.err()) })?.ok_or("an error")?;
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_is_no_store_does_not_open() -> Result {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("notes.txt");

@@ -17,6 +17,9 @@ use crate::audit::rule::Severity;
 use crate::cli::output::Output;
 use crate::findings::finding::{Finding, Status};
 
+/// Findings of a scan that are shown for reading: the worst and latest.
+pub const SHOWN: usize = 1000;
+
 /// Below this width a finding's count and times have a line of their own.
 const NARROW: usize = 84;
 
@@ -56,13 +59,20 @@ pub fn text(out: &mut Output, findings: &[Finding]) -> io::Result<()> {
     Ok(())
 }
 
-/// Says that there are further findings, which nobody would read through.
-pub fn more(out: &mut Output, more: u64) -> io::Result<()> {
+/// The findings of a scan that are shown for reading, however many there are: nobody would read through more.
+pub fn shown(findings: &[Finding]) -> &[Finding] {
+    findings.get(..SHOWN).unwrap_or(findings)
+}
+
+/// Says that there are findings beyond those that are shown; `listed`: other formats have them.
+pub fn more(out: &mut Output, more: u64, listed: bool) -> io::Result<()> {
     if more == 0 {
         return Ok(());
     }
     let further = short::counted(more, "further finding", "further findings");
-    writeln!(out, "… and {further}, none worse: `--format ndjson` has them all.\n")
+    let rule = format!("the first {} are shown", short::number(SHOWN as u64));
+    let all = if listed { ", and `--format ndjson` has them all" } else { "" };
+    writeln!(out, "… and {further}, none worse: {rule}{all}.\n")
 }
 
 /// Where the parts of a finding stand, the same for all of a list.

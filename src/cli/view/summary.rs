@@ -47,6 +47,8 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// Where findings are kept.
     pub store: Option<String>,
+    /// Why not all findings are kept or listed; nothing where all are.
+    pub incomplete: Vec<String>,
     /// Id, as short as it is shown, and rule of the worst finding.
     #[serde(skip)]
     worst: Option<(String, String)>,
@@ -55,8 +57,8 @@ pub struct Summary {
     onward: Onward,
 }
 
-/// Something that could not be read.
-#[derive(Clone, Debug, Serialize)]
+/// Something that could not be read, by file and place.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Unreadable {
     /// Its file.
     pub file: Arc<str>,
@@ -118,6 +120,7 @@ impl Summary {
             bytes: 0,
             unreadable: Vec::new(),
             unreadable_more: 0,
+            incomplete: Vec::new(),
             unlisted_accounts: tally.unlisted.iter().cloned().collect(),
             endpoints_learned: tally.endpoints.len() as u64,
             warnings: Vec::new(),
@@ -137,6 +140,11 @@ impl Summary {
     /// The first of what could not be read, and how much more there was.
     pub fn with_unreadable(self, unreadable: Vec<Unreadable>, unreadable_more: u64) -> Self {
         Self { unreadable, unreadable_more, ..self }
+    }
+
+    /// Why not all findings are kept or listed.
+    pub fn with_incomplete(self, incomplete: Vec<String>) -> Self {
+        Self { incomplete, ..self }
     }
 
     /// What may not be meant as it was set.
@@ -170,6 +178,7 @@ pub fn text(out: &mut Output, summary: &Summary, elapsed: Duration, findings_sho
     list(out, page, "Warnings", &summary.warnings)?;
     unlisted(out, page, summary)?;
     unreadable(out, page, summary)?;
+    list(out, page, "Incomplete; the exit status is 2", &summary.incomplete)?;
     next(out, page, summary, findings_shown)
 }
 
