@@ -17,7 +17,7 @@ use super::archive;
 use super::cursor::{Cause, Cursor, Stop};
 use super::elements::{self, Element, Fault, Until, Whole};
 use super::marks::Marks;
-use super::record::{Key, KeyOrder, Read, Record};
+use super::record::{Key, KeyOrder, Keys, Read, Record};
 use crate::ids::AccountId;
 
 /// Envelopes in each other; SNS in SQS around EventBridge makes three.
@@ -70,7 +70,6 @@ pub fn open(element: &Element<'_>, take: &mut dyn FnMut(Content<'_>)) {
         Element::Object { at, record } => {
             if is_plainly_record(record) {
                 take(Content::Record(record));
-                records_inside(record, *at, take);
             } else {
                 envelope(record, *at, take);
             }
@@ -144,9 +143,15 @@ fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>))
     }
     let text = |key| record.get(key).text();
     if is_plainly_record(record) {
-        take(Content::Record(record));
+        return take(Content::Record(record));
     } else if is_event_bridge(record) {
         event_bridge(record, at, take);
+    } else if is_ambiguous(record) {
+        fault(Cause::NoRecord("two things in one, of a record and envelopes: none is opened"));
+        // Its own fields say no less for that.
+        if is_record(record) {
+            take(Content::Record(record));
+        }
     } else if record.conflict {
         match is_record(record) {
             // It is judged to be undetermined.
@@ -173,7 +178,7 @@ fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>))
         if !message.starts_with("CWL CONTROL MESSAGE") {
             inner(message.as_bytes(), way.deeper(), take);
         }
-    } else if !record.get(Key::Event).is("s3:TestEvent") && !is_digest(record) {
+    } else if !is_test_of_s3(record) && !is_digest(record) {
         return fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
     }
     records_inside(record, at, take);
@@ -189,10 +194,21 @@ fn records_inside(record: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>
     }
 }
 
-/// Nearly every object is a record: no envelope has an `eventName` but S3's.
+/// Nearly every object is a record, and holds nothing of an envelope.
 #[inline]
 fn is_plainly_record(record: &Record<'_>) -> bool {
-    !record.get(Key::EventName).is_absent() && record.get(Key::S3).is_absent()
+    record.lacks(Keys::FOREIGN) && !record.get(Key::EventName).is_absent()
+}
+
+/// Is it an envelope and a record as well, or several envelopes? No service writes such a thing, and one
+/// reading of it would hide what the others show.
+fn is_ambiguous(record: &Record<'_>) -> bool {
+    record.count(Keys::CONTENT) + usize::from(is_record(record) && !is_s3_notification(record)) > 1
+}
+
+/// S3's notifications have fields of the names that CloudTrail's have.
+fn is_s3_notification(record: &Record<'_>) -> bool {
+    !record.get(Key::S3).is_absent() && record.get(Key::EventSource).is("aws:s3")
 }
 
 /// Has the object what CloudTrail records have some of? One that lost its service's name is still a
@@ -217,6 +233,11 @@ fn is_digest(record: &Record<'_>) -> bool {
         })
 }
 
+/// S3 sends one where a notification is set up. It holds nothing.
+fn is_test_of_s3(record: &Record<'_>) -> bool {
+    record.get(Key::Event).is("s3:TestEvent") && record.count(Keys::CONTENT) == 0
+}
+
 fn is_sns(record: &Record<'_>) -> bool {
     record.get(Key::Type).is("Notification") || !record.get(Key::MessageId).is_absent()
 }
@@ -232,10 +253,11 @@ const DETAIL_TYPES: [&str; 7] = [
     "AWS Service Event via CloudTrail",
 ];
 
-/// An event says what kind it is, and has a source and a detail. Nothing else does.
+/// An event says what kind it is, and has a source and a detail. Nothing else does; a record may have been
+/// given a kind and a source by whoever passed it on.
 pub(super) fn is_event_bridge(record: &Record<'_>) -> bool {
     let has = |key| !record.get(key).is_absent();
-    !is_plainly_record(record) && has(Key::DetailType) && (has(Key::Detail) || has(Key::Source))
+    has(Key::DetailType) && (has(Key::Detail) || (has(Key::Source) && !is_record(record)))
 }
 
 /// Only AWS can send events whose source begins `aws.`, but for its partners, whose sources begin
@@ -243,7 +265,8 @@ pub(super) fn is_event_bridge(record: &Record<'_>) -> bool {
 fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
     let mut fault = |cause| take(Content::Fault(Fault { at, packed: false, cause }));
     let source = envelope.get(Key::Source).text().unwrap_or_default();
-    let genuine = source.starts_with("aws.") && !source.starts_with("aws.partner/") && !envelope.conflict;
+    let sound = !envelope.conflict && !is_ambiguous(envelope);
+    let genuine = source.starts_with("aws.") && !source.starts_with("aws.partner/") && sound;
     let kind = envelope.get(Key::DetailType).text().unwrap_or_default();
     let from_cloudtrail = DETAIL_TYPES.contains(&&*kind);
     let detail = envelope.get(Key::Detail).json().unwrap_or_default();
@@ -301,6 +324,8 @@ fn forgery(
     let recipient = record.get(Key::RecipientAccountId).shown();
     if envelope.conflict {
         Some("it says something twice, and not the same")
+    } else if is_ambiguous(envelope) {
+        Some("it is a record or another envelope as well")
     } else if !genuine {
         Some("its source is not AWS's")
     } else if !from_cloudtrail {

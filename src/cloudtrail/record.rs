@@ -245,17 +245,43 @@ impl Key {
     }
 
     #[inline]
-    fn bit(self) -> u64 {
+    const fn bit(self) -> u64 {
         1 << self as u32
     }
 
     /// Is it a field that tells a record, or an envelope around one, from a container of them?
     pub(super) fn is_of_a_record(self) -> bool {
-        Key::TELLING.contains(&self)
+        Keys::TELLING.0 & self.bit() != 0
     }
+}
 
-    const TELLING: [Key; 6] =
-        [Key::EventName, Key::EventSource, Key::EventId, Key::UserIdentity, Key::Detail, Key::Body];
+/// A set of [`Key`]s.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Keys(u64);
+
+impl Keys {
+    /// What an envelope holds its content in, a key for each kind of envelope.
+    pub const CONTENT: Keys = Keys(
+        Key::Detail.bit()
+            | Key::Body.bit()
+            | Key::Sns.bit()
+            | Key::Message.bit()
+            | Key::AwsLogs.bit()
+            | Key::LogMessage.bit()
+            | Key::S3.bit(),
+    );
+
+    /// What tells a record, or an envelope around one, from a container of them.
+    const TELLING: Keys = Keys(
+        Keys::CONTENT.0
+            | Key::EventName.bit()
+            | Key::EventSource.bit()
+            | Key::EventId.bit()
+            | Key::UserIdentity.bit(),
+    );
+
+    /// What no record has.
+    pub const FOREIGN: Keys = Keys(Keys::CONTENT.0 | Key::Records.bit());
 }
 
 /// A CloudTrail record, or an envelope around one.
@@ -507,9 +533,21 @@ impl<'a> Record<'a> {
         if self.present & key.bit() == 0 { Field::Absent } else { self.fields[key as usize] }
     }
 
+    /// Has it none of `keys`, not even with `null`?
+    #[inline]
+    pub(super) fn lacks(&self, keys: Keys) -> bool {
+        self.present & keys.0 == 0
+    }
+
+    /// How many of `keys` it has a value for.
+    pub(super) fn count(&self, keys: Keys) -> usize {
+        let there = self.present & keys.0;
+        self.fields.iter().enumerate().filter(|(n, field)| there >> n & 1 != 0 && !field.is_absent()).count()
+    }
+
     /// Does it hold anything that no container of records does?
     fn is_record(&self) -> bool {
-        Key::TELLING.iter().any(|key| self.present & key.bit() != 0)
+        !self.lacks(Keys::TELLING)
     }
 
     /// Does it hold any field that we know?

@@ -1346,7 +1346,64 @@ fn an_envelope_that_contradicts_itself_is_not_opened() {
     assert_eq!(contents(&body), ["fault: an envelope with a field twice, with different values"]);
     // A record says so itself.
     assert_eq!(contents(r#"{"eventID":"a","eventName":"x","eventName":"y"}"#), ["a"]);
-    assert_eq!(contents(r#"{"eventType":"x","eventID":"a","body":"{}","body":"[]"}"#), ["a"]);
+    assert_eq!(contents(r#"{"eventType":"x","eventID":"a","eventID":"a","eventType":"y"}"#), ["a"]);
+}
+
+#[test]
+fn an_envelope_with_a_records_fields_is_never_silent() -> Tested {
+    let inner = r#"{"eventID":"a","eventName":"GetItem","eventSource":"dynamodb.amazonaws.com","recipientAccountId":"111122223333"}"#;
+    let logs = format!(r#"{{"logEvents":[{{"id":"1","message":{}}}]}}"#, quoted(inner));
+    let data = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        gzip(logs.as_bytes(), Compression::fast())?,
+    );
+    let contents_of = [
+        format!(r#""detail":{inner}"#),
+        format!(r#""messageId":"1","body":{}"#, quoted(inner)),
+        format!(r#""Type":"Notification","Message":{}"#, quoted(inner)),
+        format!(r#""Sns":{{"Type":"Notification","Message":{}}}"#, quoted(inner)),
+        format!(r#""awslogs":{{"data":"{data}"}}"#),
+        format!(r#""id":"1","message":{}"#, quoted(inner)),
+        r#""s3":{"bucket":{"name":"b"},"object":{"key":"k"}}"#.to_owned(),
+    ];
+    let named = "fault: two things in one, of a record and envelopes: none is opened";
+    let outer = r#""eventID":"outer","eventName":"DescribeKey","eventSource":"kms.amazonaws.com""#;
+    for held in &contents_of {
+        for fields in
+            [outer, r#""eventID":"outer","eventType":"x""#, r#""\u0065ventName":"x","eventID":"outer""#]
+        {
+            let first = format!("{{{fields},{held}}}");
+            let last = format!("{{{held},{fields}}}");
+            let in_body = format!(r#"{{"body":{}}}"#, quoted(&last));
+            for text in [&first, &last, &format!("[{first}]"), &in_body] {
+                assert_eq!(contents(text), [named, "outer"], "{text}");
+            }
+        }
+        // Nor is one of two envelopes opened and the other left.
+        for other in contents_of.iter().filter(|other| other.split('"').nth(1) != held.split('"').nth(1)) {
+            let found = contents(&format!("{{{held},{other}}}"));
+            assert!(found.iter().any(|found| found == named), "{held} {other}: {found:?}");
+        }
+        // Nor does one stand beside records, or in a notice that says that there is nothing.
+        let neither = |found: Vec<String>| found.iter().any(|found| found.starts_with("fault: "));
+        let records = r#""Records":[{"eventName":"x","eventID":"b"}]"#;
+        assert!(neither(contents(&format!("{{{records},{held}}}"))), "{held}");
+        assert!(neither(contents(&format!("{{{held},{records}}}"))), "{held}");
+        let notice = contents(&format!(r#"{{"Event":"s3:TestEvent",{held}}}"#));
+        assert!(!notice.is_empty(), "{held}");
+    }
+    // Where it claims to be CloudTrail's, it is forged.
+    let call = "AWS API Call via CloudTrail";
+    let forged = ["forged: it is a record or another envelope as well"];
+    assert_eq!(contents(&bridge("aws.dynamodb", call, inner, &format!(",{outer}"))), forged);
+    assert_eq!(contents(&bridge("aws.dynamodb", call, inner, r#","body":"{}""#)), forged);
+    let [found] = &contents(&bridge("custom", "x", "{}", &format!(",{outer}")))[..] else { panic!("one") };
+    assert!(found.starts_with("fault: "), "{found}");
+    // A record that was given a kind and a source on its way is a record.
+    assert_eq!(contents(&format!(r#"{{"detail-type":"{call}","source":"aws.kms",{outer}}}"#)), ["outer"]);
+    // Nothing is held by `null`.
+    assert_eq!(contents(&format!(r#"{{"detail":null,"body":null,"s3":null,{outer}}}"#)), ["outer"]);
+    Ok(())
 }
 
 #[test]
