@@ -8,4 +8,5 @@ pub mod marks;
 pub mod outcome;
 pub mod record;
 mod resume;
+mod swallowed;
 pub mod tables;

@@ -15,7 +15,8 @@ use super::cursor::{Cause, Cursor, Stop};
 use super::envelope;
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record, unescape};
-use super::resume::{Found, Resume, Resumes, SEAM, record_within};
+use super::resume::{Found, Resume, Resumes, SEAM};
+use super::swallowed::{SHALLOW, may_hold_records, record_within};
 
 /// The longest object that is read, in bytes. CloudTrail's own records end at 1 MiB, envelopes
 /// around them somewhat later.
@@ -130,7 +131,7 @@ pub fn each<B: Bytes>(bytes: &mut B, take: &mut dyn FnMut(Element<'_>)) {
                 want = (want * 2).min(WINDOW);
                 continue;
             }
-            Stop::Incomplete if seen >= MAX_ELEMENT => cutter.pass_fault(0, seen, Cause::TooLong, take),
+            Stop::Incomplete if seen >= MAX_ELEMENT => cutter.pass_too_long(seen, take),
             Stop::Incomplete if seen < there => {
                 want = (seen * 2).min(MAX_ELEMENT);
                 continue;
@@ -166,6 +167,8 @@ pub(super) enum Place {
 const MAX_PLACES: usize = 8;
 
 const NO_RECORD: Cause = Cause::Expected { expected: "a record" };
+/// It stands where a record begins.
+const NO_END: Cause = Cause::Expected { expected: "the end of the record before" };
 pub(super) const ENDS_EARLY: Cause = Cause::Expected { expected: "a further field of the record" };
 
 struct Cutter<'b, B> {
@@ -242,24 +245,25 @@ impl<B: Bytes> Cutter<'_, B> {
         left == 0
     }
 
+    /// The first `seen` bytes of the window are more than a record has. They are no record's, or begin with
+    /// one that lost its end.
+    fn pass_too_long(&mut self, seen: usize, take: &mut dyn FnMut(Element<'_>)) {
+        let text = self.bytes.window().get(..seen).unwrap_or_default();
+        let swallowed = if self.place() == Place::Tail { None } else { record_within(text, usize::MAX) };
+        match swallowed {
+            Some(at) => self.pass_fault(at, at, NO_END, take),
+            None => self.pass_fault(0, seen, Cause::TooLong, take),
+        }
+    }
+
     /// Names what is wrong `at` bytes into the window and goes on behind it. The first `sound` bytes
     /// were read without fault.
     fn pass_fault(&mut self, at: usize, sound: usize, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
         let fault = Fault::unpacked(self.consumed + at as u64, cause);
         let (place, unit) = (self.place(), self.consumed);
-        let mut search = Resume::new(place, cause, sound);
-        let mut ended = false;
-        let found = loop {
-            if let Some(found) = search.find(self.bytes.window(), ended) {
-                break found;
-            }
-            if ended {
-                break Found { at: self.bytes.window().len(), what: Resumes::Nowhere };
-            }
-            // What was searched is let go; its last bytes may be the beginning of a record.
-            let seen = search.drop_seen();
-            self.consume(seen);
-            ended = !self.bytes.fill();
+        let found = match cause {
+            NO_END => Found { at, what: Resumes::Record },
+            _ => self.search(Resume::new(place, cause, sound)),
         };
         // Of a long part of a container that is no record nothing is lost.
         let lost = match found.what {
@@ -276,6 +280,22 @@ impl<B: Bytes> Cutter<'_, B> {
         self.named_to_the_end = found.what == Resumes::Nowhere;
         self.consume(found.at);
         self.resume(found.what);
+    }
+
+    fn search(&mut self, mut search: Resume) -> Found {
+        let mut ended = false;
+        loop {
+            if let Some(found) = search.find(self.bytes.window(), ended) {
+                return found;
+            }
+            if ended {
+                return Found { at: self.bytes.window().len(), what: Resumes::Nowhere };
+            }
+            // What was searched is let go; its last bytes may be the beginning of a record.
+            let seen = search.drop_seen();
+            self.consume(seen);
+            ended = !self.bytes.fill();
+        }
     }
 
     fn resume(&mut self, what: Resumes) {
@@ -503,8 +523,12 @@ impl Units<'_, '_> {
         if end - start < SWALLOWS {
             return None;
         }
-        let at = start + 1 + record_within(self.text.get(start + 1..end)?)?;
-        Some(Stop::Malformed { at, cause: Cause::Expected { expected: "the end of the record before" } })
+        let text = self.text.get(start..end)?;
+        if !may_hold_records(text, !self.record.get(Key::UserIdentity).is_absent()) {
+            return None;
+        }
+        let at = start + record_within(text, SHALLOW)?;
+        Some(Stop::Malformed { at, cause: NO_END })
     }
 
     /// Are the strings from `start` up to the place free of what JSON forbids in them?

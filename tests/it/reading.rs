@@ -835,6 +835,113 @@ fn a_record_that_lost_its_end_in_an_array_gives_back_what_it_swallowed() {
     assert!(matches!(lost.as_slice(), [(20, _)]), "{}: {:?}", lost.len(), causes(&given));
 }
 
+/// The record with its keys in another order.
+fn reordered(
+    record: &str,
+    by: impl Fn(&mut Vec<(String, Box<RawValue>)>),
+) -> Result<String, serde_json::Error> {
+    let Pairs(pairs) = serde_json::from_str::<Pairs<'_>>(record)?;
+    let mut pairs: Vec<_> =
+        pairs.into_iter().map(|(key, value)| (key.to_string(), value.to_owned())).collect();
+    by(&mut pairs);
+    let fields: Vec<String> = pairs.iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
+    Ok(format!("{{{}}}", fields.join(",")))
+}
+
+#[test]
+fn a_record_that_lost_its_end_gives_back_what_it_swallowed_whatever_the_order_of_keys() -> Tested {
+    type Order = fn(&mut Vec<(String, Box<RawValue>)>);
+    let orders: [Order; 4] = [
+        |pairs| pairs.sort_by(|a, b| a.0.cmp(&b.0)),
+        |pairs| pairs.sort_by(|a, b| b.0.cmp(&a.0)),
+        |pairs| pairs.rotate_left(5),
+        |pairs| pairs.sort_by_key(|(key, _)| key != "resources"),
+    ];
+    for order in orders {
+        // More than is indexed at a time, and more than the longest record.
+        for (n, size) in [(60, 0), (1000, 0), (900, 6000)] {
+            let padded = |record: &String| record.replace("i-", &format!("{}-", "i".repeat(size)));
+            let records: Vec<String> = cloudtrail_records(n)
+                .iter()
+                .map(|record| reordered(&padded(record), order))
+                .collect::<Result<_, _>>()?;
+            let mut broken = records.clone();
+            let lost = broken[20].find(r#"{"ARN":"y"}]"#).ok_or("resources")? + r#"{"ARN":"y""#.len();
+            broken[20].replace_range(lost..lost + 2, "");
+            let text = format!("{{\"Records\":[{}]}}", broken.join(","));
+            let given = whole(text.as_bytes());
+            let missing: Vec<_> = (0..n).filter(|n| !given.texts().contains(&records[*n].as_str())).collect();
+            assert_eq!((missing, given.objects.len()), (vec![20], n - 1), "{:.2000}", records[20]);
+            let next = text.find(&records[21]).ok_or("the next one")?;
+            assert_eq!(causes(&given), [(next as u64, "the end of the record before expected".to_owned())]);
+        }
+    }
+    Ok(())
+}
+
+/// Brackets, and whatever else of up to three bytes: each costs the record, and at most one beside it.
+#[test]
+fn lost_brackets_cost_their_record_whatever_the_order_of_keys() -> Tested {
+    type Order = fn(&mut Vec<(String, Box<RawValue>)>);
+    let orders: [Order; 4] = [
+        |_| {},
+        |pairs| pairs.sort_by(|a, b| a.0.cmp(&b.0)),
+        |pairs| pairs.reverse(),
+        |pairs| pairs.rotate_left(7),
+    ];
+    for order in orders {
+        let records: Vec<String> =
+            cloudtrail_records(12).iter().map(|record| reordered(record, order)).collect::<Result<_, _>>()?;
+        let lengths = |at| (1..4).map(move |length| (at, length));
+        let bracket = |at: &usize| b"{}[]".contains(&records[3].as_bytes()[*at]);
+        let last = records[3].len() - 3;
+        for (at, length) in (0..last).filter(bracket).flat_map(lengths) {
+            let mut broken = records.clone();
+            broken[3].replace_range(at..at + length, "");
+            let lines: String = broken.iter().map(|record| format!("{record}\n")).collect();
+            let joined = broken.join(",");
+            for text in [format!("{{\"Records\":[{joined}]}}"), format!("[{joined}]"), lines] {
+                let given = whole(text.as_bytes());
+                let lost: Vec<_> =
+                    (0..12).filter(|n| !given.texts().contains(&records[*n].as_str())).collect();
+                let shown = || format!("{:?} {} {:?}", lost, broken[3], causes(&given));
+                // A brace that the next one lacks may be one too many in that before it.
+                assert!(lost.len() <= 2 && lost.iter().all(|n| (2..5).contains(n)), "{}", shown());
+                assert!(!given.faults.is_empty(), "{}", shown());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whatever its items look like: all that is in a sound record is that record's.
+#[test]
+fn a_caller_cannot_split_a_record_by_its_items() -> Tested {
+    let forged = &cloudtrail_records(1)[0];
+    let reversed = reordered(forged, |pairs| pairs.reverse())?;
+    for item in [forged, &sorted(forged)?, &reversed] {
+        for count in [4, 200, 1000] {
+            let items = vec![item.as_str(); count].join(",");
+            for request in [
+                format!(r#"{{"keys":[{items}]}}"#),
+                format!(r#"{{"keys":[[{items}]]}}"#),
+                format!(r#"{{"t":{{"keys":[{{"x":{item}}},{items}]}}}}"#),
+                format!(r#"{{"a":{item},"b":{{"c":{item}}},"c":[[],{{}},{items}]}}"#),
+            ] {
+                let record = format!(
+                    r#"{{"eventVersion":"1","userIdentity":{{}},"eventName":"Outer","requestParameters":{request},"resources":[{{"ARN":"y"}}]}}"#
+                );
+                for record in [&record, &sorted(&record)?, &reordered(&record, |pairs| pairs.reverse())?] {
+                    let text = format!("{{\"Records\":[{forged},{record},{forged}]}}");
+                    let given = whole(text.as_bytes());
+                    assert_eq!((given.texts().len(), given.faults.as_slice()), (3, &[][..]), "{record:.300}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_caller_cannot_make_a_record_unreadable_by_the_keys_of_its_items() {
     let keys = vec![r#"{"eventVersion":"1.08","userIdentity":"x"}"#; 200].join(",");
