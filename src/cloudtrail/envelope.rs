@@ -14,10 +14,12 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::archive;
+use super::bytes::Until;
 use super::cursor::{Cause, Cursor, Stop};
-use super::elements::{self, Element, Fault, Until, Whole};
+use super::elements::{self, Element, Fault, Whole};
+use super::key::Keys;
 use super::marks::Marks;
-use super::record::{Key, KeyOrder, Keys, Read, Record};
+use super::record::{Key, KeyOrder, Read, Record};
 use crate::ids::AccountId;
 
 /// Envelopes in each other; SNS in SQS around EventBridge makes three.

@@ -8,8 +8,8 @@
 //! objects that it has in the arrays of `requestParameters` lie deeper than [`SHALLOW`].
 
 use super::cursor::Cause;
-use super::elements::{ENDS_EARLY, Place};
 use super::swallowed::SHALLOW;
+use super::units::{ENDS_EARLY, Place};
 
 /// Does a colon stand before `at`?
 fn is_value(text: &[u8], at: usize) -> bool {

@@ -9,7 +9,7 @@
 
 use memchr::memmem;
 
-use super::record::unescape;
+use super::escapes::unescape;
 
 /// So deep in a record, a caller has nothing in an array: the record's own arrays (`resources`) lie in it,
 /// as a container's records do.
