@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -148,6 +149,8 @@ fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>))
         return take(Content::Record(record));
     } else if is_event_bridge(record) {
         event_bridge(record, at, take);
+    } else if !record.get(Key::Stream).is_absent() {
+        fault(Cause::NoRecord("a record of a stream, whose data are not read"));
     } else if is_ambiguous(record) {
         fault(Cause::NoRecord("two things in one, of a record and envelopes: none is opened"));
         // Its own fields say no less for that.
@@ -286,7 +289,7 @@ fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>
     }
     // Whoever makes events up need not put a record into them.
     let claims = from_cloudtrail || kind.ends_with(" via CloudTrail");
-    let holds_a_record = read.is_ok() && is_record(&record);
+    let holds_a_record = read.is_ok() && is_record(&record) && record.count(Keys::FOREIGN) == 0;
     if !holds_a_record && (genuine || !claims) {
         let cause = Cause::NoRecord("an EventBridge event that holds no CloudTrail record");
         return fault(read.err().unwrap_or(cause));
@@ -363,15 +366,21 @@ fn forged(envelope: &Record<'_>, why: &'static str) -> Forged {
     Forged { id: text(Key::Id), source: text(Key::Source), account: text(Key::Account), region: None, why }
 }
 
-/// `{"data": base64 of gzip}`.
+/// What a subscription holds: base64 of gzip.
+#[derive(Deserialize)]
+struct Packed<'a> {
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+}
+
 fn cloudwatch(subscription: &[u8], way: Way<'_>, take: &mut dyn FnMut(Content<'_>)) {
     let mut fault = |cause| take(Content::Fault(Fault { at: way.at, packed: false, cause }));
     if way.unpacked {
         return fault(Cause::NoRecord("packed data inside packed data"));
     }
-    let data = serde_json::from_slice::<Value>(subscription).ok();
-    let data = data.as_ref().and_then(|data| data.get("data")?.as_str());
-    let Some(packed) = data.and_then(|data| STANDARD.decode(data).ok()) else {
+    let packed = serde_json::from_slice::<Packed<'_>>(subscription).ok();
+    let packed = packed.and_then(|packed| STANDARD.decode(packed.data.as_bytes()).ok());
+    let Some(packed) = packed.filter(|packed| !packed.is_empty()) else {
         return fault(Cause::NoRecord("a CloudWatch Logs subscription whose data are no base64"));
     };
     let inside = Way { unpacked: true, ..way.deeper() };
@@ -386,22 +395,36 @@ fn cloudwatch(subscription: &[u8], way: Way<'_>, take: &mut dyn FnMut(Content<'_
 fn tells_of_no_new_object(notification: &Record<'_>) -> bool {
     let name = notification.get(Key::EventName).text();
     notification.get(Key::EventSource).is("aws:s3")
-        && name.is_some_and(|name| !name.starts_with("ObjectCreated:"))
+        && name.is_some_and(|name| !name.trim_start_matches("s3:").starts_with("ObjectCreated:"))
+}
+
+/// Where an object of S3 is, as notifications and events have it. Said twice, it is nowhere.
+#[derive(Deserialize)]
+struct Place {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: String,
 }
 
 /// `{"s3":{"bucket":{"name":…},"object":{"key":…}}}`; the key is written as in a URL.
 fn log_file(record: &Record<'_>) -> Option<LogFile> {
-    let s3: Value = serde_json::from_slice(record.get(Key::S3).json()?).ok()?;
-    let bucket = s3.get("bucket")?.get("name")?.as_str()?.to_owned();
-    let key = s3.get("object")?.get("key")?.as_str()?;
-    Some(LogFile { bucket, key: url_decoded(key) })
+    let Place { bucket, object } = serde_json::from_slice(record.get(Key::S3).json()?).ok()?;
+    Some(LogFile { bucket: bucket.name, key: url_decoded(&object.key) })
 }
 
 /// EventBridge's own form of the same; its key is written as it is.
 fn object_created(detail: &[u8]) -> Option<LogFile> {
-    let detail: Value = serde_json::from_slice(detail).ok()?;
-    let bucket = detail.get("bucket")?.get("name")?.as_str()?.to_owned();
-    Some(LogFile { bucket, key: detail.get("object")?.get("key")?.as_str()?.to_owned() })
+    let Place { bucket, object } = serde_json::from_slice(detail).ok()?;
+    Some(LogFile { bucket: bucket.name, key: object.key })
 }
 
 /// `+` for a space, `%` and two hexadecimal digits for a byte.
@@ -410,7 +433,8 @@ fn url_decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
         let hex = behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let escaped = hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let hex = hex.filter(|hex| *first == b'%' && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let escaped = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
         rest = if escaped.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
     }

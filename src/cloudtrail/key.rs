@@ -48,6 +48,8 @@ pub enum Key {
     /// S3 notification, and the test message (`Event`) that S3 sends when one is set up.
     S3,
     Event,
+    /// Kinesis and streams of DynamoDB, which are not opened.
+    Stream,
     /// An array of records: a log file, an event of the Lambda service, a CloudWatch Logs
     /// subscription, messages received from SQS by hand.
     Records,
@@ -97,6 +99,7 @@ impl Key {
             b"message" => Key::LogMessage,
             b"s3" => Key::S3,
             b"Event" => Key::Event,
+            b"kinesis" | b"dynamodb" => Key::Stream,
             b"Records" | b"logEvents" | b"Messages" => Key::Records,
             _ => return None,
         })
@@ -126,7 +129,8 @@ impl Keys {
             | Key::Message.bit()
             | Key::AwsLogs.bit()
             | Key::LogMessage.bit()
-            | Key::S3.bit(),
+            | Key::S3.bit()
+            | Key::Stream.bit(),
     );
 
     /// What tells a record, or an envelope around one, from a container of them.

@@ -88,7 +88,7 @@ impl<'a> Record<'a> {
                     cursor.peek()?;
                     self.identity = Some(cursor.clone());
                 }
-                Some(Key::Records) if cursor.peek()? == b'[' && !self.is_record() => {
+                Some(Key::Records) if cursor.peek()? == b'[' && self.may_be_container() => {
                     return Ok(Read::Container);
                 }
                 Some(_) | None => {}
@@ -170,9 +170,9 @@ impl<'a> Record<'a> {
         self.fields.iter().enumerate().filter(|(n, field)| there >> n & 1 != 0 && !field.is_absent()).count()
     }
 
-    /// Does it hold anything that no container of records does?
-    fn is_record(&self) -> bool {
-        !self.lacks(Keys::TELLING)
+    /// Does it hold nothing so far that no container of records does?
+    fn may_be_container(&self) -> bool {
+        self.lacks(Keys::TELLING) && self.get(Key::Records).is_absent()
     }
 
     /// Reads `userIdentity`.

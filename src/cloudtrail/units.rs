@@ -1,7 +1,7 @@
 //! Walks one window of a stream: into containers and out of them, from record to record. What it cannot
 //! read it names, and stops there; what comes then is the business of [`super::elements`].
 
-use super::cursor::{Cause, Cursor, Stop};
+use super::cursor::{Cause, Cursor, Stop, Value};
 use super::elements::{Element, Fault};
 use super::envelope;
 use super::escapes::unescape;
@@ -122,8 +122,8 @@ impl Units<'_, '_> {
             self.cursor.bracket()?;
             return self.enter(&[Place::Array { first: true }]);
         }
-        self.strictly(|cursor| cursor.value().map(|_| ()))?;
-        if key.is_some_and(Key::is_of_a_record) {
+        let says_nothing = self.strictly(|cursor| cursor.value().map(|value| value == Value::Null))?;
+        if key.is_some_and(|key| key.is_of_a_record() || key == Key::Records) && !says_nothing {
             let cause = Cause::NoRecord("a record's field beside an array of records");
             take(Element::Fault(Fault::unpacked(self.consumed + start as u64, cause)));
         }

@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
 /// Every key, under the names that it has in records and envelopes.
-const KEYS: [(Key, &[&str]); 39] = [
+const KEYS: [(Key, &[&str]); 40] = [
     (Key::UserIdentity, &["userIdentity"]),
     (Key::EventTime, &["eventTime"]),
     (Key::EventSource, &["eventSource"]),
@@ -65,6 +65,7 @@ const KEYS: [(Key, &[&str]); 39] = [
     (Key::LogMessage, &["message"]),
     (Key::S3, &["s3"]),
     (Key::Event, &["Event"]),
+    (Key::Stream, &["kinesis", "dynamodb"]),
     (Key::Records, &["Records", "logEvents", "Messages"]),
 ];
 
@@ -1510,6 +1511,44 @@ fn an_envelope_with_a_records_fields_is_never_silent() -> Tested {
     assert_eq!(contents(&format!(r#"{{"detail-type":"{call}","source":"aws.kms",{outer}}}"#)), ["outer"]);
     // Nothing is held by `null`.
     assert_eq!(contents(&format!(r#"{{"detail":null,"body":null,"s3":null,{outer}}}"#)), ["outer"]);
+    Ok(())
+}
+
+#[test]
+fn what_is_said_twice_or_not_to_be_opened_is_never_silent() -> Tested {
+    let inner = r#"{"eventID":"a","eventName":"GetItem","recipientAccountId":"111122223333"}"#;
+    let data = |text: &str| -> Result<String, io::Error> {
+        let packed = gzip(text.as_bytes(), Compression::fast())?;
+        Ok(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, packed))
+    };
+    let full = data(&format!(r#"{{"logEvents":[{{"id":"1","message":{}}}]}}"#, quoted(inner)))?;
+    let empty = data(r#"{"logEvents":[]}"#)?;
+    let call = "AWS API Call via CloudTrail";
+    let aws = |detail: &str| bridge("aws.dynamodb", call, detail, "");
+    let held = [
+        // A subscription, and an object of S3, with one of two.
+        format!(r#"{{"awslogs":{{"data":"{full}","data":"{empty}"}}}}"#),
+        r#"{"awslogs":{"data":""}}"#.to_owned(),
+        r#"{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"k"},"object":{"key":"l"}}}"#.to_owned(),
+        bridge("aws.s3", "Object Created", r#"{"bucket":{"name":"b","name":"c"},"object":{"key":"k"}}"#, ""),
+        // An envelope, or records, in what must be a record.
+        aws(&format!(r#"{{"eventName":"x","detail":{inner}}}"#)),
+        aws(&format!(r#"{{"eventName":"x","body":{}}}"#, quoted(inner))),
+        aws(&format!(r#"{{"eventName":"x","Records":[{inner}]}}"#)),
+        // Something else under the name of the records.
+        format!(r#"{{"Records":[],"logEvents":{inner}}}"#),
+        format!(r#"{{"logEvents":{inner},"Records":[]}}"#),
+        // Streams, whose records have fields of the names that CloudTrail's have.
+        format!(r#"{{"Records":[{{"eventSource":"aws:kinesis","eventName":"aws:kinesis:record","eventID":"s","kinesis":{{"data":"{full}"}}}}]}}"#),
+        r#"{"Records":[{"eventSource":"aws:dynamodb","eventName":"INSERT","eventID":"s","dynamodb":{"Keys":{}}}]}"#.to_owned(),
+    ];
+    for text in &held {
+        let found = contents(text);
+        let named = found.iter().all(|found| found.starts_with("fault: "));
+        assert!(named && !found.is_empty(), "{text}: {found:?}");
+    }
+    let s3 = r#"{"eventSource":"aws:s3","eventName":"s3:ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"a%+5%2Bb"}}}"#;
+    assert_eq!(contents(s3), ["s3://b/a% 5+b"]);
     Ok(())
 }
 
