@@ -14,7 +14,7 @@ use super::cursor::{Cause, Cursor, Stop};
 use super::marks::Marks;
 use super::record::{KeyOrder, Record};
 use super::resume::{Found, Resume, Resumes, SEAM};
-use super::swallowed::record_within;
+use super::swallowed::record_within_long;
 use super::units::{NO_END, Place, Units};
 
 /// The longest object that is read, in bytes. CloudTrail's own records end at 1 MiB, envelopes
@@ -181,7 +181,7 @@ impl<B: Bytes> Cutter<'_, B> {
     /// one that lost its end.
     fn pass_too_long(&mut self, seen: usize, take: &mut dyn FnMut(Element<'_>)) {
         let text = self.bytes.window().get(..seen).unwrap_or_default();
-        let swallowed = if self.place() == Place::Tail { None } else { record_within(text, usize::MAX) };
+        let swallowed = if self.place() == Place::Tail { None } else { record_within_long(text) };
         match swallowed {
             Some(at) => self.pass_fault(at, at, NO_END, take),
             None => self.pass_fault(0, seen, Cause::TooLong, take),

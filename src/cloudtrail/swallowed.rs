@@ -4,11 +4,12 @@
 //! behind it for further ones: all of that is sound JSON. What tells is that objects lie there which are
 //! records by their keys, in whatever order those are.
 //!
-//! What a caller wrote is never taken for one: it lies deeper, in arrays of `requestParameters`. Only in
-//! what is longer than any record is, deeper ones are looked for too.
+//! What a caller wrote is never taken for one: it lies deeper, in arrays of `requestParameters`. Deeper ones
+//! are looked for only in what is longer than any record, and there in an array that does not end.
 
 use memchr::memmem;
 
+use super::cursor::MAX_DEPTH;
 use super::escapes::unescape;
 
 /// So deep in a record, a caller has nothing in an array: the record's own arrays (`resources`) lie in it,
@@ -31,48 +32,96 @@ pub(super) fn may_hold_records(text: &[u8], has_identity: bool) -> bool {
     memmem::find_iter(text, b"\"userIdentity\"").nth(usize::from(has_identity)).is_some()
 }
 
-/// Where the first record begins inside the object that `text` begins with, in an array around which there
-/// are no more than `depth` brackets, it among them.
+/// Where the first record begins that the one at the beginning of `text` took for its own.
 #[cold]
-pub(super) fn record_within(text: &[u8], depth: usize) -> Option<usize> {
-    let mut open: Vec<Open> = Vec::new();
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'"' => {
-                let end = at + 1 + end_of_string(text.get(at + 1..)?)?;
-                if let Some(object) = open.last_mut()
-                    && is_key(text.get(end + 1..)?)
-                {
-                    object.note(text.get(at + 1..end)?);
-                }
-                at = end;
-            }
-            b'{' | b'[' => open.push(Open { at, square: *byte == b'[', telling: 0, resource: false }),
-            b'}' | b']' => {
-                let closed = open.pop()?;
-                let in_array = open.last().is_some_and(|around| around.square);
-                if in_array && open.len() <= depth && closed.is_record() {
-                    return Some(closed.at);
-                }
-            }
-            _ => {}
+pub(super) fn record_within(text: &[u8]) -> Option<usize> {
+    let mut records = Records::within(text);
+    loop {
+        let at = records.next()?;
+        if records.open.len() <= SHALLOW {
+            return Some(at);
         }
-        at += 1;
     }
-    None
+}
+
+/// The same in the first part of something that is longer than any record. Its end is surely lost, and the
+/// array that it was lost in has not ended yet; how deep that lies does not count.
+#[cold]
+pub(super) fn record_within_long(text: &[u8]) -> Option<usize> {
+    let mut records = Records::within(text);
+    while let Some(at) = records.next() {
+        if let Some(array) = records.open.last_mut() {
+            array.first.get_or_insert(at);
+        }
+    }
+    records.open.iter().find_map(|array| array.first)
+}
+
+/// The objects in arrays that are records by their keys, each as it ends.
+struct Records<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// What is around the place.
+    open: Vec<Open>,
+}
+
+impl<'t> Records<'t> {
+    fn within(text: &'t [u8]) -> Self {
+        Self { text, at: 0, open: Vec::new() }
+    }
+
+    /// Where the next one begins.
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            let at = self.at;
+            self.at += 1;
+            match self.text.get(at)? {
+                b'"' => self.string()?,
+                byte @ (b'{' | b'[') if self.open.len() < MAX_DEPTH as usize => {
+                    self.open.push(Open::new(at, *byte));
+                }
+                b'{' | b'[' => return None,
+                b'}' | b']' => {
+                    let closed = self.open.pop()?;
+                    if closed.is_record() && self.open.last().is_some_and(|around| around.is_array) {
+                        return Some(closed.at);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes past the string whose first quote was gone past, and notes it where it is a key.
+    fn string(&mut self) -> Option<()> {
+        let start = self.at;
+        let end = start + end_of_string(self.text.get(start..)?)?;
+        self.at = end + 1;
+        if let Some(object) = self.open.last_mut()
+            && is_key(self.text.get(end + 1..)?)
+        {
+            object.note(self.text.get(start..end)?);
+        }
+        Some(())
+    }
 }
 
 /// An array or object that has not ended.
 struct Open {
     at: usize,
-    square: bool,
+    is_array: bool,
     /// Which of [`TELLING`] are keys of it, a bit each.
     telling: u32,
     resource: bool,
+    /// Where the first of the records in it begins, as far as that is of interest.
+    first: Option<usize>,
 }
 
 impl Open {
+    fn new(at: usize, bracket: u8) -> Self {
+        Self { at, is_array: bracket == b'[', telling: 0, resource: false, first: None }
+    }
+
     fn note(&mut self, key: &[u8]) {
         let key = unescape(key);
         let telling = TELLING.iter().position(|known| *known == key.as_bytes());
@@ -81,7 +130,7 @@ impl Open {
     }
 
     fn is_record(&self) -> bool {
-        !self.square && !self.resource && self.telling.count_ones() >= ENOUGH
+        !self.is_array && !self.resource && self.telling.count_ones() >= ENOUGH
     }
 }
 

@@ -7,7 +7,7 @@ use super::envelope;
 use super::escapes::unescape;
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record};
-use super::swallowed::{SHALLOW, may_hold_records, record_within};
+use super::swallowed::{may_hold_records, record_within};
 
 /// Where in the packing we are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -237,7 +237,7 @@ impl Units<'_, '_> {
         if !may_hold_records(text, !self.record.get(Key::UserIdentity).is_absent()) {
             return None;
         }
-        let at = start + record_within(text, SHALLOW)?;
+        let at = start + record_within(text)?;
         Some(Stop::Malformed { at, cause: NO_END })
     }
 

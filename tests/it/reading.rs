@@ -915,6 +915,25 @@ fn lost_brackets_cost_their_record_whatever_the_order_of_keys() -> Tested {
     Ok(())
 }
 
+#[test]
+fn what_is_too_long_gives_back_records_and_never_a_callers_items() -> Tested {
+    let forged = cloudtrail_records(1)[0].replace("id-0", "forged");
+    let item = format!(r#""key":{{"a":[{forged},{forged}],"pk":"#);
+    let records: Vec<String> = cloudtrail_records(1000)
+        .iter()
+        .map(|record| sorted(&record.replace("i-", &"i".repeat(5000)).replace(r#""key":{"pk":"#, &item)))
+        .collect::<Result<_, _>>()?;
+    let mut broken = records.clone();
+    let cut = broken[1].find("1,2,{").ok_or("an array deep inside")? + 3;
+    broken[1].truncate(cut);
+    let text = format!("{{\"Records\":[{}]}}", broken.join(",")).replace(",2,,", ",2,");
+    assert!(text.len() > MAX_ELEMENT);
+    let given = whole(text.as_bytes());
+    let missing: Vec<_> = (0..1000).filter(|n| !given.texts().contains(&records[*n].as_str())).collect();
+    assert_eq!((missing, given.objects.len()), (vec![1], 999), "{:?}", causes(&given));
+    Ok(())
+}
+
 /// Whatever its items look like: all that is in a sound record is that record's.
 #[test]
 fn a_caller_cannot_split_a_record_by_its_items() -> Tested {
