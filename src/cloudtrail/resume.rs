@@ -11,12 +11,6 @@ use super::cursor::Cause;
 use super::swallowed::SHALLOW;
 use super::units::{ENDS_EARLY, Place};
 
-/// Does a colon stand before `at`?
-fn is_value(text: &[u8], at: usize) -> bool {
-    let before = text.get(at.saturating_sub(LOOK)..at).unwrap_or_default();
-    before.trim_ascii_end().ends_with(b":")
-}
-
 /// Keys that a record or an envelope begins with, in the order of the services, sorted, or in whatever order
 /// a tool has them that passed it on. The first is that of CloudTrail's own records.
 const FIRST_KEYS: [&str; 30] = [
@@ -317,4 +311,10 @@ impl Resume {
         self.sound = self.sound.saturating_sub(seen);
         seen
     }
+}
+
+/// Does a colon stand before `at`?
+fn is_value(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(LOOK)..at).unwrap_or_default();
+    before.trim_ascii_end().ends_with(b":")
 }
