@@ -9,8 +9,9 @@ use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
+use super::bytes::Until;
 use super::cursor::Cause;
-use super::elements::{self, Bytes, Element, Fault, Until, Whole};
+use super::elements::{self, Bytes, Element, Fault, Whole};
 use super::resume::SEAM;
 
 /// Files up to this size are read at once.

@@ -9,13 +9,13 @@
 //! brackets, and what stands beside a quote are looked at, so that a flipped digit or comma there
 //! goes unnoticed. The fields of such a record are still its own.
 
-use std::cell::Cell;
-
+pub use super::bytes::{Bytes, Whole};
 use super::cursor::{Cause, Cursor, Stop};
-use super::envelope;
 use super::marks::Marks;
-use super::record::{Key, KeyOrder, Read, Record, unescape};
-use super::resume::{Found, Resume, Resumes, SEAM, record_within};
+use super::record::{KeyOrder, Record};
+use super::resume::{Found, Resume, Resumes, SEAM};
+use super::swallowed::record_within_long;
+use super::units::{NO_END, Place, Units};
 
 /// The longest object that is read, in bytes. CloudTrail's own records end at 1 MiB, envelopes
 /// around them somewhat later.
@@ -27,54 +27,6 @@ const WINDOW: usize = 128 << 10;
 /// Bytes indexed behind a fault, where the next may be near: twice as many each time, as long as
 /// there is none. Otherwise a text full of faults would be indexed over and over.
 const CAREFUL: usize = 256;
-
-/// From this size on, an object is searched for records that it may have swallowed.
-const SWALLOWS: usize = 2 << 10;
-
-/// Where the bytes come from.
-pub trait Bytes {
-    /// What is there and not yet consumed.
-    fn window(&self) -> &[u8];
-    /// Drops the first `n` bytes of the window.
-    fn consume(&mut self, n: usize);
-    /// Brings further bytes to the end of the window. `false`: there are no more.
-    fn fill(&mut self) -> bool;
-}
-
-/// Bytes that are all there.
-#[derive(Debug)]
-pub struct Whole<'a>(pub &'a [u8]);
-
-impl Bytes for Whole<'_> {
-    fn window(&self) -> &[u8] {
-        self.0
-    }
-    fn consume(&mut self, n: usize) {
-        self.0 = self.0.get(n..).unwrap_or_default();
-    }
-    fn fill(&mut self) -> bool {
-        false
-    }
-}
-
-/// Bytes that end as soon as whoever reads them has had enough.
-pub(super) struct Until<'s, B> {
-    pub bytes: B,
-    /// No more is wanted.
-    pub stop: &'s Cell<bool>,
-}
-
-impl<B: Bytes> Bytes for Until<'_, B> {
-    fn window(&self) -> &[u8] {
-        if self.stop.get() { &[] } else { self.bytes.window() }
-    }
-    fn consume(&mut self, n: usize) {
-        self.bytes.consume(n);
-    }
-    fn fill(&mut self) -> bool {
-        !self.stop.get() && self.bytes.fill()
-    }
-}
 
 /// What the stream holds, in its order.
 #[derive(Debug)]
@@ -102,7 +54,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn unpacked(at: u64, cause: Cause) -> Self {
+    pub(super) fn unpacked(at: u64, cause: Cause) -> Self {
         Self { at, packed: false, cause }
     }
 }
@@ -130,7 +82,7 @@ pub fn each<B: Bytes>(bytes: &mut B, take: &mut dyn FnMut(Element<'_>)) {
                 want = (want * 2).min(WINDOW);
                 continue;
             }
-            Stop::Incomplete if seen >= MAX_ELEMENT => cutter.pass_fault(0, seen, Cause::TooLong, take),
+            Stop::Incomplete if seen >= MAX_ELEMENT => cutter.pass_too_long(seen, take),
             Stop::Incomplete if seen < there => {
                 want = (seen * 2).min(MAX_ELEMENT);
                 continue;
@@ -150,23 +102,6 @@ pub fn each<B: Bytes>(bytes: &mut B, take: &mut dyn FnMut(Element<'_>)) {
         want = CAREFUL;
     }
 }
-
-/// Where in the packing we are.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Place {
-    /// Between objects.
-    Top,
-    /// In an array of records; `first` while no comma is due.
-    Array { first: bool },
-    /// In an object, behind its array of records.
-    Tail,
-}
-
-/// Containers in each other; deeper ones are not what any service makes.
-const MAX_PLACES: usize = 8;
-
-const NO_RECORD: Cause = Cause::Expected { expected: "a record" };
-pub(super) const ENDS_EARLY: Cause = Cause::Expected { expected: "a further field of the record" };
 
 struct Cutter<'b, B> {
     bytes: &'b mut B,
@@ -242,24 +177,25 @@ impl<B: Bytes> Cutter<'_, B> {
         left == 0
     }
 
+    /// The first `seen` bytes of the window are more than a record has. They are no record's, or begin with
+    /// one that lost its end.
+    fn pass_too_long(&mut self, seen: usize, take: &mut dyn FnMut(Element<'_>)) {
+        let text = self.bytes.window().get(..seen).unwrap_or_default();
+        let swallowed = if self.place() == Place::Tail { None } else { record_within_long(text) };
+        match swallowed {
+            Some(at) => self.pass_fault(at, at, NO_END, take),
+            None => self.pass_fault(0, seen, Cause::TooLong, take),
+        }
+    }
+
     /// Names what is wrong `at` bytes into the window and goes on behind it. The first `sound` bytes
     /// were read without fault.
     fn pass_fault(&mut self, at: usize, sound: usize, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
         let fault = Fault::unpacked(self.consumed + at as u64, cause);
         let (place, unit) = (self.place(), self.consumed);
-        let mut search = Resume::new(place, cause, sound);
-        let mut ended = false;
-        let found = loop {
-            if let Some(found) = search.find(self.bytes.window(), ended) {
-                break found;
-            }
-            if ended {
-                break Found { at: self.bytes.window().len(), what: Resumes::Nowhere };
-            }
-            // What was searched is let go; its last bytes may be the beginning of a record.
-            let seen = search.drop_seen();
-            self.consume(seen);
-            ended = !self.bytes.fill();
+        let found = match cause {
+            NO_END => Found { at, what: Resumes::Record },
+            _ => self.search(Resume::new(place, cause, sound)),
         };
         // Of a long part of a container that is no record nothing is lost.
         let lost = match found.what {
@@ -276,6 +212,22 @@ impl<B: Bytes> Cutter<'_, B> {
         self.named_to_the_end = found.what == Resumes::Nowhere;
         self.consume(found.at);
         self.resume(found.what);
+    }
+
+    fn search(&mut self, mut search: Resume) -> Found {
+        let mut ended = false;
+        loop {
+            if let Some(found) = search.find(self.bytes.window(), ended) {
+                return found;
+            }
+            if ended {
+                return Found { at: self.bytes.window().len(), what: Resumes::Nowhere };
+            }
+            // What was searched is let go; its last bytes may be the beginning of a record.
+            let seen = search.drop_seen();
+            self.consume(seen);
+            ended = !self.bytes.fill();
+        }
     }
 
     fn resume(&mut self, what: Resumes) {
@@ -299,257 +251,6 @@ impl<B: Bytes> Cutter<'_, B> {
             }
         }
     }
-}
-
-/// A window's units.
-struct Units<'a, 'p> {
-    text: &'a [u8],
-    cursor: Cursor<'a>,
-    record: Record<'a>,
-    order: &'p mut KeyOrder,
-    marks: &'a Marks,
-    places: &'p mut Vec<Place>,
-    consumed: u64,
-    used: usize,
-    units: usize,
-    damaged: bool,
-}
-
-impl Units<'_, '_> {
-    /// One record, envelope, or step into or out of a container.
-    #[inline]
-    fn unit(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        let byte = self.cursor.peek();
-        self.used = self.cursor.at();
-        match (self.places.last(), byte?) {
-            (Some(Place::Array { first: false }), b',') => {
-                self.cursor.skip(1);
-                self.item(take)
-            }
-            (Some(Place::Array { .. }), b']') => self.leave(),
-            (Some(Place::Array { first: true }), _) => self.item(take),
-            (Some(Place::Array { first: false }), b'{') => {
-                // Read as if the comma stood there.
-                self.fault(Cause::Expected { expected: "`,` or `]`" }, take);
-                self.at_first(true);
-                Ok(())
-            }
-            (Some(Place::Array { first: false }), _) => self.cursor.expected("`,` or `]`"),
-            (Some(Place::Tail), b'}') => self.leave(),
-            (Some(Place::Tail), _) => self.tail(take),
-            (Some(Place::Top) | None, byte) => self.top(byte, take),
-        }
-    }
-
-    fn top(&mut self, byte: u8, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        match byte {
-            b'{' => self.object(take),
-            b'[' => {
-                self.cursor.bracket()?;
-                self.enter(&[Place::Array { first: true }])
-            }
-            // The rest of a container whose beginning could not be read.
-            b']' | b'}' if self.damaged => self.cursor.bracket(),
-            b',' if self.damaged => {
-                self.cursor.skip(1);
-                Ok(())
-            }
-            0xef if self.cursor.skip_byte_order() => Ok(()),
-            _ => Err(Stop::Malformed { at: self.cursor.at(), cause: NO_RECORD }),
-        }
-    }
-
-    /// An item of an array of records, behind its comma.
-    #[inline]
-    fn item(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        match self.cursor.peek()? {
-            b'{' => {
-                // `object` may enter a container, whose place then lies above ours.
-                let place = self.places.len() - 1;
-                self.object(take)?;
-                if let Some(Place::Array { first }) = self.places.get_mut(place) {
-                    *first = false;
-                }
-                return Ok(());
-            }
-            b',' | b']' => self.fault(NO_RECORD, take),
-            _ => {
-                let start = self.cursor.at();
-                self.strictly(|cursor| cursor.value().map(|_| ()))?;
-                take(Element::Fault(Fault::unpacked(self.consumed + start as u64, NO_RECORD)));
-            }
-        }
-        self.at_first(false);
-        Ok(())
-    }
-
-    /// A key and its value, behind an array of records.
-    fn tail(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        let start = self.cursor.at();
-        let Some(key) = self.cursor.key(false)? else { return Ok(()) };
-        let key = Key::of(unescape(key).as_bytes());
-        if key == Some(Key::Records) && self.cursor.peek()? == b'[' {
-            self.cursor.bracket()?;
-            return self.enter(&[Place::Array { first: true }]);
-        }
-        self.strictly(|cursor| cursor.value().map(|_| ()))?;
-        if key.is_some_and(Key::is_of_a_record) {
-            let cause = Cause::NoRecord("a record's field beside an array of records");
-            take(Element::Fault(Fault::unpacked(self.consumed + start as u64, cause)));
-        }
-        Ok(())
-    }
-
-    fn fault(&self, cause: Cause, take: &mut dyn FnMut(Element<'_>)) {
-        take(Element::Fault(Fault::unpacked(self.consumed + self.cursor.at() as u64, cause)));
-    }
-
-    fn at_first(&mut self, is_first: bool) {
-        if let Some(Place::Array { first }) = self.places.last_mut() {
-            *first = is_first;
-        }
-    }
-
-    fn enter(&mut self, places: &[Place]) -> Result<(), Stop> {
-        if self.places.len() + places.len() > MAX_PLACES {
-            return self.cursor.expected("a record, not a further container,");
-        }
-        self.places.extend(places);
-        Ok(())
-    }
-
-    fn leave(&mut self) -> Result<(), Stop> {
-        self.cursor.bracket()?;
-        self.places.pop();
-        Ok(())
-    }
-
-    fn strictly<T>(&mut self, read: impl FnOnce(&mut Cursor<'_>) -> Result<T, Stop>) -> Result<T, Stop> {
-        self.cursor.be_strict(true);
-        let read = read(&mut self.cursor);
-        self.cursor.be_strict(false);
-        read
-    }
-
-    #[inline]
-    fn object(&mut self, take: &mut dyn FnMut(Element<'_>)) -> Result<(), Stop> {
-        let start = self.cursor.at();
-        let mut read = self.record.read(&mut self.cursor, self.order);
-        if self.is_suspect(start, &read) {
-            self.cursor.go_back(start);
-            self.cursor.be_strict(true);
-            read = self.record.read(&mut self.cursor, self.order);
-            if matches!(read, Err(Stop::Malformed { cause: Cause::TooDeep, .. })) {
-                read = self.envelope(start).unwrap_or(read);
-            }
-            self.cursor.be_strict(false);
-        }
-        if let Some(stop) = self.swallowed(start, &read) {
-            return Err(stop);
-        }
-        match read? {
-            Read::Object => {
-                self.check_strings(start)?;
-                self.check_end()?;
-                take(Element::Object { at: self.consumed + start as u64, record: &self.record });
-                Ok(())
-            }
-            Read::Container => {
-                self.cursor.bracket()?;
-                self.enter(&[Place::Tail, Place::Array { first: true }])
-            }
-        }
-    }
-
-    /// Reads what is nested too deep again: `None` where it is no envelope around that. The depth inside
-    /// an envelope is its opener's business.
-    #[cold]
-    fn envelope(&mut self, start: usize) -> Option<Result<Read, Stop>> {
-        self.cursor.go_back(start);
-        self.cursor.be_strict(true);
-        match self.record.read_envelope(&mut self.cursor, self.order) {
-            Ok(Read::Object) if envelope::is_event_bridge(&self.record) => Some(Ok(Read::Object)),
-            Err(Stop::Incomplete) => Some(Err(Stop::Incomplete)),
-            Ok(_) | Err(Stop::Malformed { .. }) => None,
-        }
-    }
-
-    /// Is there reason to check all of what was read from `start` on? Either something stands beside
-    /// a quote that no JSON text has there, or the object does not end where the window does: before
-    /// more is read for it, it must be right so far.
-    #[inline]
-    fn is_suspect(&self, start: usize, read: &Result<Read, Stop>) -> bool {
-        match read {
-            Err(Stop::Incomplete) => self.units == 0,
-            // To name the first thing that is wrong.
-            Err(Stop::Malformed { .. }) => true,
-            Ok(_) => {
-                let suspects = self.marks.suspects();
-                !suspects.is_empty() && holds(suspects, start, self.cursor.at() + 1)
-            }
-        }
-    }
-
-    /// A record that lost its end inside an array takes those that follow for items of that array,
-    /// without any fault. What is uncommonly long is therefore searched for beginnings of records.
-    #[inline]
-    fn swallowed(&self, start: usize, read: &Result<Read, Stop>) -> Option<Stop> {
-        let end = match read {
-            Ok(Read::Object) => self.cursor.at(),
-            Err(Stop::Malformed { at, cause: Cause::TooDeep }) => *at,
-            Err(Stop::Incomplete) if self.units == 0 => self.text.len(),
-            Ok(Read::Container) | Err(_) => return None,
-        };
-        if end - start < SWALLOWS {
-            return None;
-        }
-        let at = start + 1 + record_within(self.text.get(start + 1..end)?)?;
-        Some(Stop::Malformed { at, cause: Cause::Expected { expected: "the end of the record before" } })
-    }
-
-    /// Are the strings from `start` up to the place free of what JSON forbids in them?
-    #[inline]
-    fn check_strings(&self, start: usize) -> Result<(), Stop> {
-        let faults = self.marks.faults();
-        if faults.is_empty() {
-            return Ok(());
-        }
-        let within = faults.iter().map(|at| *at as usize).filter(|at| (start..self.cursor.at()).contains(at));
-        match within.min() {
-            Some(at) => Err(Stop::Malformed { at, cause: Cause::BadString }),
-            None => Ok(()),
-        }
-    }
-
-    /// A brace too many inside a record ends it early: behind it stands another of its keys. Such a
-    /// record is not judged by half of its fields.
-    #[inline]
-    fn check_end(&self) -> Result<(), Stop> {
-        let end = self.cursor.at();
-        match self.text.get(end..end + 2) {
-            Some(b",{" | b"]}") => Ok(()),
-            _ => self.check_end_closely(),
-        }
-    }
-
-    fn check_end_closely(&self) -> Result<(), Stop> {
-        let mut cursor = self.cursor.clone();
-        let end = cursor.at();
-        let early = cursor.peek() == Ok(b',') && {
-            cursor.skip(1);
-            cursor.peek() == Ok(b'"') && cursor.string().is_ok() && cursor.peek() == Ok(b':')
-        };
-        if !early {
-            return Ok(());
-        }
-        Err(Stop::Malformed { at: end.saturating_sub(1), cause: ENDS_EARLY })
-    }
-}
-
-/// Is one of the rising `positions` in `start..end`?
-fn holds(positions: &[u32], start: usize, end: usize) -> bool {
-    let first = positions.partition_point(|at| (*at as usize) < start);
-    positions.get(first).is_some_and(|at| (*at as usize) < end)
 }
 
 /// The longest valid beginning of `bytes`; `true` where an invalid byte stands behind it, and not

@@ -10,12 +10,15 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::archive;
+use super::bytes::Until;
 use super::cursor::{Cause, Cursor, Stop};
-use super::elements::{self, Element, Fault, Until, Whole};
+use super::elements::{self, Element, Fault, Whole};
+use super::key::Keys;
 use super::marks::Marks;
 use super::record::{Key, KeyOrder, Read, Record};
 use crate::ids::AccountId;
@@ -70,7 +73,6 @@ pub fn open(element: &Element<'_>, take: &mut dyn FnMut(Content<'_>)) {
         Element::Object { at, record } => {
             if is_plainly_record(record) {
                 take(Content::Record(record));
-                records_inside(record, *at, take);
             } else {
                 envelope(record, *at, take);
             }
@@ -144,9 +146,17 @@ fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>))
     }
     let text = |key| record.get(key).text();
     if is_plainly_record(record) {
-        take(Content::Record(record));
+        return take(Content::Record(record));
     } else if is_event_bridge(record) {
         event_bridge(record, at, take);
+    } else if !record.get(Key::Stream).is_absent() {
+        fault(Cause::NoRecord("a record of a stream, whose data are not read"));
+    } else if is_ambiguous(record) {
+        fault(Cause::NoRecord("two things in one, of a record and envelopes: none is opened"));
+        // Its own fields say no less for that.
+        if is_record(record) {
+            take(Content::Record(record));
+        }
     } else if record.conflict {
         match is_record(record) {
             // It is judged to be undetermined.
@@ -173,7 +183,7 @@ fn wrapped(record: &Record<'_>, way: Way<'_>, take: &mut dyn FnMut(Content<'_>))
         if !message.starts_with("CWL CONTROL MESSAGE") {
             inner(message.as_bytes(), way.deeper(), take);
         }
-    } else if !record.get(Key::Event).is("s3:TestEvent") && !is_digest(record) {
+    } else if !is_test_of_s3(record) && !is_digest(record) {
         return fault(Cause::NoRecord("neither a CloudTrail record nor an envelope around one"));
     }
     records_inside(record, at, take);
@@ -189,10 +199,21 @@ fn records_inside(record: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>
     }
 }
 
-/// Nearly every object is a record: no envelope has an `eventName` but S3's.
+/// Nearly every object is a record, and holds nothing of an envelope.
 #[inline]
 fn is_plainly_record(record: &Record<'_>) -> bool {
-    !record.get(Key::EventName).is_absent() && record.get(Key::S3).is_absent()
+    record.lacks(Keys::FOREIGN) && !record.get(Key::EventName).is_absent()
+}
+
+/// Is it an envelope and a record as well, or several envelopes? No service writes such a thing, and one
+/// reading of it would hide what the others show.
+fn is_ambiguous(record: &Record<'_>) -> bool {
+    record.count(Keys::CONTENT) + usize::from(is_record(record) && !is_s3_notification(record)) > 1
+}
+
+/// S3's notifications have fields of the names that CloudTrail's have.
+fn is_s3_notification(record: &Record<'_>) -> bool {
+    !record.get(Key::S3).is_absent() && record.get(Key::EventSource).is("aws:s3")
 }
 
 /// Has the object what CloudTrail records have some of? One that lost its service's name is still a
@@ -217,6 +238,11 @@ fn is_digest(record: &Record<'_>) -> bool {
         })
 }
 
+/// S3 sends one where a notification is set up. It holds nothing.
+fn is_test_of_s3(record: &Record<'_>) -> bool {
+    record.get(Key::Event).is("s3:TestEvent") && record.count(Keys::CONTENT) == 0
+}
+
 fn is_sns(record: &Record<'_>) -> bool {
     record.get(Key::Type).is("Notification") || !record.get(Key::MessageId).is_absent()
 }
@@ -232,10 +258,11 @@ const DETAIL_TYPES: [&str; 7] = [
     "AWS Service Event via CloudTrail",
 ];
 
-/// An event says what kind it is, and has a source and a detail. Nothing else does.
+/// An event says what kind it is, and has a source and a detail. Nothing else does; a record may have been
+/// given a kind and a source by whoever passed it on.
 pub(super) fn is_event_bridge(record: &Record<'_>) -> bool {
     let has = |key| !record.get(key).is_absent();
-    !is_plainly_record(record) && has(Key::DetailType) && (has(Key::Detail) || has(Key::Source))
+    has(Key::DetailType) && (has(Key::Detail) || (has(Key::Source) && !is_record(record)))
 }
 
 /// Only AWS can send events whose source begins `aws.`, but for its partners, whose sources begin
@@ -243,7 +270,8 @@ pub(super) fn is_event_bridge(record: &Record<'_>) -> bool {
 fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>)) {
     let mut fault = |cause| take(Content::Fault(Fault { at, packed: false, cause }));
     let source = envelope.get(Key::Source).text().unwrap_or_default();
-    let genuine = source.starts_with("aws.") && !source.starts_with("aws.partner/") && !envelope.conflict;
+    let sound = !envelope.conflict && !is_ambiguous(envelope);
+    let genuine = source.starts_with("aws.") && !source.starts_with("aws.partner/") && sound;
     let kind = envelope.get(Key::DetailType).text().unwrap_or_default();
     let from_cloudtrail = DETAIL_TYPES.contains(&&*kind);
     let detail = envelope.get(Key::Detail).json().unwrap_or_default();
@@ -261,7 +289,7 @@ fn event_bridge(envelope: &Record<'_>, at: u64, take: &mut dyn FnMut(Content<'_>
     }
     // Whoever makes events up need not put a record into them.
     let claims = from_cloudtrail || kind.ends_with(" via CloudTrail");
-    let holds_a_record = read.is_ok() && is_record(&record);
+    let holds_a_record = read.is_ok() && is_record(&record) && record.count(Keys::FOREIGN) == 0;
     if !holds_a_record && (genuine || !claims) {
         let cause = Cause::NoRecord("an EventBridge event that holds no CloudTrail record");
         return fault(read.err().unwrap_or(cause));
@@ -301,6 +329,8 @@ fn forgery(
     let recipient = record.get(Key::RecipientAccountId).shown();
     if envelope.conflict {
         Some("it says something twice, and not the same")
+    } else if is_ambiguous(envelope) {
+        Some("it is a record or another envelope as well")
     } else if !genuine {
         Some("its source is not AWS's")
     } else if !from_cloudtrail {
@@ -336,15 +366,21 @@ fn forged(envelope: &Record<'_>, why: &'static str) -> Forged {
     Forged { id: text(Key::Id), source: text(Key::Source), account: text(Key::Account), region: None, why }
 }
 
-/// `{"data": base64 of gzip}`.
+/// What a subscription holds: base64 of gzip.
+#[derive(Deserialize)]
+struct Packed<'a> {
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+}
+
 fn cloudwatch(subscription: &[u8], way: Way<'_>, take: &mut dyn FnMut(Content<'_>)) {
     let mut fault = |cause| take(Content::Fault(Fault { at: way.at, packed: false, cause }));
     if way.unpacked {
         return fault(Cause::NoRecord("packed data inside packed data"));
     }
-    let data = serde_json::from_slice::<Value>(subscription).ok();
-    let data = data.as_ref().and_then(|data| data.get("data")?.as_str());
-    let Some(packed) = data.and_then(|data| STANDARD.decode(data).ok()) else {
+    let packed = serde_json::from_slice::<Packed<'_>>(subscription).ok();
+    let packed = packed.and_then(|packed| STANDARD.decode(packed.data.as_bytes()).ok());
+    let Some(packed) = packed.filter(|packed| !packed.is_empty()) else {
         return fault(Cause::NoRecord("a CloudWatch Logs subscription whose data are no base64"));
     };
     let inside = Way { unpacked: true, ..way.deeper() };
@@ -359,22 +395,36 @@ fn cloudwatch(subscription: &[u8], way: Way<'_>, take: &mut dyn FnMut(Content<'_
 fn tells_of_no_new_object(notification: &Record<'_>) -> bool {
     let name = notification.get(Key::EventName).text();
     notification.get(Key::EventSource).is("aws:s3")
-        && name.is_some_and(|name| !name.starts_with("ObjectCreated:"))
+        && name.is_some_and(|name| !name.trim_start_matches("s3:").starts_with("ObjectCreated:"))
+}
+
+/// Where an object of S3 is, as notifications and events have it. Said twice, it is nowhere.
+#[derive(Deserialize)]
+struct Place {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    key: String,
 }
 
 /// `{"s3":{"bucket":{"name":…},"object":{"key":…}}}`; the key is written as in a URL.
 fn log_file(record: &Record<'_>) -> Option<LogFile> {
-    let s3: Value = serde_json::from_slice(record.get(Key::S3).json()?).ok()?;
-    let bucket = s3.get("bucket")?.get("name")?.as_str()?.to_owned();
-    let key = s3.get("object")?.get("key")?.as_str()?;
-    Some(LogFile { bucket, key: url_decoded(key) })
+    let Place { bucket, object } = serde_json::from_slice(record.get(Key::S3).json()?).ok()?;
+    Some(LogFile { bucket: bucket.name, key: url_decoded(&object.key) })
 }
 
 /// EventBridge's own form of the same; its key is written as it is.
 fn object_created(detail: &[u8]) -> Option<LogFile> {
-    let detail: Value = serde_json::from_slice(detail).ok()?;
-    let bucket = detail.get("bucket")?.get("name")?.as_str()?.to_owned();
-    Some(LogFile { bucket, key: detail.get("object")?.get("key")?.as_str()?.to_owned() })
+    let Place { bucket, object } = serde_json::from_slice(detail).ok()?;
+    Some(LogFile { bucket: bucket.name, key: object.key })
 }
 
 /// `+` for a space, `%` and two hexadecimal digits for a byte.
@@ -383,7 +433,8 @@ fn url_decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
         let hex = behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let escaped = hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let hex = hex.filter(|hex| *first == b'%' && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let escaped = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
         rest = if escaped.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
     }

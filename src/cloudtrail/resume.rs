@@ -7,64 +7,47 @@
 //! What a caller wrote must never be taken for a record: in a string its quotes are escaped, and the
 //! objects that it has in the arrays of `requestParameters` lie deeper than [`SHALLOW`].
 
-use memchr::memmem;
-
 use super::cursor::Cause;
-use super::elements::{ENDS_EARLY, Place};
+use super::swallowed::SHALLOW;
+use super::units::{ENDS_EARLY, Place};
 
-/// The keys that CloudTrail's own records begin with. In a string their quotes would be escaped.
-const FIRST_KEY: &[u8] = b"\"eventVersion\"";
-const SECOND_KEY: &[u8] = b"\"userIdentity\"";
-
-/// Where the first object begins that must be a record: as no other object's value, and with an
-/// object for its second key's value. Callers choose some of what a record's arrays hold, such as
-/// the keys of items, and could make their own records unreadable by less than that.
-pub(super) fn record_within(text: &[u8]) -> Option<usize> {
-    memmem::find_iter(text, FIRST_KEY).find_map(|key| {
-        let before = text.get(..key)?.trim_ascii_end();
-        let brace = before.len().checked_sub(1).filter(|at| before.get(*at) == Some(&b'{'))?;
-        let behind = text.get(key + FIRST_KEY.len()..)?;
-        let behind = behind.get(..LOOK).unwrap_or(behind);
-        let version = after(after(behind, b":")?, b"\"")?;
-        let second = after(version.get(memchr::memchr(b'"', version)? + 1..)?, b",")?;
-        let value = after(after(second, SECOND_KEY)?, b":")?.trim_ascii_start();
-        (value.starts_with(b"{") && !is_value(text, brace)).then_some(brace)
-    })
-}
-
-/// What stands behind `token`, with which `text` begins but for white space.
-fn after<'t>(text: &'t [u8], token: &[u8]) -> Option<&'t [u8]> {
-    text.trim_ascii_start().strip_prefix(token)
-}
-
-/// Does a colon stand before `at`?
-fn is_value(text: &[u8], at: usize) -> bool {
-    let before = text.get(at.saturating_sub(LOOK)..at).unwrap_or_default();
-    before.trim_ascii_end().ends_with(b":")
-}
-
-/// Keys that a record or an envelope begins with, in the order of the services or sorted.
-const FIRST_KEYS: [&str; 12] = [
+/// Keys that a record or an envelope begins with, in the order of the services, sorted, or in whatever order
+/// a tool has them that passed it on. The first is that of CloudTrail's own records.
+const FIRST_KEYS: [&str; 30] = [
     "eventVersion",
     "additionalEventData",
     "addendum",
     "apiVersion",
     "awsRegion",
+    "edgeDeviceDetails",
     "errorCode",
+    "errorMessage",
     "eventCategory",
+    "eventContext",
     "eventID",
     "eventName",
     "eventSource",
     "eventTime",
+    "eventType",
+    "insightDetails",
+    "managementEvent",
+    "readOnly",
+    "recipientAccountId",
+    "requestParameters",
+    "responseElements",
+    "serviceEventDetails",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "sourceIPAddress",
+    "tlsDetails",
+    "userAgent",
     "userIdentity",
+    "vpcEndpointAccountId",
+    "vpcEndpointId",
 ];
 
 /// How far around a brace its first key, and what it is the value of, are looked for.
 const LOOK: usize = 256;
-
-/// So deep in a unit, a caller has nothing in an array: a record's own arrays (`resources`) lie in it,
-/// as a container's records do.
-const SHALLOW: usize = 2;
 
 /// Put where something is missing between two parts of a text, so that the halves of two records never
 /// make one. No JSON holds this, in a string or outside one.
@@ -328,4 +311,10 @@ impl Resume {
         self.sound = self.sound.saturating_sub(seen);
         seen
     }
+}
+
+/// Does a colon stand before `at`?
+fn is_value(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(LOOK)..at).unwrap_or_default();
+    before.trim_ascii_end().ends_with(b":")
 }

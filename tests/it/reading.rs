@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
 /// Every key, under the names that it has in records and envelopes.
-const KEYS: [(Key, &[&str]); 39] = [
+const KEYS: [(Key, &[&str]); 40] = [
     (Key::UserIdentity, &["userIdentity"]),
     (Key::EventTime, &["eventTime"]),
     (Key::EventSource, &["eventSource"]),
@@ -65,6 +65,7 @@ const KEYS: [(Key, &[&str]); 39] = [
     (Key::LogMessage, &["message"]),
     (Key::S3, &["s3"]),
     (Key::Event, &["Event"]),
+    (Key::Stream, &["kinesis", "dynamodb"]),
     (Key::Records, &["Records", "logEvents", "Messages"]),
 ];
 
@@ -835,6 +836,132 @@ fn a_record_that_lost_its_end_in_an_array_gives_back_what_it_swallowed() {
     assert!(matches!(lost.as_slice(), [(20, _)]), "{}: {:?}", lost.len(), causes(&given));
 }
 
+/// The record with its keys in another order.
+fn reordered(
+    record: &str,
+    by: impl Fn(&mut Vec<(String, Box<RawValue>)>),
+) -> Result<String, serde_json::Error> {
+    let Pairs(pairs) = serde_json::from_str::<Pairs<'_>>(record)?;
+    let mut pairs: Vec<_> =
+        pairs.into_iter().map(|(key, value)| (key.to_string(), value.to_owned())).collect();
+    by(&mut pairs);
+    let fields: Vec<String> = pairs.iter().map(|(key, value)| format!("{}:{value}", quoted(key))).collect();
+    Ok(format!("{{{}}}", fields.join(",")))
+}
+
+#[test]
+fn a_record_that_lost_its_end_gives_back_what_it_swallowed_whatever_the_order_of_keys() -> Tested {
+    type Order = fn(&mut Vec<(String, Box<RawValue>)>);
+    let orders: [Order; 4] = [
+        |pairs| pairs.sort_by(|a, b| a.0.cmp(&b.0)),
+        |pairs| pairs.sort_by(|a, b| b.0.cmp(&a.0)),
+        |pairs| pairs.rotate_left(5),
+        |pairs| pairs.sort_by_key(|(key, _)| key != "resources"),
+    ];
+    for order in orders {
+        // More than is indexed at a time, and more than the longest record.
+        for (n, size) in [(60, 0), (1000, 0), (900, 6000)] {
+            let padded = |record: &String| record.replace("i-", &format!("{}-", "i".repeat(size)));
+            let records: Vec<String> = cloudtrail_records(n)
+                .iter()
+                .map(|record| reordered(&padded(record), order))
+                .collect::<Result<_, _>>()?;
+            let mut broken = records.clone();
+            let lost = broken[20].find(r#"{"ARN":"y"}]"#).ok_or("resources")? + r#"{"ARN":"y""#.len();
+            broken[20].replace_range(lost..lost + 2, "");
+            let text = format!("{{\"Records\":[{}]}}", broken.join(","));
+            let given = whole(text.as_bytes());
+            let missing: Vec<_> = (0..n).filter(|n| !given.texts().contains(&records[*n].as_str())).collect();
+            assert_eq!((missing, given.objects.len()), (vec![20], n - 1), "{:.2000}", records[20]);
+            let next = text.find(&records[21]).ok_or("the next one")?;
+            assert_eq!(causes(&given), [(next as u64, "the end of the record before expected".to_owned())]);
+        }
+    }
+    Ok(())
+}
+
+/// Brackets, and whatever else of up to three bytes: each costs the record, and at most one beside it.
+#[test]
+fn lost_brackets_cost_their_record_whatever_the_order_of_keys() -> Tested {
+    type Order = fn(&mut Vec<(String, Box<RawValue>)>);
+    let orders: [Order; 4] = [
+        |_| {},
+        |pairs| pairs.sort_by(|a, b| a.0.cmp(&b.0)),
+        |pairs| pairs.reverse(),
+        |pairs| pairs.rotate_left(7),
+    ];
+    for order in orders {
+        let records: Vec<String> =
+            cloudtrail_records(12).iter().map(|record| reordered(record, order)).collect::<Result<_, _>>()?;
+        let lengths = |at| (1..4).map(move |length| (at, length));
+        let bracket = |at: &usize| b"{}[]".contains(&records[3].as_bytes()[*at]);
+        let last = records[3].len() - 3;
+        for (at, length) in (0..last).filter(bracket).flat_map(lengths) {
+            let mut broken = records.clone();
+            broken[3].replace_range(at..at + length, "");
+            let lines: String = broken.iter().map(|record| format!("{record}\n")).collect();
+            let joined = broken.join(",");
+            for text in [format!("{{\"Records\":[{joined}]}}"), format!("[{joined}]"), lines] {
+                let given = whole(text.as_bytes());
+                let lost: Vec<_> =
+                    (0..12).filter(|n| !given.texts().contains(&records[*n].as_str())).collect();
+                let shown = || format!("{:?} {} {:?}", lost, broken[3], causes(&given));
+                // A brace that the next one lacks may be one too many in that before it.
+                assert!(lost.len() <= 2 && lost.iter().all(|n| (2..5).contains(n)), "{}", shown());
+                assert!(!given.faults.is_empty(), "{}", shown());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_too_long_gives_back_records_and_never_a_callers_items() -> Tested {
+    let forged = cloudtrail_records(1)[0].replace("id-0", "forged");
+    let item = format!(r#""key":{{"a":[{forged},{forged}],"pk":"#);
+    let records: Vec<String> = cloudtrail_records(1000)
+        .iter()
+        .map(|record| sorted(&record.replace("i-", &"i".repeat(5000)).replace(r#""key":{"pk":"#, &item)))
+        .collect::<Result<_, _>>()?;
+    let mut broken = records.clone();
+    let cut = broken[1].find("1,2,{").ok_or("an array deep inside")? + 3;
+    broken[1].truncate(cut);
+    let text = format!("{{\"Records\":[{}]}}", broken.join(",")).replace(",2,,", ",2,");
+    assert!(text.len() > MAX_ELEMENT);
+    let given = whole(text.as_bytes());
+    let missing: Vec<_> = (0..1000).filter(|n| !given.texts().contains(&records[*n].as_str())).collect();
+    assert_eq!((missing, given.objects.len()), (vec![1], 999), "{:?}", causes(&given));
+    Ok(())
+}
+
+/// Whatever its items look like: all that is in a sound record is that record's.
+#[test]
+fn a_caller_cannot_split_a_record_by_its_items() -> Tested {
+    let forged = &cloudtrail_records(1)[0];
+    let reversed = reordered(forged, |pairs| pairs.reverse())?;
+    for item in [forged, &sorted(forged)?, &reversed] {
+        for count in [4, 200, 1000] {
+            let items = vec![item.as_str(); count].join(",");
+            for request in [
+                format!(r#"{{"keys":[{items}]}}"#),
+                format!(r#"{{"keys":[[{items}]]}}"#),
+                format!(r#"{{"t":{{"keys":[{{"x":{item}}},{items}]}}}}"#),
+                format!(r#"{{"a":{item},"b":{{"c":{item}}},"c":[[],{{}},{items}]}}"#),
+            ] {
+                let record = format!(
+                    r#"{{"eventVersion":"1","userIdentity":{{}},"eventName":"Outer","requestParameters":{request},"resources":[{{"ARN":"y"}}]}}"#
+                );
+                for record in [&record, &sorted(&record)?, &reordered(&record, |pairs| pairs.reverse())?] {
+                    let text = format!("{{\"Records\":[{forged},{record},{forged}]}}");
+                    let given = whole(text.as_bytes());
+                    assert_eq!((given.texts().len(), given.faults.as_slice()), (3, &[][..]), "{record:.300}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_caller_cannot_make_a_record_unreadable_by_the_keys_of_its_items() {
     let keys = vec![r#"{"eventVersion":"1.08","userIdentity":"x"}"#; 200].join(",");
@@ -1346,7 +1473,102 @@ fn an_envelope_that_contradicts_itself_is_not_opened() {
     assert_eq!(contents(&body), ["fault: an envelope with a field twice, with different values"]);
     // A record says so itself.
     assert_eq!(contents(r#"{"eventID":"a","eventName":"x","eventName":"y"}"#), ["a"]);
-    assert_eq!(contents(r#"{"eventType":"x","eventID":"a","body":"{}","body":"[]"}"#), ["a"]);
+    assert_eq!(contents(r#"{"eventType":"x","eventID":"a","eventID":"a","eventType":"y"}"#), ["a"]);
+}
+
+#[test]
+fn an_envelope_with_a_records_fields_is_never_silent() -> Tested {
+    let inner = r#"{"eventID":"a","eventName":"GetItem","eventSource":"dynamodb.amazonaws.com","recipientAccountId":"111122223333"}"#;
+    let logs = format!(r#"{{"logEvents":[{{"id":"1","message":{}}}]}}"#, quoted(inner));
+    let data = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        gzip(logs.as_bytes(), Compression::fast())?,
+    );
+    let contents_of = [
+        format!(r#""detail":{inner}"#),
+        format!(r#""messageId":"1","body":{}"#, quoted(inner)),
+        format!(r#""Type":"Notification","Message":{}"#, quoted(inner)),
+        format!(r#""Sns":{{"Type":"Notification","Message":{}}}"#, quoted(inner)),
+        format!(r#""awslogs":{{"data":"{data}"}}"#),
+        format!(r#""id":"1","message":{}"#, quoted(inner)),
+        r#""s3":{"bucket":{"name":"b"},"object":{"key":"k"}}"#.to_owned(),
+    ];
+    let named = "fault: two things in one, of a record and envelopes: none is opened";
+    let outer = r#""eventID":"outer","eventName":"DescribeKey","eventSource":"kms.amazonaws.com""#;
+    for held in &contents_of {
+        for fields in
+            [outer, r#""eventID":"outer","eventType":"x""#, r#""\u0065ventName":"x","eventID":"outer""#]
+        {
+            let first = format!("{{{fields},{held}}}");
+            let last = format!("{{{held},{fields}}}");
+            let in_body = format!(r#"{{"body":{}}}"#, quoted(&last));
+            for text in [&first, &last, &format!("[{first}]"), &in_body] {
+                assert_eq!(contents(text), [named, "outer"], "{text}");
+            }
+        }
+        // Nor is one of two envelopes opened and the other left.
+        for other in contents_of.iter().filter(|other| other.split('"').nth(1) != held.split('"').nth(1)) {
+            let found = contents(&format!("{{{held},{other}}}"));
+            assert!(found.iter().any(|found| found == named), "{held} {other}: {found:?}");
+        }
+        // Nor does one stand beside records, or in a notice that says that there is nothing.
+        let neither = |found: Vec<String>| found.iter().any(|found| found.starts_with("fault: "));
+        let records = r#""Records":[{"eventName":"x","eventID":"b"}]"#;
+        assert!(neither(contents(&format!("{{{records},{held}}}"))), "{held}");
+        assert!(neither(contents(&format!("{{{held},{records}}}"))), "{held}");
+        let notice = contents(&format!(r#"{{"Event":"s3:TestEvent",{held}}}"#));
+        assert!(!notice.is_empty(), "{held}");
+    }
+    // Where it claims to be CloudTrail's, it is forged.
+    let call = "AWS API Call via CloudTrail";
+    let forged = ["forged: it is a record or another envelope as well"];
+    assert_eq!(contents(&bridge("aws.dynamodb", call, inner, &format!(",{outer}"))), forged);
+    assert_eq!(contents(&bridge("aws.dynamodb", call, inner, r#","body":"{}""#)), forged);
+    let [found] = &contents(&bridge("custom", "x", "{}", &format!(",{outer}")))[..] else { panic!("one") };
+    assert!(found.starts_with("fault: "), "{found}");
+    // A record that was given a kind and a source on its way is a record.
+    assert_eq!(contents(&format!(r#"{{"detail-type":"{call}","source":"aws.kms",{outer}}}"#)), ["outer"]);
+    // Nothing is held by `null`.
+    assert_eq!(contents(&format!(r#"{{"detail":null,"body":null,"s3":null,{outer}}}"#)), ["outer"]);
+    Ok(())
+}
+
+#[test]
+fn what_is_said_twice_or_not_to_be_opened_is_never_silent() -> Tested {
+    let inner = r#"{"eventID":"a","eventName":"GetItem","recipientAccountId":"111122223333"}"#;
+    let data = |text: &str| -> Result<String, io::Error> {
+        let packed = gzip(text.as_bytes(), Compression::fast())?;
+        Ok(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, packed))
+    };
+    let full = data(&format!(r#"{{"logEvents":[{{"id":"1","message":{}}}]}}"#, quoted(inner)))?;
+    let empty = data(r#"{"logEvents":[]}"#)?;
+    let call = "AWS API Call via CloudTrail";
+    let aws = |detail: &str| bridge("aws.dynamodb", call, detail, "");
+    let held = [
+        // A subscription, and an object of S3, with one of two.
+        format!(r#"{{"awslogs":{{"data":"{full}","data":"{empty}"}}}}"#),
+        r#"{"awslogs":{"data":""}}"#.to_owned(),
+        r#"{"eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"k"},"object":{"key":"l"}}}"#.to_owned(),
+        bridge("aws.s3", "Object Created", r#"{"bucket":{"name":"b","name":"c"},"object":{"key":"k"}}"#, ""),
+        // An envelope, or records, in what must be a record.
+        aws(&format!(r#"{{"eventName":"x","detail":{inner}}}"#)),
+        aws(&format!(r#"{{"eventName":"x","body":{}}}"#, quoted(inner))),
+        aws(&format!(r#"{{"eventName":"x","Records":[{inner}]}}"#)),
+        // Something else under the name of the records.
+        format!(r#"{{"Records":[],"logEvents":{inner}}}"#),
+        format!(r#"{{"logEvents":{inner},"Records":[]}}"#),
+        // Streams, whose records have fields of the names that CloudTrail's have.
+        format!(r#"{{"Records":[{{"eventSource":"aws:kinesis","eventName":"aws:kinesis:record","eventID":"s","kinesis":{{"data":"{full}"}}}}]}}"#),
+        r#"{"Records":[{"eventSource":"aws:dynamodb","eventName":"INSERT","eventID":"s","dynamodb":{"Keys":{}}}]}"#.to_owned(),
+    ];
+    for text in &held {
+        let found = contents(text);
+        let named = found.iter().all(|found| found.starts_with("fault: "));
+        assert!(named && !found.is_empty(), "{text}: {found:?}");
+    }
+    let s3 = r#"{"eventSource":"aws:s3","eventName":"s3:ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"a%+5%2Bb"}}}"#;
+    assert_eq!(contents(s3), ["s3://b/a% 5+b"]);
+    Ok(())
 }
 
 #[test]
