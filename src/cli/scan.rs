@@ -172,12 +172,13 @@ impl Scan {
     ) -> (Inputs, Result<(), Failure>) {
         let threads = threads(common);
         let share = lock(gathered).share(threads);
+        let buffers = BUFFERS / threads;
         let (jobs, lanes) = sync_channel(2 * threads);
         let queue = Mutex::new(Queue { inputs, lanes: self.records.then_some(jobs) });
         let written = std::thread::scope(|scope| {
             for _ in 0..threads {
                 let writer = (common.format, out.color, out.line_width());
-                let worker = Worker { auditor, gathered, progress, writer, share };
+                let worker = Worker { auditor, gathered, progress, writer, share, buffers };
                 let queue = &queue;
                 scope.spawn(move || worker.run(queue));
             }
@@ -283,14 +284,19 @@ struct Worker<'w, 'g> {
     writer: (Format, bool, usize),
     /// Findings that it gathers before they are written out, in bytes.
     share: usize,
+    /// What it reads into, in bytes.
+    buffers: usize,
 }
+
+/// What all threads together read files into at once, in bytes; what is larger is streamed.
+const BUFFERS: usize = 20 << 20;
 
 /// Printed records are handed on in pieces of about this size.
 const PIECE: usize = 64 << 10;
 
 impl Worker<'_, '_> {
     fn run(&self, queue: &Mutex<Queue>) {
-        let mut reader = Reader::default();
+        let mut reader = Reader::within(self.buffers);
         let mut tally = Tally::default();
         while let Some((input, lane)) = next_job(queue) {
             match input {

@@ -24,6 +24,9 @@ const FIRST: usize = 1 << 20;
 /// go through the stream.
 const SMALL_UNPACKED: usize = 8 << 20;
 
+/// The part of a reader's memory that packed bytes take: log files unpack to some eight times their size.
+const PACKED: usize = 5;
+
 /// Bytes brought into a stream's window at a time.
 const CHUNK: usize = 256 << 10;
 
@@ -41,20 +44,35 @@ pub struct Reader {
     inflate: libdeflater::Decompressor,
     packed: Vec<u8>,
     unpacked: Vec<u8>,
+    /// Files up to this size are read at once.
+    small: usize,
+    /// What those may unpack to at once.
+    small_unpacked: usize,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { inflate: libdeflater::Decompressor::new(), packed: Vec::new(), unpacked: Vec::new() }
+        Self::within(PACKED * SMALL)
     }
 }
 
 impl Reader {
+    /// A reader whose buffers take about so many bytes: the fewer they are, the more files are streamed.
+    pub fn within(bytes: usize) -> Self {
+        Self {
+            inflate: libdeflater::Decompressor::new(),
+            packed: Vec::new(),
+            unpacked: Vec::new(),
+            small: (bytes / PACKED).min(SMALL),
+            small_unpacked: (bytes - bytes / PACKED).min(SMALL_UNPACKED),
+        }
+    }
+
     /// Gives every element of a file to `take`, in order.
     pub fn read(&mut self, source: &mut dyn Read, take: &mut dyn FnMut(Element<'_>)) {
         let mut failed = None;
         let len = self.first_bytes(source, &mut failed);
-        if len > SMALL {
+        if len > self.small {
             let first = self.packed.get(..len).unwrap_or_default();
             return stream(first.chain(source), u64::MAX, &Cell::new(false), take);
         }
@@ -69,10 +87,10 @@ impl Reader {
         let mut len = 0;
         loop {
             if len == self.packed.len() {
-                if len > SMALL {
+                if len > self.small {
                     return len;
                 }
-                self.packed.resize((2 * len).clamp(FIRST, SMALL + 1), 0);
+                self.packed.resize((2 * len).max(FIRST).min(self.small + 1), 0);
             }
             match read_some(source, self.packed.get_mut(len..).unwrap_or_default(), failed) {
                 0 => return len,
@@ -83,13 +101,13 @@ impl Reader {
 
     /// All of the file is there.
     fn whole(&mut self, len: usize, take: &mut dyn FnMut(Element<'_>)) {
-        let Self { inflate, packed, unpacked } = self;
+        let Self { inflate, packed, unpacked, small_unpacked, .. } = self;
         let packed = packed.get(..len).unwrap_or_default();
         if !packed.starts_with(GZIP) {
             elements::each(&mut Whole(packed), take);
             return;
         }
-        match unpack(inflate, packed, unpacked) {
+        match unpack(inflate, packed, unpacked, *small_unpacked) {
             Some(text) => elements::each(&mut Whole(text), take),
             None => stream(packed, u64::MAX, &Cell::new(false), take),
         }
@@ -101,12 +119,13 @@ fn unpack<'u>(
     inflate: &mut libdeflater::Decompressor,
     packed: &[u8],
     unpacked: &'u mut Vec<u8>,
+    limit: usize,
 ) -> Option<&'u [u8]> {
     // A member ends in its length. Where the file's last length stands nowhere else in it, the member
     // that unpacks to that length is the whole file.
     let (before, length) = packed.split_last_chunk::<4>()?;
     let len = u32::from_le_bytes(*length) as usize;
-    if len > SMALL_UNPACKED || memchr::memmem::find(before, length).is_some() {
+    if len > limit || memchr::memmem::find(before, length).is_some() {
         return None;
     }
     if unpacked.len() < len {
