@@ -176,6 +176,16 @@ fn judge(event: &Event<'_>, ours: &dyn Ours, draft: &mut Draft) {
             draft.what.push_str(&format!(", which lets {whom} in"));
             draft.shows = Shows::ExternalGrant;
         }
+        Some(Grant::Organization(id)) => {
+            draft
+                .what
+                .push_str(&format!(", which lets all of organization {} in, not known as ours", quoted(&id)));
+            draft.shows = Shows::ExternalGrant;
+        }
+        Some(Grant::Untold) => {
+            draft.what.push_str(", which speaks of somebody it does not tell the account of");
+            draft.shows = Shows::Unreadable;
+        }
         Some(Grant::Nothing) => {}
         None => draft.shows = Shows::Unreadable,
     }
