@@ -176,7 +176,8 @@ fn is_change(service: &str, name: &str) -> bool {
         "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
             product::is_change(service, name)
         }
-        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" => compute::is_change(service, name),
+        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" | "scheduler" | "cognito-identity"
+        | "iot" => compute::is_change(service, name),
         _ => false,
     }
 }
@@ -202,8 +203,10 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<
         "ec2" => network::change(&event),
         "ram" | "directconnect" | "networkmanager" => network::link_change(&service, &event),
         "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::change(&service, &event),
-        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" => compute::change(&service, &event),
-        _ => product::change(&service, &event, own),
+        "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
+            product::change(&service, &event, own)
+        }
+        _ => compute::change(&service, &event),
     };
     draft?.finish(&event, own, &service)
 }

@@ -196,7 +196,8 @@ pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<
     }
     let mut draft = Draft::new(event, kind(service, event.name)?);
     draft.only_own = given.is_empty() || !compute::give(event, given, &mut draft);
-    draft.may_be_own = true;
+    // Functions are made and changed all the time, and a call that failed left ours as it was.
+    draft.may_be_own = given.is_empty() || !event.failed();
     draft.targets.append(&mut draft.mentions);
     match service {
         "cloudtrail" => trail(event, &mut draft),
