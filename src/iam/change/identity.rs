@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::event::{Event, quoted};
 use super::{Draft, Kind, Needs, Ours, name};
+use crate::glob;
 use crate::ids::{Arn, is_account};
 
 /// Is an IAM event a change?
@@ -216,7 +217,11 @@ pub(super) fn is_session(name: &str) -> bool {
     matches!(name, "AssumeRole" | "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity" | "AssumeRoot")
 }
 
-/// Reads an STS event: a root session, or a session of a break-glass role.
+/// Reads an STS event: a root session, or a session of a break-glass role, or of one that may be.
+///
+/// STS answers no call without a `RoleArn` (STS API reference, `AssumeRole`), and what it logs of a
+/// refused one is mostly the message alone. So where a call that did not fail names no role anywhere,
+/// CloudTrail has left something out; that is as rare as it is telling.
 pub(super) fn session(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     if event.name == "AssumeRoot" {
         let mut draft = Draft::new(event, (Needs::Nothing, "root session opened in {targetPrincipal}"));
@@ -224,33 +229,77 @@ pub(super) fn session(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
         draft.target(event.account_arn(&target).or_else(|| Some(target.into_owned())));
         return Some(draft);
     }
-    let role = break_glass_role(event, ours)?;
-    let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass role "));
-    draft.what.push_str(&quoted(&role));
-    draft.what.push_str(" opened");
-    draft.mention(Some(role));
-    Some(draft)
+    match assumed(event) {
+        Some(role) => {
+            let role = role.break_glass(ours)?;
+            let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass role "));
+            draft.what.push_str(&quoted(&role));
+            draft.what.push_str(" opened");
+            draft.mention(Some(role));
+            Some(draft)
+        }
+        // A call that failed opened none.
+        None if event.request().omitted && !event.failed() && has_role(&ours.break_glass()) => Some(
+            Draft::new(event, (Needs::Parameters, "session of a role opened that the record does not name")),
+        ),
+        None => None,
+    }
 }
 
-/// The role whose session is opened, if a break-glass entry speaks of it: as the parameters name it,
-/// else the record's own list, else the response.
-fn break_glass_role(event: &Event<'_>, ours: &dyn Ours) -> Option<String> {
+/// The role whose session is opened.
+enum Assumed {
+    /// One of these: the parameters name one, the record's own list may name several.
+    One(Vec<String>),
+    /// By the session's ARN, which has not the role's path.
+    Pathless { partition: String, account: String, name: String },
+}
+
+impl Assumed {
+    /// Its ARN, if a break-glass entry speaks of it.
+    fn break_glass(self, ours: &dyn Ours) -> Option<String> {
+        match self {
+            Assumed::One(roles) => roles.into_iter().find(|role| ours.speaks_of(role)),
+            Assumed::Pathless { partition, account, name } => {
+                name::spoken_of(ours, &partition, &account, "role", &name)?;
+                Some(format!("arn:{partition}:iam::{account}:role/{name}"))
+            }
+        }
+    }
+}
+
+/// As the parameters name it, else the record's own list, else the response, else what a refusal says.
+fn assumed(event: &Event<'_>) -> Option<Assumed> {
     if let Some(role) = event.request().text("roleArn") {
-        return ours.speaks_of(&role).then(|| role.into_owned());
+        return Some(Assumed::One(vec![role.into_owned()]));
     }
-    let mut listed = event.resources().into_iter().filter(|arn| is_role(arn)).peekable();
-    if listed.peek().is_some() {
-        return listed.find(|role| ours.speaks_of(role));
+    let listed: Vec<String> = event.resources().into_iter().filter(|arn| is_role(arn)).collect();
+    if !listed.is_empty() {
+        return Some(Assumed::One(listed));
     }
-    // `assumed-role/name/session`: without the role's path.
-    let assumed = event.answer("arn")?;
-    let assumed = Arn::parse(&assumed)?;
-    let role = assumed.resource.strip_prefix("assumed-role/")?.split('/').next()?;
-    if assumed.service != "sts" || !is_account(assumed.account) {
-        return None;
-    }
-    let found = name::spoken_of(ours, assumed.partition, assumed.account, "role", role);
-    found.map(|_| format!("arn:{}:iam::{}:role/{role}", assumed.partition, assumed.account))
+    answered(event)
+        .or_else(|| event.refused_resource().filter(|arn| is_role(arn)).map(|role| Assumed::One(vec![role])))
+}
+
+/// The role of `assumed-role/name/session`.
+fn answered(event: &Event<'_>) -> Option<Assumed> {
+    let session = event.answer("arn")?;
+    let session = Arn::parse(&session)?;
+    let name = session.resource.strip_prefix("assumed-role/")?.split('/').next()?;
+    (session.service == "sts" && is_account(session.account)).then(|| Assumed::Pathless {
+        partition: session.partition.to_owned(),
+        account: session.account.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
+/// May one of these patterns speak of a role at all?
+fn has_role(patterns: &[&str]) -> bool {
+    let kind = |pattern: &&str| {
+        let resource = Arn::parse(pattern).map_or(*pattern, |arn| arn.resource);
+        let kind = resource.split('/').next().unwrap_or_default();
+        glob::matches(kind, "role")
+    };
+    patterns.iter().any(kind)
 }
 
 fn is_role(arn: &str) -> bool {
@@ -514,7 +563,6 @@ mod tests {
             assert_eq!(change.as_ref().map(|change| change.shows), Some(Shows::Nothing));
             assert_eq!(session(name, &role("ordinary")), None);
         }
-        assert_eq!(session("AssumeRole", "null"), None);
         let exempt = r#"{"roleArn":"arn:aws:iam::777788889999:role/emergency"}"#;
         assert_eq!(session("AssumeRole", exempt), None);
         assert_eq!(session("GetCallerIdentity", &role("emergency")), None);
@@ -557,14 +605,48 @@ mod tests {
             }
             let json = answered("111122223333", "ordinary");
             assert_eq!(opened(request, "responseElements", &json), None);
-            assert_eq!(
-                opened(request, "responseElements", r#"{"assumedRoleUser":{"arn":"emergency"}}"#),
-                None
-            );
+            let no_arn = opened(request, "responseElements", r#"{"assumedRoleUser":{"arn":"emergency"}}"#);
+            assert_eq!(no_arn, (request != "{}").then(Vec::new), "{request}");
         }
         // What the parameters say counts before all else.
         let request = r#"{"roleArn":"arn:aws:iam::111122223333:role/ordinary"}"#;
         assert_eq!(opened(request, "responseElements", &answered("111122223333", "emergency")), None);
+    }
+
+    #[test]
+    fn a_session_of_nobody_knows_whom_may_be_of_break_glass() {
+        let of = |patterns: &[&str], request: &str, error: Option<&str>| {
+            let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+            let sample = Sample::new("sts.amazonaws.com", "AssumeRole").request(request);
+            let sample = match error {
+                Some(message) => sample.field("errorCode", "\"AccessDenied\"").field("errorMessage", message),
+                None => sample,
+            };
+            sample.change_for(&Own::default(), &patterns).map(|change| (change.resources, change.shows))
+        };
+        let (role, user) = ("arn:aws:iam::*:role/emergency", "arn:aws:iam::*:user/emergency");
+        for request in ["null", r#"{"omitted":true}"#, "7"] {
+            let untold = Some((Vec::new(), Shows::Unreadable));
+            for patterns in [&[role][..], &[user, "arn:aws:iam::*:*"], &["*"]] {
+                assert_eq!(of(patterns, request, None), untold, "{request} {patterns:?}");
+            }
+            assert_eq!(of(&[user], request, None), None, "{request}");
+            assert_eq!(of(&[], request, None), None, "{request}");
+            // What was refused opened nothing.
+            assert_eq!(of(&[role], request, Some("null")), None, "{request}");
+            let refused = |arn: &str| {
+                let message = format!(
+                    "\"User: arn:aws:iam::111122223333:user/ann is not authorized to perform: \
+                    sts:AssumeRole on resource: {arn} because no policy allows it\""
+                );
+                of(&[role], request, Some(&message))
+            };
+            let emergency = "arn:aws:iam::111122223333:role/emergency";
+            assert_eq!(refused(emergency), Some((vec![emergency.to_owned()], Shows::Nothing)));
+            assert_eq!(refused("arn:aws:iam::111122223333:role/ordinary"), None);
+            assert_eq!(refused("arn:aws:iam::777788889999:role/emergency"), None);
+        }
+        assert_eq!(of(&[role], "{}", None), None);
     }
 
     #[test]
