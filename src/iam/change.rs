@@ -176,8 +176,10 @@ fn is_change(service: &str, name: &str) -> bool {
         "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
             product::is_change(service, name)
         }
-        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" | "scheduler" | "cognito-identity"
-        | "iot" => compute::is_change(service, name),
+        "scheduler" => compute::is_change(service, name) || product::is_change(service, name),
+        "ecs" | "glue" | "states" | "apigateway" | "appsync" | "pipes" | "cognito-identity" | "iot" => {
+            compute::is_change(service, name)
+        }
         _ => false,
     }
 }
@@ -203,9 +205,7 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<
         "ec2" => network::change(&event),
         "ram" | "directconnect" | "networkmanager" => network::link_change(&service, &event),
         "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::change(&service, &event),
-        "cloudtrail" | "events" | "lambda" | "kms" | "sqs" | "sns" | "s3" => {
-            product::change(&service, &event, own)
-        }
+        _ if product::is_change(&service, &name) => product::change(&service, &event, own),
         _ => compute::change(&service, &event),
     };
     draft?.finish(&event, own, &service)

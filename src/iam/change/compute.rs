@@ -172,10 +172,7 @@ fn resource(service: &str, event: &Event<'_>) -> Option<String> {
             let (api, name) = (request.text("apiId")?, request.text("name")?);
             event.arn(service, &format!("apis/{api}/datasources/{name}"))
         }),
-        "scheduler" => answered("scheduleArn").or_else(|| {
-            let group = request.text("groupName").unwrap_or(Cow::Borrowed("default"));
-            event.arn(service, &format!("schedule/{group}/{}", request.text("name")?))
-        }),
+        "scheduler" => answered("scheduleArn").or_else(|| schedule(event)),
         "cognito-identity" => event.named_arn(&request.text("identityPoolId")?, service, "identitypool"),
         "iot" => {
             let (kind, name) = match request.text("roleAlias") {
@@ -186,6 +183,13 @@ fn resource(service: &str, event: &Event<'_>) -> Option<String> {
         }
         _ => answered("arn").or_else(|| event.named_arn(&request.text("name")?, service, "pipe")),
     }
+}
+
+/// A schedule, by its group and name.
+pub(super) fn schedule(event: &Event<'_>) -> Option<String> {
+    let request = event.request();
+    let group = request.text("groupName").unwrap_or(Cow::Borrowed("default"));
+    event.arn("scheduler", &format!("schedule/{group}/{}", request.text("name")?))
 }
 
 /// A task definition, or the service or cluster that tasks run in.

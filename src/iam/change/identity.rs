@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::event::{Event, quoted};
-use super::{Draft, Kind, Needs, Ours, name};
+use super::{Draft, Kind, Needs, Ours, Shows, name};
 use crate::glob;
 use crate::ids::{Arn, is_account};
 
@@ -132,6 +132,7 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
             draft.target(draft.made.clone());
             if event.name == "AcquireRole" && draft.made.is_none() {
                 draft.what.push_str("; which role that is, the record does not say");
+                draft.shows = Shows::Unreadable;
             }
         }
         "CreateUser" => {
@@ -141,12 +142,20 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
         "UpdateUser" => renamed(event, &mut draft, ours),
         _ => principals(event, &mut draft),
     }
+    if is_untold_user(event, &draft) {
+        draft.shows = Shows::Unreadable;
+    }
     policies(event, &mut draft);
     draft.target(named(event, "instance-profile", "instanceProfileName"));
     for provider in ["sAMLProviderArn", "openIDConnectProviderArn"] {
         draft.target(event.text(provider).map(Cow::into_owned));
     }
     Some(draft)
+}
+
+/// A user is made or renamed, and nothing tells under what name: it may be a break-glass user's.
+fn is_untold_user(event: &Event<'_>, draft: &Draft) -> bool {
+    matches!(event.name, "CreateUser" | "UpdateUser") && event.request().omitted && draft.made.is_none()
 }
 
 /// A user under a new name or path. The event has only what is new; the name may lie under a path
@@ -214,7 +223,14 @@ fn policies(event: &Event<'_>, draft: &mut Draft) {
 
 /// Is an STS event one that opens a session of a given principal?
 pub(super) fn is_session(name: &str) -> bool {
-    matches!(name, "AssumeRole" | "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity" | "AssumeRoot")
+    matches!(
+        name,
+        "AssumeRole"
+            | "AssumeRoleWithSAML"
+            | "AssumeRoleWithWebIdentity"
+            | "AssumeRoot"
+            | "GetFederationToken"
+    )
 }
 
 /// Reads an STS event: a root session, or a session of a break-glass role, or of one that may be.
@@ -228,6 +244,9 @@ pub(super) fn session(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
         let target = event.request().text("targetPrincipal").unwrap_or_default();
         draft.target(event.account_arn(&target).or_else(|| Some(target.into_owned())));
         return Some(draft);
+    }
+    if event.name == "GetFederationToken" {
+        return federated(event, ours);
     }
     match assumed(event) {
         Some(role) => {
@@ -244,6 +263,18 @@ pub(super) fn session(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
         ),
         None => None,
     }
+}
+
+/// A session of a federated user that a break-glass entry speaks of. Whoever may open one chooses its
+/// name (STS API reference, `GetFederationToken`).
+fn federated(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
+    let named = || event.arn_in("sts", "", &format!("federated-user/{}", event.request().text("name")?));
+    let user = event.answer("arn").map(Cow::into_owned).or_else(named).filter(|arn| ours.speaks_of(arn))?;
+    let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass user "));
+    draft.what.push_str(&quoted(&user));
+    draft.what.push_str(" opened");
+    draft.mention(Some(user));
+    Some(draft)
 }
 
 /// The role whose session is opened.
@@ -410,6 +441,11 @@ mod tests {
             ("UpdateAssumeRolePolicy", r#"{"roleName":"r"}"#),
             ("AttachRolePolicy", "null"),
             ("DeleteRolePermissionsBoundary", "null"),
+            // Made under what name, nothing tells.
+            ("AcquireRole", "null"),
+            ("AcquireRole", r#"{"templateArn":"arn:aws:iam::aws:role-template/t"}"#),
+            ("CreateUser", "null"),
+            ("UpdateUser", r#"{"omitted":true}"#),
         ];
         for (name, request) in cases {
             assert_eq!(shows(name, request), Some(Shows::Unreadable), "{name} {request}");
@@ -418,7 +454,9 @@ mod tests {
             ("PutRolePolicy", r#"{"PolicyDocument":"{}"}"#),
             ("PutRolePolicy", r#"{"policyDocument":{"Statement":[]}}"#),
             ("AttachRolePolicy", "{}"),
-            ("AcquireRole", "null"),
+            ("AcquireRole", r#"{"roleName":"r"}"#),
+            ("CreateUser", r#"{"userName":"u"}"#),
+            ("UpdateUser", r#"{"userName":"u"}"#),
             ("CreateAccessKey", "null"),
             ("EnableOrganizationsRootSessions", "null"),
         ] {
@@ -611,6 +649,22 @@ mod tests {
         // What the parameters say counts before all else.
         let request = r#"{"roleArn":"arn:aws:iam::111122223333:role/ordinary"}"#;
         assert_eq!(opened(request, "responseElements", &answered("111122223333", "emergency")), None);
+    }
+
+    #[test]
+    fn whoever_opens_a_federated_session_chooses_its_name() {
+        let patterns = ["arn:aws:sts::111122223333:federated-user/emergency".to_owned()];
+        let opened = |request: &str, response: &str| {
+            let sample = Sample::new("sts.amazonaws.com", "GetFederationToken").request(request);
+            let change = sample.response(response).change_for(&Own::default(), &patterns);
+            change.map(|change| change.resources)
+        };
+        let user = Some(vec![patterns[0].clone()]);
+        assert_eq!(opened(r#"{"name":"emergency"}"#, "null"), user);
+        assert_eq!(opened(r#"{"name":"ann"}"#, "null"), None);
+        let response = format!(r#"{{"federatedUser":{{"arn":"{}"}}}}"#, patterns[0]);
+        assert_eq!(opened("null", &response), user);
+        assert_eq!(opened("null", &response.replace("emergency", "ann")), None);
     }
 
     #[test]

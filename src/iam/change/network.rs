@@ -64,6 +64,8 @@ fn kind(name: &str) -> Option<Kind> {
         "CreateTransitGatewayRoute" => (Nothing, "transit gateway route to {destinationCidrBlock} made"),
         "ReplaceTransitGatewayRoute" => (Nothing, "transit gateway route to {destinationCidrBlock} replaced"),
         "DeleteTransitGatewayRoute" => (Nothing, "transit gateway route to {destinationCidrBlock} deleted"),
+        "ModifyManagedPrefixList" => (Nothing, "addresses of a prefix list changed"),
+        "RestoreManagedPrefixListVersion" => (Nothing, "addresses of a prefix list put back"),
         "CreateTransitGatewayPrefixListReference" => {
             (Nothing, "transit gateway routes to a prefix list made")
         }
@@ -82,6 +84,9 @@ fn kind(name: &str) -> Option<Kind> {
         "AssociateClientVpnTargetNetwork" => (Nothing, "client VPN led into a subnet"),
         "CreateClientVpnRoute" => (Nothing, "client VPN route to {destinationCidrBlock} made"),
         "AuthorizeClientVpnIngress" => (Nothing, "client VPN let into {targetNetworkCidr}"),
+        // What runs there, as whom.
+        "AssociateIamInstanceProfile" => (Nothing, "instance given a profile with a role"),
+        "ReplaceIamInstanceProfileAssociation" => (Nothing, "instance given another profile with a role"),
         // What is reachable from the internet, and over which addresses.
         "ModifyVpcBlockPublicAccessOptions" => {
             (Nothing, "block of public access set to {internetGatewayBlockMode}")
@@ -104,8 +109,7 @@ fn kind(name: &str) -> Option<Kind> {
 pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
     let kind = kind(event.name)?;
     let request = event.request();
-    let service = request.text("serviceName");
-    if event.name == "CreateVpcEndpoint" && service.is_some_and(|service| !is_dynamodb(&service)) {
+    if event.name == "CreateVpcEndpoint" && leads_elsewhere(event) {
         return None;
     }
     let mut draft = Draft::new(event, kind);
@@ -125,6 +129,7 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
             draft.mention(Some(event.arn_of("ec2", &region, &account, &format!("vpc/{peer}"))));
         }
     }
+    draft.mention(request.find("iamInstanceProfile").and_then(|profile| profile_arn(event, profile)));
     ids.read_all(&event.response().fields);
     for id in &ids.found {
         draft.target(resource_of(id).and_then(|resource| event.arn("ec2", &resource)));
@@ -135,6 +140,22 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         draft.what.push_str(&format!(" ({}{more})", shown.join(", ")));
     }
     Some(draft)
+}
+
+/// The instance profile of this name or ARN.
+fn profile_arn(event: &Event<'_>, profile: &Value) -> Option<String> {
+    let profile = profile.as_object()?;
+    let named = lookup(profile, "arn").or_else(|| lookup(profile, "name"))?.as_str()?;
+    event.iam_arn("instance-profile", "", named)
+}
+
+/// Is the new endpoint one for another service, or for none, as those of VPC Lattice are?
+fn leads_elsewhere(event: &Event<'_>) -> bool {
+    let request = event.request();
+    match request.text("serviceName") {
+        Some(service) => !is_dynamodb(&service),
+        None => matches!(request.text("vpcEndpointType").as_deref(), Some("Resource" | "ServiceNetwork")),
+    }
 }
 
 /// Is this DynamoDB's service name, as `com.amazonaws.eu-west-1.dynamodb`, or its streams'?
@@ -177,12 +198,13 @@ impl<'v> Ids<'v> {
 
 /// The resource part of the ARN that an id stands for.
 fn resource_of(id: &str) -> Option<String> {
-    const KINDS: [(&str, &str); 17] = [
+    const KINDS: [(&str, &str); 18] = [
         ("vpce-", "vpc-endpoint"),
         ("vpcbpa-exclude-", "vpc-block-public-access-exclusion"),
         ("vpc-", "vpc"),
         ("rtb-", "route-table"),
         ("subnet-", "subnet"),
+        ("i-", "instance"),
         ("igw-", "internet-gateway"),
         ("eigw-", "egress-only-internet-gateway"),
         ("cagw-", "carrier-gateway"),
@@ -214,6 +236,7 @@ fn link_kind(service: &str, name: &str) -> Option<Kind> {
     Some(match (service, name) {
         ("ram", "CreateResourceShare") => (Nothing, "network shared with other accounts"),
         ("ram", "AssociateResourceShare") => (Nothing, "share of a network extended"),
+        ("ram", "UpdateResourceShare") => (Nothing, "share {resourceShareArn} opened to other organizations"),
         ("ram", "AcceptResourceShareInvitation") => (Nothing, "share {resourceShareInvitationArn} accepted"),
         (
             "directconnect",
@@ -257,6 +280,11 @@ pub(super) fn link_change(service: &str, event: &Event<'_>) -> Option<Draft> {
     let kind = link_kind(service, event.name)?;
     let shared = event.request().list("resourceArns");
     if !shared.is_empty() && !shared.iter().any(|arn| is_network(arn)) {
+        return None;
+    }
+    let request = event.request();
+    if event.name == "UpdateResourceShare" && !request.omitted && !request.is_true("allowExternalPrincipals")
+    {
         return None;
     }
     let mut draft = Draft::new(event, kind);
@@ -314,6 +342,21 @@ mod tests {
         assert!(create("com.amazonaws.eu-west-1.dynamodb-streams").is_some());
         assert_eq!(create("com.amazonaws.eu-west-1.s3"), None);
         assert!(ec2("CreateVpcEndpoint", r#"{"vpcId":"vpc-1"}"#).is_some());
+        let of_type = |kind: &str| {
+            ec2("CreateVpcEndpoint", &format!(r#"{{"vpcId":"vpc-1","vpcEndpointType":"{kind}"}}"#))
+        };
+        assert_eq!(of_type("ServiceNetwork"), None);
+        assert!(of_type("Gateway").is_some());
+    }
+
+    #[test]
+    fn an_instance_may_be_given_a_role() {
+        let request = r#"{"AssociateIamInstanceProfileRequest":{"IamInstanceProfile":{"Name":"reader"},
+            "InstanceId":"i-1"}}"#;
+        let change = ec2("AssociateIamInstanceProfile", request);
+        let profile = "arn:aws:iam::111122223333:instance-profile/reader".to_owned();
+        assert_eq!(change.map(|change| change.resources), Some(vec![arn("instance/i-1"), profile]));
+        assert_eq!(ec2("DisassociateIamInstanceProfile", request), None);
     }
 
     #[test]
@@ -384,6 +427,10 @@ mod tests {
         assert!(share(&format!(r#"{{"resourceArns":["{}"]}}"#, arn("subnet/subnet-1"))).is_some());
         assert_eq!(share(r#"{"resourceArns":["arn:aws:rds:eu-west-1:111122223333:cluster:c"]}"#), None);
         assert!(share("null").is_some());
+        let update = |request: &str| change_of("ram.amazonaws.com", "UpdateResourceShare", request);
+        assert!(update(r#"{"allowExternalPrincipals":true}"#).is_some());
+        assert!(update("null").is_some());
+        assert_eq!(update(r#"{"name":"n"}"#), None);
         for (source, name) in [
             ("directconnect.amazonaws.com", "CreatePrivateVirtualInterface"),
             ("networkmanager.amazonaws.com", "CreateVpcAttachment"),

@@ -25,6 +25,8 @@ fn kind(service: &str, name: &str) -> Option<Kind> {
         "sqs" => queue_phrase(name),
         "sns" => topic_phrase(name),
         "s3" => bucket_phrase(name),
+        // What else becomes of a schedule is told as what gives it a role.
+        "scheduler" => (name == "DeleteSchedule").then_some("schedule {name} deleted"),
         _ => None,
     };
     Some((Needs::Nothing, what?))
@@ -225,6 +227,7 @@ pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<
             let topic = text(event, "subscriptionArn");
             draft.target(topic.and_then(|arn| arn.rsplit_once(':').map(|(topic, _)| topic.to_owned())));
         }
+        "scheduler" => draft.target(compute::schedule(event)),
         _ => {
             let bucket = event.request().text("bucketName");
             let partition = crate::ids::partition_of(event.region.as_deref().unwrap_or_default());
@@ -403,6 +406,12 @@ mod tests {
                 "Unsubscribe",
                 r#"{"subscriptionArn":"arn:aws:sns:eu-west-1:111122223333:NAME:0-1"}"#,
                 prefix("sns") + "ours",
+            ),
+            (
+                "scheduler",
+                "DeleteSchedule",
+                r#"{"name":"NAME","groupName":"g"}"#,
+                prefix("scheduler") + "schedule/g/ours",
             ),
             ("s3", "PutBucketPolicy", r#"{"bucketName":"NAME"}"#, "arn:aws:s3:::ours".to_owned()),
         ] {
