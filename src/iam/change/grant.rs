@@ -366,6 +366,22 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_takes_too_long_to_compare_is_told() {
+        let many =
+            |count: usize| -> Vec<String> { (0..count).map(|at| format!("dynamodb:A{at}*")).collect() };
+        let deny = |count: usize| {
+            statement(
+                "Deny",
+                json!("*"),
+                json!(many(count)),
+                json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours"}}),
+            )
+        };
+        assert_eq!(guarded(json!(many(100)), deny(100)), Some(Grant::Nothing));
+        assert_eq!(guarded(json!(many(2000)), deny(2000)), access("*"));
+    }
+
+    #[test]
     fn what_a_statement_leaves_out_it_does_not_allow() {
         let statement = |left: Value| {
             let principal = json!({"AWS": "x"});

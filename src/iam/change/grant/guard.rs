@@ -7,10 +7,42 @@
 //! Sources: IAM user guide, "AWS global condition context keys", "IAM JSON policy elements: Condition
 //! operators", "IAM policy elements: Variables and tags".
 
+use std::borrow::Cow;
+
 use super::Us;
 use super::statement::{Condition, Statement};
 use crate::glob;
 use crate::ids::Arn;
+
+/// The most comparisons that a policy is worth: a policy of DynamoDB's is of 20 KB at most, and one that
+/// takes more is told.
+const MAX_WORK: usize = 1 << 20;
+
+/// What a `Deny` takes from everybody but us.
+struct Guard<'p> {
+    actions: Vec<String>,
+    resources: Vec<Cow<'p, str>>,
+}
+
+impl<'p> Guard<'p> {
+    fn of(deny: Statement<'p>) -> Self {
+        Self { actions: deny.taken(), resources: deny.resources() }
+    }
+
+    /// How many comparisons it takes for so many actions and resources.
+    fn work(&self, actions: usize, resources: usize) -> usize {
+        let of_an_action = resources.saturating_mul(self.resources.len()).saturating_add(self.actions.len());
+        actions.saturating_mul(of_an_action)
+    }
+
+    fn is_over_action(&self, action: &str) -> bool {
+        self.actions.iter().any(|wide| includes(wide, action))
+    }
+
+    fn is_over_resource(&self, resource: &str) -> bool {
+        self.resources.iter().any(|wide| includes_arn(wide, resource))
+    }
+}
 
 impl Us<'_> {
     /// Does a condition hold an `Allow` to us? One is enough, since all must be met.
@@ -42,16 +74,17 @@ impl Us<'_> {
     /// AWS services may be spared: none is a stranger, and a replica in a stranger's account needs that
     /// stranger's own call first (DynamoDB developer guide, `globaltables_MA_security`).
     pub(super) fn is_taken_back(&self, allow: Statement<'_>, denies: &[Statement<'_>]) -> bool {
-        let guards: Vec<_> = denies.iter().copied().filter(|deny| self.is_guard(*deny)).collect();
-        let takes = |guard: &Statement<'_>, action: &str, resource: &str| {
-            guard.taken().iter().any(|wide| includes(wide, action))
-                && guard.resources().iter().any(|wide| includes_arn(wide, resource))
-        };
         let (actions, resources) = (allow.given(), allow.resources());
-        let is_taken = |action: &String| {
-            resources.iter().all(|resource| guards.iter().any(|guard| takes(guard, action, resource)))
-        };
-        !resources.is_empty() && actions.iter().all(is_taken)
+        let guards: Vec<Guard<'_>> =
+            denies.iter().filter(|deny| self.is_guard(**deny)).map(|deny| Guard::of(*deny)).collect();
+        let work: usize = guards.iter().map(|guard| guard.work(actions.len(), resources.len())).sum();
+        if resources.is_empty() || work > MAX_WORK {
+            return false;
+        }
+        actions.iter().all(|action| {
+            let over: Vec<_> = guards.iter().filter(|guard| guard.is_over_action(action)).collect();
+            resources.iter().all(|resource| over.iter().any(|guard| guard.is_over_resource(resource)))
+        })
     }
 
     /// Does only one of us, or a service, escape this `Deny`? All its conditions must be met for it to
