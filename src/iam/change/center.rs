@@ -133,7 +133,7 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
 #[cfg(test)]
 mod tests {
     use super::super::Shows;
-    use super::super::tests::change_of;
+    use super::super::sample::change_of;
 
     const SET: &str = "arn:aws:sso:::permissionSet/ssoins-1/ps-1";
 

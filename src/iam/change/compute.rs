@@ -225,7 +225,7 @@ fn of_api(event: &Event<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Sample, change_of};
+    use super::super::sample::{Sample, change_of};
     use super::super::{Own, Shows};
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/app/reader";

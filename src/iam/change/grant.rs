@@ -121,7 +121,7 @@ impl Us<'_> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::tests::Listed;
+    use super::super::sample::Listed;
     use super::{Grant, Us, grant};
 
     const OWNER: &str = "111122223333";

@@ -97,7 +97,7 @@ fn guards(policy_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Sample, change_of};
+    use super::super::sample::{Sample, change_of};
     use super::super::{Change, Shows};
 
     fn organizations(name: &str, request: &str) -> Option<Change> {
