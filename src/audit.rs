@@ -1,5 +1,6 @@
 //! From the facts of a record to what is made of it.
 
+pub mod calls;
 pub mod case;
 mod ours;
 pub mod reason;

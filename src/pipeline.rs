@@ -26,11 +26,11 @@ use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
 use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{CALLER_HALF, Correction, Delta, Half, StoreError, Waiting};
-use crate::ids::{Arn, is_account};
-use crate::perimeter::Perimeter;
+use crate::ids::{Arn, is_account, service_of};
 use crate::perimeter::inventory::{self, Inventory};
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
+use crate::perimeter::{Endpoint, Perimeter};
 
 pub use tally::{Created, Tally};
 use waiting::{half, waiting};
@@ -214,7 +214,7 @@ impl<'k> Auditor<'k> {
         let judgement = judge(&case, self.known.perimeter);
         let judged = Judged { case: &case, judgement: &judgement, source: Source::Record(record) };
         if self.keeps
-            && let Some(endpoint) = inventory::created(record)
+            && let Some(endpoint) = created(record, &case)
         {
             tally.note_created(endpoint);
         }
@@ -354,16 +354,33 @@ fn correction_key(id: &[u8]) -> EventKey {
     EventKey::of(&[b"corrected\0", id].concat())
 }
 
-/// The id of the record that this one takes the place of: `addendum.originalEventID`.
+/// The endpoint that a record made, where it can be relied on.
+fn created(record: &Record<'_>, case: &Case) -> Option<Endpoint> {
+    let Subject::Change { through_dynamodb: false, .. } = case.subject else { return None };
+    let source = record.get(Key::EventSource).text()?;
+    let is_of_ec2 = service_of(&source).is_some_and(|service| service == "ec2");
+    if is_of_ec2 { inventory::created(record, case.principal.account.as_deref()) } else { None }
+}
+
+/// The id of the record that this one takes the place of: `addendum.originalEventID`. Records that come
+/// late, or that were missing for a time, have an addendum too, and correct nothing.
+///
+/// Source: CloudTrail user guide, "CloudTrail record contents" (`addendum`).
 fn original(record: &Record<'_>) -> Option<String> {
     let addendum: serde_json::Value = serde_json::from_slice(record.get(Key::Addendum).json()?).ok()?;
+    if addendum.get("reason")?.as_str()? != "UPDATED_DATA" {
+        return None;
+    }
     let id = addendum.get("originalEventID")?.as_str()?;
     (!id.is_empty()).then(|| id.to_owned())
 }
 
 /// What a record corrects: an event, be it known by its own id, by that of both copies, or for being a
-/// correction itself.
+/// correction itself. What cannot be relied on, or makes no finding whatever it says, takes none away.
 fn corrections(record: &Record<'_>, case: &Case) -> Vec<Correction> {
+    if !matches!(case.subject, Subject::Call | Subject::Change { .. }) {
+        return Vec::new();
+    }
     let Some(original) = original(record) else { return Vec::new() };
     let by = key_of(record);
     let shared = record.get(Key::SharedEventId).text().map(|id| EventKey::of(id.as_bytes()));

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::calls;
 use crate::cloudtrail::envelope::Forged;
 use crate::cloudtrail::outcome::{Outcome, outcome};
 use crate::cloudtrail::record::{Identity, Key, Record};
@@ -121,6 +122,13 @@ pub fn is_dynamodb(source: &str) -> bool {
     ids::service_of(source).is_some_and(|name| matches!(&*name, "dynamodb" | "streams.dynamodb" | "dax"))
 }
 
+/// May this be DynamoDB in a spelling that nobody is known to use: another partition's, a region's? No
+/// other service has its name in its own.
+fn is_like_dynamodb(source: &str) -> bool {
+    let source = source.trim().to_ascii_lowercase();
+    source.contains("dynamodb") || source == "dax" || source.starts_with("dax.")
+}
+
 impl Case {
     /// Reads the facts of a record.
     pub fn of(record: &Record<'_>, known: Known<'_>) -> Self {
@@ -138,11 +146,8 @@ impl Case {
         let source = record.get(Key::EventSource).text().unwrap_or_default();
         let is_call = is_dynamodb(&source);
         let subject = subject(record, known.perimeter, &source, is_call);
-        let tables = if is_call {
-            tables::tables(record, owner_of_names(record, &principal))
-        } else {
-            Tables::default()
-        };
+        let tables =
+            if is_call { tables::tables(record, owner_of_names(&principal)) } else { Tables::default() };
         let resources = match &subject {
             // A call to DynamoDB may change what is no table: a cluster, say.
             Subject::Change { change, .. } if tables.arns.is_empty() => change.resources.clone(),
@@ -153,7 +158,10 @@ impl Case {
             | Subject::Forged(_) => tables.arns,
         };
         let management = is_management(record);
-        let tables_untold = tables.incomplete || (resources.is_empty() && !management);
+        let name = shown(record, Key::EventName);
+        // An export reaches for items, whatever it counts as.
+        let needs_table = !management || name.as_deref().is_some_and(calls::is_bulk_export);
+        let tables_untold = tables.incomplete || (resources.is_empty() && needs_table);
         let owner = Owner::of(record, &principal, &resources, known.perimeter);
         let (origin, passage) = origin::origin(record, known.perimeter, known.inventory);
         let time = origin::event_time(record);
@@ -177,7 +185,7 @@ impl Case {
             principal_external: is_external(known.perimeter, &principal, &owner, &resources),
             own_call: is_own(known.perimeter, &principal, &resources),
             makes_break_glass: makes_break_glass(&subject, known.perimeter),
-            name: shown(record, Key::EventName),
+            name,
             error: shown(record, Key::ErrorCode),
             account: owner.account,
             region: shown(record, Key::AwsRegion),
@@ -235,7 +243,7 @@ impl Case {
 
     /// Does the record reach for a whole table at once, out of DynamoDB?
     pub fn is_bulk_export(&self) -> bool {
-        self.event_name() == "ExportTableToPointInTime"
+        calls::is_bulk_export(self.event_name())
     }
 
     /// Is this the owner's copy of a call from another of our accounts, which does not say what
@@ -252,8 +260,11 @@ fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bo
     if let Some(why) = no_call(record, is_call) {
         return Subject::Nothing(why);
     }
-    if record.get(Key::EventSource).text().is_none() {
+    if source.is_empty() {
         return Subject::Unreliable("the record names no service");
+    }
+    if !is_call && is_like_dynamodb(source) {
+        return Subject::Unreliable("the service's name is DynamoDB's but for its spelling");
     }
     let name = record.get(Key::EventName).text().unwrap_or_default();
     if change::is_candidate(source, &name) {
@@ -296,11 +307,10 @@ pub fn no_call(record: &Record<'_>, is_call: bool) -> Option<&'static str> {
 }
 
 /// The account that a table without one belongs to: the caller's, who cannot name another's so. The owner's
-/// copy of a call from elsewhere, which has no more than the caller's account, is of its own tables.
-fn owner_of_names<'p>(record: &Record<'_>, principal: &'p Principal) -> Option<&'p str> {
-    let is_copy = principal.kind == PrincipalKind::Account
-        && record.get(Key::RecipientAccountId).text().is_some_and(|recipient| ids::is_account(&recipient));
-    principal.account.as_deref().filter(|_| !is_copy)
+/// copy of a call from elsewhere, which has no more than the caller's account, is of its own tables: those
+/// of the account that the record was delivered to.
+fn owner_of_names(principal: &Principal) -> Option<&str> {
+    principal.account.as_deref().filter(|_| principal.kind != PrincipalKind::Account)
 }
 
 /// The account whose environment counts.
@@ -401,25 +411,23 @@ fn is_own(perimeter: &Perimeter, principal: &Principal, resources: &[String]) ->
 }
 
 /// Does the call leave the items alone? CloudTrail says so in either of two fields; where neither
-/// stands, only what is known to be a management call is taken for one.
+/// stands, only what is known to be a management call is taken for one. What is known to be access to
+/// items is never one, whatever they say.
 fn is_management(record: &Record<'_>) -> bool {
     let management = record.get(Key::ManagementEvent);
     let category = record.get(Key::EventCategory);
-    if management.is_false() || category.is("Data") {
+    let name = record.get(Key::EventName).text().unwrap_or_default();
+    if management.is_false() || category.is("Data") || calls::is_item_access(name.as_bytes()) {
         return false;
     }
-    if management.is_true() || category.is("Management") {
-        return true;
-    }
-    let name = record.get(Key::EventName).text().unwrap_or_default();
-    name.starts_with("Describe") || name.starts_with("List")
+    management.is_true() || category.is("Management") || calls::is_management(&name)
 }
 
 /// Is the origin an approved one?
 pub fn is_approved(origin: &Origin, passage: Passage) -> bool {
     use crate::perimeter::TransitMode;
     match origin.kind {
-        OriginKind::ApprovedEndpoint => true,
+        OriginKind::ApprovedEndpoint => passage != Passage::Untold(TransitMode::Deny),
         OriginKind::ApprovedTransit => passage != Passage::Unexpected(TransitMode::Deny),
         OriginKind::TrustedAddress
         | OriginKind::UnapprovedVpc

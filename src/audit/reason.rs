@@ -3,10 +3,10 @@
 use super::case::{Case, Subject};
 use super::verdict::{Judgement, Verdict};
 use crate::cloudtrail::outcome::Outcome;
-use crate::perimeter::Mode;
 use crate::perimeter::exception::BreakGlassUse;
-use crate::perimeter::origin::OriginKind;
+use crate::perimeter::origin::{OriginKind, Passage};
 use crate::perimeter::principal::PrincipalKind;
+use crate::perimeter::{Mode, TransitMode};
 
 /// The sentence for a judged case.
 pub fn reason(case: &Case, judgement: &Judgement) -> String {
@@ -140,6 +140,9 @@ fn unclear(case: &Case) -> String {
         } else {
             "no inventory says which VPC that endpoint is in".to_owned()
         };
+    }
+    if case.passage == Passage::Untold(TransitMode::Deny) {
+        return "it has no address that could be one of that VPC, and `transit` is `deny`".to_owned();
     }
     if case.origin.kind == OriginKind::Unknown {
         return "so it cannot be told whether it is inside".to_owned();

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use memchr::memmem::{self, Finder};
 
+use super::calls::is_item_access;
 use super::case::{self, Known};
 use super::verdict::Verdict;
 use crate::cloudtrail::outcome::{Outcome, outcome};
@@ -17,6 +18,7 @@ use crate::cloudtrail::record::{Field, Key, Record};
 use crate::iam::change::{self, Change, Shows};
 use crate::ids::{self, Arn};
 use crate::perimeter::Perimeter;
+use crate::perimeter::exception;
 
 /// What shortcuts are taken with: made once for many records.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl<'k> Shortcut<'k> {
             return self.is_plainly_inside(record, name).then_some(Verdict::Inside);
         }
         let (source, name) = (plain(source)?, plain(name)?);
-        if is_of_dynamodb(source) {
+        if source.is_empty() || is_of_dynamodb(source) {
             None
         } else if change::is_candidate(source, name) {
             self.of_candidate(record, source, name)
@@ -196,28 +198,6 @@ fn raw<'a>(record: &Record<'a>, key: Key) -> Option<&'a [u8]> {
     }
 }
 
-/// Calls that read or write items and are nothing else besides.
-fn is_item_access(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"GetItem"
-            | b"BatchGetItem"
-            | b"Query"
-            | b"Scan"
-            | b"PutItem"
-            | b"UpdateItem"
-            | b"DeleteItem"
-            | b"BatchWriteItem"
-            | b"TransactGetItems"
-            | b"TransactWriteItems"
-            | b"ExecuteStatement"
-            | b"BatchExecuteStatement"
-            | b"ExecuteTransaction"
-            | b"GetRecords"
-            | b"GetShardIterator"
-    )
-}
-
 /// An ordinary record of an ordinary call.
 #[inline]
 fn is_api_call(record: &Record<'_>) -> bool {
@@ -287,6 +267,9 @@ fn end_of(id: &[u8]) -> u64 {
 
 fn finders(perimeter: &Perimeter) -> Option<Vec<Finder<'static>>> {
     let parts = perimeter.break_glass.iter().map(|entry| longest_literal(&entry.principal));
+    // The ARN of a root session need not stand in its record.
+    let root = perimeter.break_glass.iter().any(exception::may_speak_of_root).then_some("Root");
+    let parts = parts.chain(root);
     parts.map(|part| (part.len() >= SHORTEST).then(|| Finder::new(part).into_owned())).collect()
 }
 

@@ -141,6 +141,7 @@ fn is_undetermined(case: &Case) -> bool {
         | OriginKind::AwsInternal => false,
     };
     origin
+        || case.passage == Passage::Untold(TransitMode::Deny)
         || case.outcome == Outcome::Undetermined
         || case.needs_other_half()
         // It may be exempt, or reach a table that is not.

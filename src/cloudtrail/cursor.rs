@@ -338,14 +338,32 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The array or object that begins right at `at`, and what stands behind it; only where what is gone past
+    /// is not to be checked.
+    #[inline]
+    pub fn nested_at(&self, at: usize) -> Option<(Value<'a>, usize)> {
+        if self.strict || !matches!(self.text.get(at), Some(b'{' | b'[')) {
+            return None;
+        }
+        let behind = self.behind_nested(at).ok()?;
+        Some((Value::Nested(self.text.get(at..behind)?), behind))
+    }
+
     /// Goes past an array or object.
     #[inline]
     fn skip_nested(&mut self) -> Walk<()> {
         if self.strict {
             return self.check_nested();
         }
-        let mut word = self.at / 64;
-        let mut marks = self.brackets.get(word).copied().unwrap_or_default() & (!0 << (self.at % 64));
+        self.at = self.behind_nested(self.at)?;
+        Ok(())
+    }
+
+    /// What stands behind the array or object at `at`.
+    #[inline]
+    fn behind_nested(&self, at: usize) -> Walk<usize> {
+        let mut word = at / 64;
+        let mut marks = self.brackets.get(word).copied().unwrap_or_default() & (!0 << (at % 64));
         let mut open: u128 = 0;
         let mut depth = 0u32;
         loop {
@@ -375,8 +393,7 @@ impl<'a> Cursor<'a> {
                 open >>= 1;
                 depth -= 1;
                 if depth == 0 {
-                    self.at = at + 1;
-                    return Ok(());
+                    return Ok(at + 1);
                 }
             }
         }

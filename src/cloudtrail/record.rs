@@ -456,8 +456,8 @@ impl<'a> Record<'a> {
         Ok(Read::Object)
     }
 
-    /// Reads on as long as each key is the one that is expected and its value a string or a word, which is
-    /// most of a record. Returns the last key that was read.
+    /// Reads on as long as each key is the one that is expected and its value no number, which is most of a
+    /// record. Returns the last key that was read.
     ///
     /// Where the next value begins hangs on where the last one ends, and all else waits for that: so the
     /// place is kept in a register here, and not in the cursor.
@@ -471,13 +471,19 @@ impl<'a> Record<'a> {
                 (Field::Text(text), behind)
             } else if let Some((word, behind)) = cursor.word_at(start) {
                 (Field::of(word), behind)
+            } else if !matches!(guess.1, Some(Key::Records | Key::Detail))
+                && let Some((nested, behind)) = cursor.nested_at(start)
+            {
+                (Field::of(nested), behind)
             } else {
                 break;
             };
-            match guess.1 {
-                Some(Key::UserIdentity) => break,
-                Some(key) => self.set(key, value),
-                None => {}
+            if let Some(key) = guess.1 {
+                if key == Key::UserIdentity {
+                    cursor.go_back(start);
+                    self.identity = Some(cursor.clone());
+                }
+                self.set(key, value);
             }
             (at, before) = (behind, next);
         }

@@ -11,6 +11,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::record::{Field, Key, Record};
 use crate::ids::{self, Arn};
@@ -39,25 +40,66 @@ pub fn tables(record: &Record<'_>, account: Option<&str>) -> Tables {
     let (mut listed, mut asked) = (Names::default(), Names::default());
     listed.read(record.get(Key::Resources), Part::Resources);
     asked.read(record.get(Key::RequestParameters), Part::Request);
-    let mut arns: Vec<String> = listed.texts.iter().filter_map(|text| table_of_arn(text)).collect();
-    let known = arns.len();
-    let is_arn = |text: &&Cow<'_, str>| text.starts_with("arn:");
-    // A shard iterator is a stream's ARN and more, behind a bar.
-    let asked_arns = asked.texts.iter().filter(is_arn).filter_map(|text| text.split('|').next());
-    arns.extend(asked_arns.filter_map(table_of_arn));
-    for name in asked.texts.iter().filter(|text| !is_arn(text) && !text.is_empty()) {
-        let (listed, by_arn) = arns.split_at(known);
+    let mut found = Found::default();
+    listed.texts.iter().for_each(|text| found.arn(text));
+    let known = found.arns.len();
+    let (by_arn, by_name): (Vec<_>, Vec<_>) = asked.texts.iter().partition(|text| is_arn(text));
+    by_arn.into_iter().for_each(|text| found.arn(text));
+    for name in by_name {
+        let (listed, by_arn) = found.arns.split_at(known);
         // What is listed and not asked for by its ARN may be what the name stands for.
         let is_listed = listed.iter().any(|arn| is_of_name(arn, name) && !by_arn.contains(arn));
         if !is_listed {
-            arns.extend(arn_of(name, record, account));
+            found.take(arn_of(name, record, account));
         }
     }
+    let Found { mut arns, unresolved } = found;
     arns.sort_unstable();
     arns.dedup();
-    let incomplete = listed.incomplete || asked.incomplete || arns.len() > MAX_TABLES;
+    let untold = asked.texts.is_empty() && is_of_several(record);
+    let incomplete = listed.incomplete || asked.incomplete || unresolved || untold || arns.len() > MAX_TABLES;
     arns.truncate(MAX_TABLES);
     Tables { arns, incomplete }
+}
+
+/// May the call name several tables? Then those that are listed need not be all.
+fn is_of_several(record: &Record<'_>) -> bool {
+    let name = record.get(Key::EventName).text().unwrap_or_default();
+    name.starts_with("Batch") || name.starts_with("Transact") || name == "ExecuteTransaction"
+}
+
+/// Tables by their ARNs.
+#[derive(Debug, Default)]
+struct Found {
+    arns: Vec<String>,
+    /// Something was named that may be a table and cannot be told which.
+    unresolved: bool,
+}
+
+impl Found {
+    fn take(&mut self, arn: Option<String>) {
+        self.unresolved |= arn.is_none();
+        self.arns.extend(arn);
+    }
+
+    /// Takes what is, or ought to be, an ARN.
+    fn arn(&mut self, text: &str) {
+        // A shard iterator is a stream's ARN and more, behind a bar.
+        let text = text.split('|').next().unwrap_or_default();
+        match Arn::parse(text) {
+            Some(arn) if is_of_dynamodb(arn.service) => {
+                self.take(table_of_arn(text).filter(|_| ids::is_account(arn.account)));
+            }
+            // Keys and streams of other services are no tables.
+            Some(arn) if !arn.service.is_empty() && !arn.service.eq_ignore_ascii_case("dynamodb") => {}
+            Some(_) | None => self.unresolved = true,
+        }
+    }
+}
+
+/// Is this an ARN, in whatever spelling?
+fn is_arn(text: &str) -> bool {
+    text.as_bytes().first_chunk().is_some_and(|start: &[u8; 4]| start.eq_ignore_ascii_case(b"arn:"))
 }
 
 /// What a request or a list of resources names, as it names it.
@@ -70,10 +112,13 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     /// Reads all of a field; of what cannot be read to its end, what stands before.
     fn read(&mut self, field: Field<'a>, part: Part) {
-        let Some(json) = field.json() else {
-            self.incomplete |= !field.is_absent();
-            return;
-        };
+        match field.json() {
+            Some(json) => self.read_json(json, part),
+            None => self.incomplete |= !field.is_absent(),
+        }
+    }
+
+    fn read_json(&mut self, json: &'a [u8], part: Part) {
         let mut json = serde_json::Deserializer::from_slice(json);
         let read = Reading { part, names: self }.deserialize(&mut json).and_then(|()| json.end());
         self.incomplete |= read.is_err();
@@ -86,6 +131,55 @@ impl<'a> Names<'a> {
             self.incomplete = true;
         }
     }
+
+    /// A batch: its members are the tables, whatever they are called.
+    fn batch(&mut self, members: Vec<Member<'a>>) {
+        for (Name(name), value) in members {
+            if !self.is_left_out(&name, value) {
+                self.take(name);
+            }
+        }
+    }
+
+    /// One of a list of batches: parameters name its table; where none does, its members are the tables.
+    fn entry(&mut self, members: Vec<Member<'a>>) {
+        let before = self.texts.len();
+        for (Name(name), value) in &members {
+            let part = Part::Piece.of_member(name);
+            if !holds_more(value) && matches!(part, Part::Name | Part::Iterator | Part::Statement) {
+                self.read_json(value.get().as_bytes(), part);
+            } else if holds_more(value) && is_one_of(name, &PIECES) {
+                self.read_json(value.get().as_bytes(), Part::Piece);
+            }
+        }
+        let told = self.texts.len() > before;
+        for (Name(name), value) in members {
+            if !self.is_left_out(&name, value) && !told && holds_more(value) {
+                self.take(name);
+            }
+        }
+    }
+
+    /// Is this no table, but the mark of something that was left out?
+    fn is_left_out(&mut self, name: &str, value: &'a RawValue) -> bool {
+        let is_mark = name.eq_ignore_ascii_case("omitted") && !holds_more(value);
+        if is_mark {
+            self.read_json(value.get().as_bytes(), Part::Omitted);
+        }
+        is_mark
+    }
+}
+
+/// Is this an object or a list?
+fn holds_more(value: &RawValue) -> bool {
+    value.get().starts_with(['{', '['])
+}
+
+/// A member of a batch.
+type Member<'a> = (Name<'a>, &'a RawValue);
+
+fn is_one_of(name: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// What a part of a request, or of a list of resources, may hold.
@@ -95,9 +189,9 @@ enum Part {
     Resources,
     /// The whole request.
     Request,
-    /// A batch: its keys are the tables, whatever they are called; or it is a list of [`Part::Entry`].
+    /// A batch, or a list of [`Part::Entry`].
     Batch,
-    /// One of a list of batches: its keys are tables, or parameters that name one.
+    /// One of a list of batches.
     Entry,
     /// Further requests.
     Items,
@@ -105,6 +199,8 @@ enum Part {
     Piece,
     /// A name or ARN.
     Name,
+    /// A shard iterator, which tells its stream or nothing.
+    Iterator,
     /// A PartiQL statement.
     Statement,
     /// `true` where CloudTrail left something out.
@@ -116,23 +212,26 @@ enum Part {
 impl Part {
     fn of_member(self, name: &str) -> Self {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let is_one_of = |known: &[&str]| known.iter().any(|known| is(known));
         let is_arn =
             || name.as_bytes().last_chunk().is_some_and(|end: &[u8; 3]| end.eq_ignore_ascii_case(b"arn"));
         match self {
             Part::Resources if is("arn") => Part::Name,
-            Part::Resources | Part::Batch | Part::Name | Part::Statement | Part::Omitted | Part::Unread => {
-                Part::Unread
-            }
-            Part::Request | Part::Items | Part::Piece | Part::Entry if is_one_of(&ONE) || is_arn() => {
-                Part::Name
-            }
-            Part::Request | Part::Items | Part::Piece | Part::Entry if is("statement") => Part::Statement,
-            Part::Items | Part::Entry if is_one_of(&PIECES) => Part::Piece,
+            Part::Resources
+            | Part::Batch
+            | Part::Entry
+            | Part::Name
+            | Part::Iterator
+            | Part::Statement
+            | Part::Omitted
+            | Part::Unread => Part::Unread,
+            Part::Request | Part::Items | Part::Piece if is_one_of(name, &ONE) || is_arn() => Part::Name,
+            Part::Request | Part::Items | Part::Piece if is("shardIterator") => Part::Iterator,
+            Part::Request | Part::Items | Part::Piece if is("statement") => Part::Statement,
+            Part::Items if is_one_of(name, &PIECES) => Part::Piece,
             Part::Request if is("requestItems") => Part::Batch,
-            Part::Request if is_one_of(&MANY) => Part::Items,
-            Part::Request if is("omitted") => Part::Omitted,
-            Part::Request | Part::Items | Part::Piece | Part::Entry => Part::Unread,
+            Part::Request if is_one_of(name, &MANY) => Part::Items,
+            Part::Request | Part::Items | Part::Piece if is("omitted") => Part::Omitted,
+            Part::Request | Part::Items | Part::Piece => Part::Unread,
         }
     }
 }
@@ -146,15 +245,15 @@ struct Reading<'n, 'a> {
 impl<'a> Reading<'_, 'a> {
     fn text(self, text: Cow<'a, str>) {
         match self.part {
+            Part::Name | Part::Statement if text == HIDDEN => self.names.incomplete = true,
+            Part::Name if text.is_empty() => {}
             Part::Name | Part::Resources => self.names.take(text),
+            Part::Iterator if is_arn(&text) => self.names.take(text),
             Part::Statement => partiql(&text, self.names),
-            Part::Request
-            | Part::Batch
-            | Part::Entry
-            | Part::Items
-            | Part::Piece
-            | Part::Omitted
-            | Part::Unread => {}
+            Part::Omitted => self.names.incomplete |= !text.eq_ignore_ascii_case("false"),
+            // Something stands for what ought to be there.
+            Part::Batch | Part::Entry | Part::Items | Part::Piece => self.names.incomplete = true,
+            Part::Request | Part::Iterator | Part::Unread => {}
         }
     }
 }
@@ -216,11 +315,21 @@ impl<'a> Visitor<'a> for Reading<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<(), A::Error> {
+        if matches!(self.part, Part::Batch | Part::Entry) {
+            let mut all: Vec<Member<'a>> = Vec::new();
+            while let Some(member) = members.next_entry()? {
+                all.push(member);
+            }
+            let is_batch = self.part == Part::Batch;
+            if is_batch {
+                self.names.batch(all)
+            } else {
+                self.names.entry(all)
+            };
+            return Ok(());
+        }
         while let Some(Name(name)) = members.next_key()? {
             let part = self.part.of_member(&name);
-            if matches!(self.part, Part::Batch | Part::Entry) && part == Part::Unread {
-                self.names.take(name);
-            }
             if part == Part::Unread {
                 members.next_value::<IgnoredAny>()?;
             } else {
@@ -238,14 +347,15 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 /// Cuts an ARN of DynamoDB down to its table. Other resources of DynamoDB and DAX stay as they are;
 /// those of other services are none.
 pub fn table_of_arn(text: &str) -> Option<String> {
-    let arn = Arn::parse(text)?;
-    if !matches!(arn.service, "dynamodb" | "dax") {
-        return None;
-    }
+    let arn = Arn::parse(text).filter(|arn| is_of_dynamodb(arn.service))?;
     let behind =
         arn.resource.strip_prefix("table/").and_then(|name| name.find('/').map(|at| name.len() - at));
     let table = text.get(..text.len() - behind.unwrap_or_default())?;
     Some(table.to_owned())
+}
+
+fn is_of_dynamodb(service: &str) -> bool {
+    matches!(service, "dynamodb" | "dax")
 }
 
 /// Is this the ARN of a table of that name?
@@ -262,9 +372,11 @@ fn arn_of(name: &str, record: &Record<'_>, account: Option<&str>) -> Option<Stri
     Some(format!("arn:{partition}:dynamodb:{region}:{account}:table/{name}"))
 }
 
+/// What CloudTrail writes in the place of a value that it does not show.
+const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+
 /// Parameters that name one table; those that end in `Arn` may, too.
-const ONE: [&str; 5] =
-    ["tableName", "globalTableName", "sourceTableName", "targetTableName", "shardIterator"];
+const ONE: [&str; 4] = ["tableName", "globalTableName", "sourceTableName", "targetTableName"];
 
 /// Parameters that hold further requests.
 const MANY: [&str; 4] = ["transactItems", "statements", "transactStatements", "tableCreationParameters"];
@@ -277,6 +389,7 @@ const PIECES: [&str; 5] = ["get", "put", "update", "delete", "conditionCheck"];
 /// Source: DynamoDB developer guide, "PartiQL statements for DynamoDB".
 fn partiql(statement: &str, names: &mut Names<'_>) {
     let mut rest = statement.get(..MAX_STATEMENT).unwrap_or(statement);
+    names.incomplete |= rest.len() > MAX_STATEMENT || rest.len() < statement.len();
     let mut table_follows = false;
     while let Some((token, behind)) = token(rest) {
         rest = behind;
@@ -287,6 +400,7 @@ fn partiql(statement: &str, names: &mut Names<'_>) {
                 names.take(Cow::Owned(token.text));
                 table_follows = false;
             }
+            Token::Open => names.incomplete = true,
             Token::Word | Token::Name | Token::Other => table_follows = false,
         }
     }
@@ -296,6 +410,8 @@ enum Token {
     Word,
     /// In double quotes.
     Name,
+    /// In quotes that do not end.
+    Open,
     Other,
 }
 
@@ -309,7 +425,9 @@ fn token(text: &str) -> Option<(Lexeme, &str)> {
     let text = without_comments(text);
     let first = text.chars().next()?;
     if first == '"' || first == '\'' {
-        let (content, rest) = quoted(text, first);
+        let Some((content, rest)) = quoted(text, first) else {
+            return Some((Lexeme { kind: Token::Open, text: String::new() }, ""));
+        };
         let kind = if first == '"' { Token::Name } else { Token::Other };
         return Some((Lexeme { kind, text: content }, rest));
     }
@@ -335,8 +453,9 @@ fn without_comments(mut text: &str) -> &str {
     }
 }
 
-/// What stands in quotes, a doubled quote standing for one, and what stands behind them.
-fn quoted(text: &str, quote: char) -> (String, &str) {
+/// What stands in quotes, a doubled quote standing for one, and what stands behind them; `None`: they do
+/// not end.
+fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let mut content = String::new();
     let mut rest = text.get(1..).unwrap_or_default();
     while let Some((before, behind)) = rest.split_once(quote) {
@@ -347,10 +466,10 @@ fn quoted(text: &str, quote: char) -> (String, &str) {
                 content.push(quote);
                 rest = more;
             }
-            None => return (content, rest),
+            None => return Some((content, rest)),
         }
     }
-    (content, "")
+    None
 }
 
 #[cfg(test)]
@@ -462,7 +581,13 @@ mod tests {
         for name in ["learn", "update", "get", "statement", "tableName", "omitted"] {
             let json = format!(r#""requestParameters":{{"requestItems":{{"{name}":{{"keys":[]}}}}}}"#);
             assert_eq!(of(&json), [arn("111122223333", name)], "{name}");
+            let json = format!(r#""requestParameters":{{"requestItems":[{{"{name}":{{"keys":[]}}}}]}}"#);
+            assert_eq!(of(&json), [arn("111122223333", name)], "{name} of a list");
         }
+        let entry = r#""requestParameters":{"requestItems":[{"tableName":"orders","keys":[{"update":{}}]}]}"#;
+        assert_eq!(of(entry), orders());
+        let piece = r#""requestParameters":{"requestItems":[{"update":{"tableName":"orders","key":{}}}]}"#;
+        assert_eq!(of(piece), orders());
     }
 
     #[test]
@@ -491,22 +616,56 @@ mod tests {
 
     #[test]
     fn a_request_that_is_not_all_there_is_incomplete() {
+        const REGION: &str = r#""awsRegion":"eu-west-1""#;
+        const LISTED: &str =
+            r#""resources":[{"ARN":"arn:aws:dynamodb:eu-west-1:111122223333:table/orders"}]"#;
+        let account = Some("111122223333");
         let incomplete =
-            |json: &str| with_record(&format!("{{{json}}}"), |record| tables(record, None).incomplete);
+            |json: &str| with_record(&format!("{{{json}}}"), |record| tables(record, account).incomplete);
         for json in [
             r#""requestParameters":{"omitted":true}"#,
             r#""requestParameters":{"tableName":"orders","omitted":true}"#,
             r#""requestParameters":"x""#,
             r#""requestParameters":{"tableName":"\ud800"}"#,
+            r#""requestParameters":{"tableName":"orders","omitted":"true"}"#,
+            r#""requestParameters":{"requestItems":{"omitted":true}}"#,
+            r#""requestParameters":{"requestItems":{"orders":{},"omitted":"true"}}"#,
+            r#""requestParameters":{"requestItems":[{"orders":{}},{"omitted":true}]}"#,
+            r#""requestParameters":{"transactItems":{"omitted":true}}"#,
+            r#""requestParameters":{"transactItems":[{"put":{"tableName":"a"}},{"omitted":true}]}"#,
+            r#""requestParameters":{"statements":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+            r#""requestParameters":{"statement":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+            r#""requestParameters":{"tableName":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+            r#""requestParameters":{"statement":"SELECT * FROM \"orders"}"#,
+            r#""requestParameters":{"statement":"SELECT * FROM orders WHERE a='it"}"#,
+            r#""requestParameters":{"tableName":"arn:aws:DynamoDB:eu-west-1:111122223333:table/a"}"#,
+            r#""requestParameters":{"tableName":"ARN:aws:dynamodb:eu-west-1:111122223333:table/a"}"#,
+            r#""requestParameters":{"tableName":"arn:aws:dynamodb:eu-west-1::table/a"}"#,
+            r#""requestParameters":{"tableName":"arn:aws:dynamodb"}"#,
+            r#""resources":[{"ARN":"orders"}]"#,
+            r#""awsRegion":null,"requestParameters":{"tableName":"orders"}"#,
+            &format!(r#"{LISTED},"eventName":"BatchGetItem","requestParameters":null"#),
+            &format!(r#"{LISTED},"eventName":"TransactWriteItems","requestParameters":{{}}"#),
+            &format!(r#"{LISTED},"eventName":"ExecuteTransaction""#),
         ] {
+            let json = if json.contains("awsRegion") { json } else { &format!("{REGION},{json}") };
             assert!(incomplete(json), "{json}");
         }
         for json in [
             r#""requestParameters":null"#,
             r#""requestParameters":{"tableName":"orders","omitted":false}"#,
             r#""requestParameters":{"tableName":"orders","key":{"omitted":true}}"#,
+            r#""requestParameters":{"requestItems":{"omitted":{"keys":[]}}}"#,
+            r#""requestParameters":{"statement":"SELECT * FROM orders WHERE a='it''s'"}"#,
+            r#""requestParameters":{"tableName":"orders","streamArn":"arn:aws:kinesis:eu-west-1:1:stream/a"}"#,
+            r#""requestParameters":{"shardIterator":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+            &format!(r#"{LISTED},"eventName":"GetItem","requestParameters":null"#),
+            &format!(
+                r#"{LISTED},"eventName":"BatchGetItem","requestParameters":{{"requestItems":{{"orders":{{}}}}}}"#
+            ),
         ] {
-            assert!(!incomplete(json), "{json}");
+            let json = format!("{REGION},{json}");
+            assert!(!incomplete(&json), "{json}");
         }
     }
 }

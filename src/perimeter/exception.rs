@@ -80,6 +80,12 @@ pub fn speaks_of(perimeter: &Perimeter, pattern: &str, arn: &str) -> bool {
     perimeter.lists(&account) && perimeter.mode_of(&account) != Mode::Exempt
 }
 
+/// May an entry speak of some account's root user?
+pub fn may_speak_of_root(entry: &BreakGlass) -> bool {
+    let resource = entry.principal.rsplit(':').next().unwrap_or_default();
+    glob::matches(resource, "root")
+}
+
 fn covers_all(patterns: &[String]) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| pattern == "*")
 }

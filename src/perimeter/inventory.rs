@@ -150,10 +150,12 @@ fn region_of_service(name: &str) -> Option<&str> {
     })
 }
 
-/// The endpoint that a `CreateVpcEndpoint` record made.
+/// The endpoint for DynamoDB that a `CreateVpcEndpoint` record of EC2 made.
 ///
-/// Read from `responseElements` alone: what was asked for and refused made nothing.
-pub fn created(record: &Record<'_>) -> Option<Endpoint> {
+/// Read from `responseElements` alone: what was asked for and refused made nothing. What is learnt here
+/// lets calls in, so the record must say one and the same of whose the endpoint is: EC2 makes endpoints
+/// in the caller's own account alone, which the record is delivered to.
+pub fn created(record: &Record<'_>, caller: Option<&str>) -> Option<Endpoint> {
     if !record.get(Key::EventName).is("CreateVpcEndpoint") || !record.get(Key::ErrorCode).is_absent() {
         return None;
     }
@@ -162,14 +164,30 @@ pub fn created(record: &Record<'_>) -> Option<Endpoint> {
     let response = member(&response, "CreateVpcEndpointResponse").unwrap_or(&response);
     let made = member(response, "vpcEndpoint")?;
     let owner = record.get(Key::RecipientAccountId).text()?;
-    let owner = text(made, "ownerId").unwrap_or(&owner);
+    let is_owner = |account: &str| account == owner;
+    if !text(made, "serviceName").is_some_and(serves_dynamodb)
+        || !caller.is_some_and(is_owner)
+        || !text(made, "ownerId").is_none_or(is_owner)
+    {
+        return None;
+    }
     Some(Endpoint {
         id: EndpointId::parse(text(made, "vpcEndpointId")?).ok()?,
         vpc: VpcKey {
             region: record.get(Key::AwsRegion).text()?.into_owned(),
-            account: AccountId::parse(owner).ok()?,
+            account: AccountId::parse(&owner).ok()?,
             id: text(made, "vpcId")?.to_owned(),
         },
+    })
+}
+
+/// `com.amazonaws.eu-west-1.dynamodb`, `….dynamodb-fips`, `….dynamodb-streams`.
+///
+/// Source: DynamoDB developer guide, "AWS PrivateLink for DynamoDB" and "AWS PrivateLink for DynamoDB
+/// Streams".
+fn serves_dynamodb(service: &str) -> bool {
+    service.rsplit('.').next().is_some_and(|last| {
+        matches!(last, "dynamodb" | "dynamodb-fips" | "dynamodb-streams" | "dynamodb-streams-fips")
     })
 }
 

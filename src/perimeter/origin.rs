@@ -73,6 +73,8 @@ pub enum Passage {
     Expected,
     /// From elsewhere.
     Unexpected(TransitMode),
+    /// The record has no address that could be compared with those of the VPC.
+    Untold(TransitMode),
 }
 
 /// The path of one call into AWS.
@@ -175,11 +177,11 @@ fn through(
     let owner = record.get(Key::VpcEndpointAccountId).shown().filter(|owner| !owner.is_empty());
     let Some(vpc) = inventory.vpc_of(id) else {
         origin.kind = match (source, &owner) {
-            // Services reach each other through endpoints of AWS's own.
-            (Source::Service, _) => OriginKind::AwsService,
             (_, Some(owner)) if ids::is_account(owner) && !perimeter.owns_approved_vpc(owner) => {
                 OriginKind::ForeignEndpoint
             }
+            // Services reach each other through endpoints of AWS's own.
+            (Source::Service, _) => OriginKind::AwsService,
             _ => OriginKind::UnknownEndpoint,
         };
         origin.vpc_account = owner.filter(|owner| ids::is_account(owner)).map(|owner| owner.into_owned());
@@ -217,6 +219,9 @@ fn approved(cidrs: &[IpNet], source: &Source, perimeter: &Perimeter) -> (OriginK
                 Passage::Unexpected(perimeter.rules.transit)
             };
             (OriginKind::ApprovedTransit, passage)
+        }
+        Source::Service | Source::Internal | Source::Unclear if !cidrs.is_empty() => {
+            (OriginKind::ApprovedEndpoint, Passage::Untold(perimeter.rules.transit))
         }
         Source::Address(_) | Source::Service | Source::Internal | Source::Unclear => {
             (OriginKind::ApprovedEndpoint, Passage::Expected)
@@ -267,9 +272,16 @@ fn is_internal(text: &str) -> bool {
 pub fn is_service_host(text: &str) -> bool {
     let host = text.strip_suffix(".amazonaws.com").or(text.strip_suffix(".amazonaws.com.cn"));
     host.is_some_and(|name| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        };
+        name.split('.').all(is_label) && !name.split('.').skip(1).any(|label| CUSTOMERS.contains(&label))
     })
 }
+
+/// What stands in the names of hosts that are a customer's own and lie below AWS's domain: an instance's,
+/// a load balancer's, a database's, an API's.
+const CUSTOMERS: [&str; 5] = ["compute", "compute-1", "elb", "rds", "execute-api"];
 
 /// RFC 1918, 100.64.0.0/10, loopback, link-local and fc00::/7; every other address is public,
 /// those for documentation too.
@@ -331,9 +343,19 @@ mod tests {
     fn services_are_told_by_their_whole_name() {
         assert!(is_service_host("dynamodb.application-autoscaling.amazonaws.com"));
         assert!(is_service_host("backup.amazonaws.com.cn"));
-        for other in
-            [".amazonaws.com", "amazonaws.com", "evil.example/amazonaws.com", "lambda.amazonaws.com.example"]
-        {
+        assert!(is_service_host("rds.amazonaws.com") && is_service_host("states.eu-west-1.amazonaws.com"));
+        for other in [
+            ".amazonaws.com",
+            "amazonaws.com",
+            "a..amazonaws.com",
+            "evil.example/amazonaws.com",
+            "lambda.amazonaws.com.example",
+            "ec2-203-0-113-7.eu-west-1.compute.amazonaws.com",
+            "ec2-203-0-113-7.compute-1.amazonaws.com",
+            "front-1234.eu-west-1.elb.amazonaws.com",
+            "orders.abcd.eu-west-1.rds.amazonaws.com",
+            "abcd.execute-api.eu-west-1.amazonaws.com",
+        ] {
             assert!(!is_service_host(other), "{other}");
         }
         assert!(is_internal("AWS Internal/3") && !is_internal("AWS Internals"));

@@ -72,8 +72,12 @@ impl Principal {
     }
 }
 
-/// Tells who made the call of a record.
+/// Tells who made the call of a record. Of an identity that contradicts itself or cannot be read to its
+/// end, nothing counts.
 pub fn principal(record: &Record<'_>, identity: &Identity<'_>) -> Principal {
+    if identity.unreadable {
+        return Principal::unknown();
+    }
     let kind = kind(record, identity);
     let arn = arn(kind, identity);
     let account = account(identity, arn.as_deref());
@@ -94,9 +98,6 @@ pub fn principal(record: &Record<'_>, identity: &Identity<'_>) -> Principal {
 }
 
 fn kind(record: &Record<'_>, identity: &Identity<'_>) -> PrincipalKind {
-    if identity.unreadable {
-        return PrincipalKind::Unknown;
-    }
     match identity.kind.text().as_deref() {
         Some("AssumedRole" | "Role") if is_root_session(identity) => PrincipalKind::Root,
         Some("AssumedRole" | "Role") => PrincipalKind::Role,
@@ -106,10 +107,18 @@ fn kind(record: &Record<'_>, identity: &Identity<'_>) -> PrincipalKind {
         Some("IdentityCenterUser") => PrincipalKind::IdentityCenter,
         Some("AWSAccount") => PrincipalKind::Account,
         Some("AWSService") => PrincipalKind::Service,
-        // Service events come without a type.
-        None if record.get(Key::EventType).is("AwsServiceEvent") => PrincipalKind::Service,
+        None if record.get(Key::EventType).is("AwsServiceEvent") && is_nobody(identity) => {
+            PrincipalKind::Service
+        }
         Some(_) | None => PrincipalKind::Unknown,
     }
+}
+
+/// Service events come without a type, and name nobody but an account.
+fn is_nobody(identity: &Identity<'_>) -> bool {
+    [identity.kind, identity.arn, identity.principal_id, identity.issuer.arn, identity.issuer.principal_id]
+        .into_iter()
+        .all(|field| field.is_absent())
 }
 
 /// A session made by `sts:AssumeRoot`.

@@ -13,3 +13,4 @@ mod reading;
 mod s3;
 mod settings;
 mod store;
+mod verdicts;
