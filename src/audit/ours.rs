@@ -16,12 +16,9 @@ impl Ours for Perimeter {
         self.is_ours(account)
     }
 
-    /// Where the perimeter does not name ours, any may be it.
+    /// Where the perimeter does not name ours, none is known as it.
     fn is_organization(&self, id: &str) -> bool {
-        match &self.organization {
-            Some(own) => own == id,
-            None => id.strip_prefix("o-").is_some_and(|id| id.bytes().all(|b| b.is_ascii_alphanumeric())),
-        }
+        self.organization.as_deref() == Some(id)
     }
 
     fn is_vpc(&self, id: &str) -> bool {
@@ -77,6 +74,6 @@ mod tests {
         assert!(ours.is_vpc("vpc-0a") && !ours.is_vpc("vpc-0b"));
         assert!(ours.is_endpoint("vpce-0a") && !ours.is_endpoint("vpce-0b") && !ours.is_endpoint("vpce-0c"));
         let unnamed = read("").unwrap();
-        assert!(unnamed.is_organization("o-exampleother") && !unnamed.is_organization("o-*"));
+        assert!(!unnamed.is_organization("o-exampleorgid") && !unnamed.is_organization(""));
     }
 }

@@ -182,12 +182,11 @@ impl<'k> Shortcut<'k> {
     }
 }
 
-/// Is `key` the only field to look for the role in that is assumed? Not where it names none, and the
-/// response or the list of resources may.
+/// Is `key` the only field to look for the role in that is assumed? Not where it names none: then others
+/// may, or nothing does.
 fn tells_role_only_there(record: &Record<'_>, key: Key) -> bool {
     let names = |text: &[u8]| memmem::find(text, b"\"roleArn\":\"").is_some();
     record.get(key).json().is_some_and(names)
-        || (record.get(Key::ResponseElements).is_absent() && record.get(Key::Resources).is_absent())
 }
 
 /// A string as it stands in the record.

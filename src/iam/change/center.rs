@@ -63,8 +63,8 @@ fn permission_kind(name: &str) -> Option<Kind> {
         // The console's own calls for the same.
         "AssociateProfile" => (Nothing, "permission set assigned"),
         "DisassociateProfile" => (Nothing, "assignment of a permission set withdrawn"),
-        "PutPermissionsPolicy" => (Nothing, "inline policy put on a permission set"),
-        "DeletePermissionsPolicy" => (Nothing, "inline policy deleted from a permission set"),
+        "PutPermissionsPolicy" => (Parameters, "inline policy put on a permission set"),
+        "DeletePermissionsPolicy" => (Parameters, "inline policy deleted from a permission set"),
         // Attributes that come as session tags.
         "CreateInstanceAccessControlAttributeConfiguration" => (Nothing, "attributes for access control set"),
         "UpdateInstanceAccessControlAttributeConfiguration" => {
@@ -133,7 +133,7 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
 #[cfg(test)]
 mod tests {
     use super::super::Shows;
-    use super::super::tests::change_of;
+    use super::super::sample::change_of;
 
     const SET: &str = "arn:aws:sso:::permissionSet/ssoins-1/ps-1";
 
@@ -152,8 +152,11 @@ mod tests {
             let change = change_of("sso.amazonaws.com", "PutInlinePolicyToPermissionSet", &request);
             assert_eq!(change.map(|change| change.shows), Some(Shows::Unreadable), "{request}");
         }
-        let change = change_of("sso.amazonaws.com", "AttachManagedPolicyToPermissionSet", "null");
-        assert_eq!(change.map(|change| change.shows), Some(Shows::Unreadable));
+        for name in ["AttachManagedPolicyToPermissionSet", "PutPermissionsPolicy"] {
+            let shows = |request| change_of("sso.amazonaws.com", name, request).map(|change| change.shows);
+            assert_eq!(shows("null"), Some(Shows::Unreadable), "{name}");
+            assert_eq!(shows("{}"), Some(Shows::Nothing), "{name}");
+        }
     }
 
     #[test]

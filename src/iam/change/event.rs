@@ -90,6 +90,13 @@ impl<'r> Event<'r> {
         arns.filter(|arn| arn.starts_with("arn:")).map(str::to_owned).collect()
     }
 
+    /// The ARN that a refusal names: "… is not authorized to perform: … on resource: ARN …".
+    pub(super) fn refused_resource(&self) -> Option<String> {
+        let message = self.record.get(Key::ErrorMessage).text()?;
+        let (_, resource) = message.split_once(" on resource: ")?;
+        resource.split_whitespace().next().filter(|arn| arn.starts_with("arn:")).map(str::to_owned)
+    }
+
     /// Name and ARN of the IAM user who called: what IAM takes for a user that is not named.
     pub(super) fn caller(&self) -> (Option<String>, Option<String>) {
         let identity = self.record.identity();

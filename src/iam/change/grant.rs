@@ -2,27 +2,20 @@
 //!
 //! Told from the policy's text alone. A condition counts where it holds the statement to an account,
 //! an organization, a VPC or an endpoint of ours; what any other leaves of a statement takes a proof,
-//! and is not known here. Nor is it who stands behind a role's unique id.
+//! and is not known here.
 //!
 //! Replication is done by the service, so no condition on the network of a caller stops it. Sources:
 //! DynamoDB developer guide, `globaltables-ma-security`; IAM user guide, "AWS global condition context
 //! keys" and "IAM JSON policy elements: Condition operators".
 
-use serde_json::{Map, Value};
+mod guard;
+mod statement;
+mod text;
+
+use serde_json::Value;
 
 use super::Ours;
-use super::event::lookup;
-use crate::glob;
-use crate::ids::{Arn, is_account};
-
-/// The permissions behind replication; none is an API call. In lower case, as IAM's actions have
-/// no case.
-const REPLICATION: [&str; 4] = [
-    "dynamodb:readdataforreplication",
-    "dynamodb:writedataforreplication",
-    "dynamodb:replicatesettings",
-    "dynamodb:associatetablereplica",
-];
+use statement::{Principal, Statement};
 
 /// What a policy grants to others than us.
 #[derive(Debug, Eq, PartialEq)]
@@ -33,6 +26,10 @@ pub(super) enum Grant {
     Replication,
     /// This principal may do something with the table: `*`, or one of an account that is not ours.
     Access(String),
+    /// The same, for everybody of an organization that is not known as ours.
+    Organization(String),
+    /// Something, to somebody of whom the text does not tell whose they are.
+    Untold,
 }
 
 /// Who is not one of the others.
@@ -43,115 +40,30 @@ pub(super) struct Us<'a> {
     pub(super) owner: Option<&'a str>,
 }
 
-type Statement = Map<String, Value>;
-
 /// What a policy grants to others than us. `None`: this is no policy.
 ///
 /// A statement that names replication grants it whatever its conditions. Any other counts unless a
 /// condition holds it to us, or the same policy denies all that is not us.
 pub(super) fn grant(policy: &Value, us: &Us<'_>) -> Option<Grant> {
     let parsed = match policy {
-        Value::String(text) => serde_json::from_str(text).ok()?,
+        Value::String(text) => text::parse(text)?,
         other => other.clone(),
     };
-    let statements: Vec<&Statement> = match lookup(parsed.as_object()?, "Statement") {
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_object).collect(),
-        Some(Value::Object(one)) => vec![one],
-        _ => Vec::new(),
-    };
-    let of = |effect| statements.iter().copied().filter(|found| has_effect(found, effect)).collect();
-    let (allows, denies): (Vec<_>, Vec<_>) = (of("Allow"), of("Deny"));
-    if allows.iter().any(|allow| names_replication(allow) && us.has_others(allow)) {
+    let statements = Statement::all(parsed.as_object()?);
+    let is_whole = statements.iter().all(Option::is_some);
+    let (allows, denies): (Vec<_>, Vec<_>) =
+        statements.into_iter().flatten().partition(|statement| statement.allows());
+    if allows.iter().any(|allow| allow.names_replication() && us.has_others(*allow)) {
         return Some(Grant::Replication);
     }
-    let access = allows.iter().find_map(|allow| us.admits(allow, &denies)).map(Grant::Access);
-    let replication = || allows.iter().any(|allow| us.lets_service_replicate(allow, &denies));
-    Some(access.unwrap_or_else(|| if replication() { Grant::Replication } else { Grant::Nothing }))
-}
-
-fn has_effect(statement: &Statement, effect: &str) -> bool {
-    lookup(statement, "Effect")
-        .and_then(Value::as_str)
-        .is_some_and(|found| found.eq_ignore_ascii_case(effect))
-}
-
-fn is_unconditional(statement: &Statement) -> bool {
-    match lookup(statement, "Condition") {
-        None => true,
-        Some(Value::Object(operators)) => operators.is_empty(),
-        Some(_) => false,
+    let admitted: Vec<Grant> = allows.iter().filter_map(|allow| us.admits(*allow, &denies)).collect();
+    let (untold, mut told): (Vec<_>, Vec<_>) =
+        admitted.into_iter().partition(|grant| *grant == Grant::Untold);
+    if told.is_empty() && allows.iter().any(|allow| us.lets_service_replicate(*allow, &denies)) {
+        return Some(Grant::Replication);
     }
-}
-
-/// The strings of a list, or the one in its place.
-fn texts(value: Option<&Value>) -> Vec<&str> {
-    match value {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The patterns of actions under `key`, in lower case.
-fn actions(statement: &Statement, key: &str) -> Vec<String> {
-    texts(lookup(statement, key)).iter().map(|pattern| pattern.to_ascii_lowercase()).collect()
-}
-
-fn covers(patterns: &[String], action: &str) -> bool {
-    patterns.iter().any(|pattern| glob::matches(pattern, action))
-}
-
-/// Does an action of the statement speak of replication, and not of ordinary reading as well?
-fn names_replication(statement: &Statement) -> bool {
-    let is_named = |pattern: &String| {
-        !glob::matches(pattern, "dynamodb:getitem")
-            && REPLICATION.iter().any(|action| glob::matches(pattern, action))
-    };
-    lookup(statement, "NotAction").is_none() && actions(statement, "Action").iter().any(is_named)
-}
-
-fn reaches_replication(statement: &Statement) -> bool {
-    if lookup(statement, "NotAction").is_some() {
-        let left = actions(statement, "NotAction");
-        return !REPLICATION.iter().all(|action| covers(&left, action));
-    }
-    let named = actions(statement, "Action");
-    REPLICATION.iter().any(|action| covers(&named, action))
-}
-
-/// Does the statement reach any of DynamoDB's actions?
-fn reaches_dynamodb(statement: &Statement) -> bool {
-    if lookup(statement, "NotAction").is_some() {
-        return !is_all_of_dynamodb(&actions(statement, "NotAction"));
-    }
-    let is_of_dynamodb = |pattern: &String| match pattern.split_once(':') {
-        Some((service, _)) => glob::matches(service, "dynamodb"),
-        None => glob::matches(pattern, "dynamodb:getitem"),
-    };
-    actions(statement, "Action").iter().any(is_of_dynamodb)
-}
-
-fn is_all_of_dynamodb(patterns: &[String]) -> bool {
-    patterns.iter().any(|pattern| pattern == "*" || pattern == "dynamodb:*")
-}
-
-/// Whom the statement speaks of: kind and name. Everybody is an `AWS` principal, `*`.
-fn principals(statement: &Statement) -> Vec<(&str, &str)> {
-    if lookup(statement, "NotPrincipal").is_some() {
-        return vec![("AWS", "*")];
-    }
-    match lookup(statement, "Principal") {
-        Some(Value::String(one)) => vec![("AWS", one)],
-        Some(Value::Object(kinds)) => {
-            let of_kind = |(kind, names)| texts(Some(names)).into_iter().map(move |name| (kind, name));
-            kinds.iter().map(|(kind, names)| (kind.as_str(), names)).flat_map(of_kind).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn names_service(statement: &Statement) -> bool {
-    principals(statement).iter().any(|(kind, _)| kind.eq_ignore_ascii_case("Service"))
+    let otherwise = if is_whole && untold.is_empty() { Grant::Nothing } else { Grant::Untold };
+    Some(if told.is_empty() { otherwise } else { told.swap_remove(0) })
 }
 
 impl Us<'_> {
@@ -159,133 +71,57 @@ impl Us<'_> {
         self.owner == Some(account) || self.ours.is_account(account)
     }
 
-    /// Is this principal everybody, or of an account that is not ours? A unique id does not tell its
-    /// account.
-    fn is_stranger(&self, name: &str) -> bool {
-        match Arn::parse(name) {
-            Some(arn) => !self.is_account(arn.account),
-            None if is_account(name) => !self.is_account(name),
-            None => name == "*",
+    /// The name of a principal who is neither ours nor a service.
+    fn name_of_stranger(&self, principal: &Principal<'_>) -> Option<String> {
+        match principal {
+            Principal::Everybody => Some("*".to_owned()),
+            Principal::Of { account, name } => (!self.is_account(account)).then(|| name.to_string()),
+            Principal::Elsewhere(name) => Some((*name).to_owned()),
+            Principal::Service | Principal::Untold => None,
         }
     }
 
-    /// Somebody the statement speaks of who is neither ours nor a service.
-    fn stranger(&self, statement: &Statement) -> Option<String> {
-        let principals = principals(statement);
-        let found = principals.iter().find(|(kind, name)| match *kind {
-            kind if kind.eq_ignore_ascii_case("Service") => false,
-            kind if kind.eq_ignore_ascii_case("AWS") => self.is_stranger(name),
-            // An identity provider of the web has no account.
-            _ => Arn::parse(name).is_none_or(|arn| !self.is_account(arn.account)),
-        });
-        found.map(|(_, name)| (*name).to_owned())
+    /// Does the statement speak of a service, or of somebody who is not ours?
+    fn has_others(&self, statement: Statement<'_>) -> bool {
+        statement.is_of_services()
+            || statement.principals().iter().any(|principal| self.name_of_stranger(principal).is_some())
     }
 
-    /// Whom an `Allow` lets in who is not ours.
-    fn admits(&self, allow: &Statement, denies: &[&Statement]) -> Option<String> {
-        let stranger = self.stranger(allow).filter(|_| reaches_dynamodb(allow))?;
-        let is_held = self.holds(allow) || denies.iter().any(|deny| self.takes_back(deny, allow));
-        (!is_held).then_some(stranger)
+    /// Whom an `Allow` lets in who is not ours, or not known to be.
+    fn admits(&self, allow: Statement<'_>, denies: &[Statement<'_>]) -> Option<Grant> {
+        let principals = allow.principals();
+        let stranger = principals.iter().find_map(|principal| self.name_of_stranger(principal));
+        let is_untold = principals.contains(&Principal::Untold);
+        if (stranger.is_none() && !is_untold) || allow.given().is_empty() {
+            return None;
+        }
+        if self.holds(allow) || self.is_taken_back(allow, denies) {
+            return None;
+        }
+        Some(match stranger {
+            None => Grant::Untold,
+            Some(name) => match self.other_organization(allow) {
+                Some(organization) if name == "*" => Grant::Organization(organization),
+                Some(_) | None => Grant::Access(name),
+            },
+        })
     }
 
     /// Does an `Allow` let a service replicate the table, by a wildcard?
-    fn lets_service_replicate(&self, allow: &Statement, denies: &[&Statement]) -> bool {
-        let is_off = |deny: &&Statement| is_unconditional(deny) && self.takes_back(deny, allow);
-        names_service(allow)
-            && reaches_replication(allow)
-            && is_unconditional(allow)
-            && !denies.iter().any(is_off)
+    fn lets_service_replicate(&self, allow: Statement<'_>, denies: &[Statement<'_>]) -> bool {
+        let bare: Vec<_> = denies.iter().copied().filter(|deny| deny.is_unconditional()).collect();
+        allow.is_of_services()
+            && allow.reaches_replication()
+            && allow.is_unconditional()
+            && !self.is_taken_back(allow, &bare)
     }
-
-    /// Does the statement speak of a service, or of somebody who is not ours?
-    fn has_others(&self, statement: &Statement) -> bool {
-        names_service(statement) || self.stranger(statement).is_some()
-    }
-
-    /// Does a condition hold an `Allow` to us? One is enough, since all must be met.
-    fn holds(&self, allow: &Statement) -> bool {
-        conditions(allow).iter().any(|condition| condition.is_positive() && self.is_ours(condition))
-    }
-
-    /// Does a `Deny` take back, from all but us, what `allow` gives? Every condition must be one that
-    /// only we escape.
-    fn takes_back(&self, deny: &Statement, allow: &Statement) -> bool {
-        let escaped = conditions(deny);
-        let resources = texts(lookup(deny, "Resource"));
-        let allowed = texts(lookup(allow, "Resource"));
-        let is_covered = |resource: &&str| resources.iter().any(|pattern| glob::matches(pattern, resource));
-        lookup(deny, "NotPrincipal").is_none()
-            && principals(deny).contains(&("AWS", "*"))
-            && lookup(deny, "NotAction").is_none()
-            && is_all_of_dynamodb(&actions(deny, "Action"))
-            && !allowed.is_empty()
-            && allowed.iter().all(is_covered)
-            && (is_unconditional(deny) || !escaped.is_empty())
-            && escaped.iter().all(|condition| condition.is_negative() && self.is_ours(condition))
-    }
-
-    /// Are all values of a condition ours?
-    fn is_ours(&self, condition: &Condition<'_>) -> bool {
-        let is_ours = |value: &&str| match condition.key.as_str() {
-            "aws:principalaccount" | "aws:vpceaccount" => self.is_account(value),
-            "aws:principalarn" => Arn::parse(value).is_some_and(|arn| self.is_account(arn.account)),
-            "aws:principalorgid" | "aws:vpceorgid" => self.ours.is_organization(value),
-            "aws:principalorgpaths" | "aws:vpceorgpaths" => {
-                self.ours.is_organization(value.split('/').next().unwrap_or_default())
-            }
-            "aws:sourcevpc" => self.ours.is_vpc(value),
-            "aws:sourcevpce" => self.ours.is_endpoint(value),
-            _ => false,
-        };
-        !condition.values.is_empty() && condition.values.iter().all(is_ours)
-    }
-}
-
-/// One key of one operator.
-struct Condition<'p> {
-    /// In lower case.
-    operator: String,
-    /// In lower case.
-    key: String,
-    values: Vec<&'p str>,
-}
-
-impl Condition<'_> {
-    /// Is it met only by a request that has one of the values? `IfExists` and `ForAllValues` are met by
-    /// one that has no value at all.
-    fn is_positive(&self) -> bool {
-        let operator = self.operator.strip_prefix("foranyvalue:").unwrap_or(&self.operator);
-        matches!(operator, "stringequals" | "stringequalsignorecase" | "stringlike" | "arnequals" | "arnlike")
-    }
-
-    /// Is it met by every request that has none of the values?
-    fn is_negative(&self) -> bool {
-        let operator = self.operator.strip_suffix("ifexists").unwrap_or(&self.operator);
-        matches!(
-            operator,
-            "stringnotequals" | "stringnotequalsignorecase" | "stringnotlike" | "arnnotequals" | "arnnotlike"
-        )
-    }
-}
-
-fn conditions(statement: &Statement) -> Vec<Condition<'_>> {
-    let Some(Value::Object(operators)) = lookup(statement, "Condition") else { return Vec::new() };
-    let keys = operators.iter().filter_map(|(operator, keys)| Some((operator, keys.as_object()?)));
-    keys.flat_map(|(operator, keys)| {
-        keys.iter().map(move |(key, values)| Condition {
-            operator: operator.to_ascii_lowercase(),
-            key: key.to_ascii_lowercase(),
-            values: texts(Some(values)),
-        })
-    })
-    .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::tests::Listed;
+    use super::super::sample::Listed;
     use super::{Grant, Us, grant};
 
     const OWNER: &str = "111122223333";
@@ -362,6 +198,7 @@ mod tests {
                 (json!("*"), "*"),
                 (json!({"AWS": "*"}), "*"),
                 (json!({"AWS": "777788889999"}), "777788889999"),
+                (json!({"AWS": [OWNER, 777788889999_u64]}), "777788889999"),
                 (
                     json!({"AWS": [OWNER, "arn:aws:iam::777788889999:role/r"]}),
                     "arn:aws:iam::777788889999:role/r",
@@ -379,7 +216,7 @@ mod tests {
         for principal in [
             json!({"AWS": OWNER}),
             json!({"AWS": ["222233334444", "arn:aws:iam::222233334444:role/r"]}),
-            json!({"AWS": "AROAEXAMPLEEXAMPLE01"}),
+            json!({"AWS": 111122223333_u64}),
             json!({"Federated": "arn:aws:iam::111122223333:saml-provider/p"}),
             json!({"Service": "lambda.amazonaws.com"}),
         ] {
@@ -400,14 +237,25 @@ mod tests {
             json!({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::222233334444:role/*"}}),
             json!({"StringEquals": {"aws:SourceVpc": "vpc-0ours"}, "Bool": {"aws:SecureTransport": "true"}}),
             json!({"StringEquals": {"aws:SourceVpce": ["vpce-0a"]}}),
+            json!({"StringEquals": {"aws:PrincipalAccount": 111122223333_u64}}),
+            json!({"StringLike": {"aws:PrincipalArn": "arn:aws:iam::222233334444:*"}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": ["o-ours", "${AWS:resourceorgid}"]}}),
+            json!({"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}),
         ] {
             assert_eq!(granted(condition.clone()), Some(Grant::Nothing), "{condition}");
         }
         for condition in [
             json!({"Bool": {"aws:SecureTransport": "true"}}),
             json!({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
-            json!({"StringEquals": {"aws:PrincipalOrgID": "o-theirs"}}),
             json!({"StringLike": {"aws:PrincipalOrgID": "o-*"}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": ["o-ours", {}]}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalOrgID}"}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID, 'o-theirs'}"}}),
+            json!({"StringEquals": {"aws:PrincipalOrgID": "${aws:ResourceAccount}"}}),
+            json!({"StringNotEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}}),
+            // A path may have colons.
+            json!({"StringLike": {"aws:PrincipalArn": "arn:*:iam::222233334444:role/r"}}),
             json!({"StringLike": {"aws:PrincipalAccount": "*"}}),
             json!({"StringEquals": {"aws:PrincipalAccount": ["111122223333", "777788889999"]}}),
             json!({"StringEquals": {"aws:PrincipalAccount": []}}),
@@ -425,34 +273,112 @@ mod tests {
     }
 
     #[test]
-    fn a_deny_counts_where_only_we_escape_it() {
-        let guarded = |deny: Value| {
-            let actions = json!(["dynamodb:GetItem", "dynamodb:*"]);
-            let allow = statement("Allow", json!("*"), actions, json!({}));
-            of(&json!({"Statement": [allow, deny]}))
+    fn an_organization_that_is_not_known_as_ours_is_named() {
+        let held = |principal: Value, organizations: Value| {
+            let condition = json!({"StringEquals": {"aws:PrincipalOrgID": organizations}});
+            allowed(principal, json!("dynamodb:GetItem"), condition)
         };
+        let theirs = || Some(Grant::Organization("o-theirs".to_owned()));
+        assert_eq!(held(json!("*"), json!("o-theirs")), theirs());
+        assert_eq!(held(json!({"AWS": "*"}), json!(["o-ours", "o-theirs"])), theirs());
+        assert_eq!(held(json!("*"), json!(["o-ours"])), Some(Grant::Nothing));
+        assert_eq!(held(json!({"AWS": "777788889999"}), json!("o-theirs")), access("777788889999"));
+    }
+
+    fn guarded(action: Value, denies: Value) -> Option<Grant> {
+        let mut statements = vec![statement("Allow", json!("*"), action, json!({}))];
+        statements.extend(denies.as_array().cloned().unwrap_or_else(|| vec![denies]));
+        of(&json!({"Statement": statements}))
+    }
+
+    #[test]
+    fn a_deny_counts_where_only_we_escape_it() {
+        let all = || json!(["dynamodb:GetItem", "dynamodb:*"]);
         let deny = |condition: Value| statement("Deny", json!("*"), json!("dynamodb:*"), condition);
         for condition in [
             json!({}),
             json!({"StringNotEqualsIfExists": {"aws:SourceVpc": "vpc-0ours"}}),
             json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours", "aws:PrincipalOrgID": "o-ours"}}),
+            json!({"StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-ours"},
+                "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}),
+            json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-ours"},
+                "Bool": {"aws:PrincipalIsAWSService": false}}),
         ] {
-            assert_eq!(guarded(deny(condition.clone())), Some(Grant::Nothing), "{condition}");
+            assert_eq!(guarded(all(), deny(condition.clone())), Some(Grant::Nothing), "{condition}");
         }
-        let away = json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours"}});
         for statement in [
             deny(json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0theirs"}})),
             deny(json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours", "aws:PrincipalTag/t": "v"}})),
+            deny(json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours"}, "Bool": 7})),
+            deny(json!({"StringNotEquals": {"aws:SourceVpc": ["vpc-0ours", {}]}})),
+            deny(json!({"StringNotEquals": {"aws:PrincipalOrgID": "${aws:ResourceOrgID}"}})),
             deny(json!({"StringEquals": {"aws:SourceVpc": "vpc-0ours"}})),
             deny(json!({"StringNotEquals": 7})),
+            deny(json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-ours"},
+                "BoolIfExists": {"aws:PrincipalIsAWSService": "true"}})),
+            deny(json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-ours"},
+                "BoolIfExists": {"aws:ViaAWSService": "false"}})),
+            deny(json!({"BoolIfExists": {"aws:PrincipalIsAWSService": ["false", "true"]}})),
             statement("Deny", json!({"AWS": "777788889999"}), json!("dynamodb:*"), json!({})),
-            statement("Deny", json!("*"), json!("dynamodb:PutItem"), away.clone()),
             json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "other"}),
             json!({"Effect": "Deny", "Principal": "*", "Action": "*"}),
             json!({"Effect": "Deny", "Principal": "*", "NotAction": "*", "Resource": "*"}),
+            json!({"Effect": "Deny", "NotPrincipal": {"AWS": OWNER}, "Action": "*", "Resource": "*"}),
         ] {
-            assert_eq!(guarded(statement.clone()), access("*"), "{statement}");
+            assert_eq!(guarded(all(), statement.clone()), access("*"), "{statement}");
         }
+    }
+
+    #[test]
+    fn a_deny_counts_where_it_covers_all_that_is_given() {
+        let away = || json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours"}});
+        let deny = |action: Value| statement("Deny", json!("*"), action, away());
+        for (given, taken) in [
+            (json!("dynamodb:GetItem"), json!("dynamodb:GetItem")),
+            (json!("dynamodb:GetItem"), json!("DynamoDB:Get*")),
+            (json!(["dynamodb:GetItem", "dynamodb:Query"]), json!(["dynamodb:Query", "dynamodb:GetItem"])),
+            (json!(["dynamodb:Get*", "s3:GetObject"]), json!("dynamodb:G*")),
+            (json!("*"), json!("dynamodb:*")),
+        ] {
+            assert_eq!(guarded(given.clone(), deny(taken.clone())), Some(Grant::Nothing), "{given} {taken}");
+        }
+        for (given, taken) in [
+            (json!("dynamodb:GetItem"), json!("dynamodb:PutItem")),
+            (json!(["dynamodb:GetItem", "dynamodb:Query"]), json!("dynamodb:GetItem")),
+            (json!("dynamodb:Get*"), json!("dynamodb:GetItem")),
+            (json!("dynamodb:*"), json!("dynamodb:GetItem")),
+            (json!("dynamodb:*Item"), json!("dynamodb:???Item")),
+        ] {
+            assert_eq!(guarded(given.clone(), deny(taken.clone())), access("*"), "{given} {taken}");
+        }
+        let each = json!([deny(json!("dynamodb:GetItem")), deny(json!("dynamodb:Query"))]);
+        assert_eq!(
+            guarded(json!(["dynamodb:GetItem", "dynamodb:Query"]), each.clone()),
+            Some(Grant::Nothing)
+        );
+        assert_eq!(guarded(json!(["dynamodb:GetItem", "dynamodb:Scan"]), each), access("*"));
+        let elsewhere = json!({"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": away(),
+            "Resource": TABLE.replace("orders", "order?")});
+        assert_eq!(guarded(json!("dynamodb:GetItem"), elsewhere.clone()), Some(Grant::Nothing));
+        let every = json!({"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem",
+            "Resource": TABLE.replace("orders", "*")});
+        assert_eq!(of(&json!({"Statement": [every, elsewhere]})), access("*"));
+    }
+
+    #[test]
+    fn a_policy_that_takes_too_long_to_compare_is_told() {
+        let many =
+            |count: usize| -> Vec<String> { (0..count).map(|at| format!("dynamodb:A{at}*")).collect() };
+        let deny = |count: usize| {
+            statement(
+                "Deny",
+                json!("*"),
+                json!(many(count)),
+                json!({"StringNotEquals": {"aws:SourceVpc": "vpc-0ours"}}),
+            )
+        };
+        assert_eq!(guarded(json!(many(100)), deny(100)), Some(Grant::Nothing));
+        assert_eq!(guarded(json!(many(2000)), deny(2000)), access("*"));
     }
 
     #[test]
@@ -476,11 +402,38 @@ mod tests {
         }
         for policy in [
             json!({}),
-            json!({"Statement": 7}),
-            json!({"Statement": [7, {"Effect": 7}, {"Effect": "Allow", "Action": {}, "Principal": []}]}),
-            json!("{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":{}},\"Action\":\"*\"}]}"),
+            json!({"Statement": []}),
+            json!({"Statement": null}),
+            json!({"Statement": {"Effect": "Allow", "Action": "*", "Principal": []}}),
         ] {
             assert_eq!(of(&policy), Some(Grant::Nothing), "{policy}");
         }
+        for policy in [
+            json!({"Statement": 7}),
+            json!({"Statement": [7]}),
+            json!({"Statement": {"Effect": 7}}),
+            json!({"Statement": {"Effect": "Permit", "Principal": "*", "Action": "*"}}),
+            json!({"Statement": {"Effect": "Allow", "Action": {}}}),
+            json!("{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":{}},\"Action\":\"*\"}]}"),
+        ] {
+            assert_eq!(of(&policy), Some(Grant::Untold), "{policy}");
+        }
+        let twice = r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*",
+            "Principal":{"AWS":"777788889999"},"Principal":{"AWS":"111122223333"}}}"#;
+        assert_eq!(of(&json!(twice)), None);
+    }
+
+    #[test]
+    fn whose_a_unique_id_is_the_text_does_not_tell() {
+        let read = json!("dynamodb:GetItem");
+        for untold in [json!({"AWS": "AROAEXAMPLEEXAMPLE01"}), json!({"AWS": [OWNER, {}]}), json!(7.5)] {
+            assert_eq!(allowed(untold.clone(), read.clone(), json!({})), Some(Grant::Untold), "{untold}");
+            let held = json!({"StringEquals": {"aws:PrincipalOrgID": "o-ours"}});
+            assert_eq!(allowed(untold.clone(), read.clone(), held), Some(Grant::Nothing), "{untold}");
+            assert_eq!(allowed(untold, json!("s3:GetObject"), json!({})), Some(Grant::Nothing));
+        }
+        // Who is told counts for more.
+        let both = json!({"AWS": ["AROAEXAMPLEEXAMPLE01", "777788889999"]});
+        assert_eq!(allowed(both, read, json!({})), access("777788889999"));
     }
 }

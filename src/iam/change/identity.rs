@@ -1,13 +1,11 @@
-//! IAM: who there is, what they may do, how they get in. With STS's sessions and IAM Roles
-//! Anywhere.
+//! IAM: who there is, what they may do, how they get in.
 //!
 //! IAM's events are recorded in one region of each partition.
 
 use std::borrow::Cow;
 
 use super::event::{Event, quoted};
-use super::{Draft, Kind, Needs, Ours, name};
-use crate::ids::{Arn, is_account};
+use super::{Draft, Kind, Needs, Ours, Shows, name};
 
 /// Is an IAM event a change?
 pub(super) fn is_change(name: &str) -> bool {
@@ -131,6 +129,7 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
             draft.target(draft.made.clone());
             if event.name == "AcquireRole" && draft.made.is_none() {
                 draft.what.push_str("; which role that is, the record does not say");
+                draft.shows = Shows::Unreadable;
             }
         }
         "CreateUser" => {
@@ -140,12 +139,20 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
         "UpdateUser" => renamed(event, &mut draft, ours),
         _ => principals(event, &mut draft),
     }
+    if is_untold_user(event, &draft) {
+        draft.shows = Shows::Unreadable;
+    }
     policies(event, &mut draft);
     draft.target(named(event, "instance-profile", "instanceProfileName"));
     for provider in ["sAMLProviderArn", "openIDConnectProviderArn"] {
         draft.target(event.text(provider).map(Cow::into_owned));
     }
     Some(draft)
+}
+
+/// A user is made or renamed, and nothing tells under what name: it may be a break-glass user's.
+fn is_untold_user(event: &Event<'_>, draft: &Draft) -> bool {
+    matches!(event.name, "CreateUser" | "UpdateUser") && event.request().omitted && draft.made.is_none()
 }
 
 /// A user under a new name or path. The event has only what is new; the name may lie under a path
@@ -211,101 +218,9 @@ fn policies(event: &Event<'_>, draft: &mut Draft) {
     }
 }
 
-/// Is an STS event one that opens a session of a given principal?
-pub(super) fn is_session(name: &str) -> bool {
-    matches!(name, "AssumeRole" | "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity" | "AssumeRoot")
-}
-
-/// Reads an STS event: a root session, or a session of a break-glass role.
-pub(super) fn session(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
-    if event.name == "AssumeRoot" {
-        let mut draft = Draft::new(event, (Needs::Nothing, "root session opened in {targetPrincipal}"));
-        let target = event.request().text("targetPrincipal").unwrap_or_default();
-        draft.target(event.account_arn(&target).or_else(|| Some(target.into_owned())));
-        return Some(draft);
-    }
-    let role = break_glass_role(event, ours)?;
-    let mut draft = Draft::new(event, (Needs::Nothing, "session of break-glass role "));
-    draft.what.push_str(&quoted(&role));
-    draft.what.push_str(" opened");
-    draft.mention(Some(role));
-    Some(draft)
-}
-
-/// The role whose session is opened, if a break-glass entry speaks of it: as the parameters name it,
-/// else the record's own list, else the response.
-fn break_glass_role(event: &Event<'_>, ours: &dyn Ours) -> Option<String> {
-    if let Some(role) = event.request().text("roleArn") {
-        return ours.speaks_of(&role).then(|| role.into_owned());
-    }
-    let mut listed = event.resources().into_iter().filter(|arn| is_role(arn)).peekable();
-    if listed.peek().is_some() {
-        return listed.find(|role| ours.speaks_of(role));
-    }
-    // `assumed-role/name/session`: without the role's path.
-    let assumed = event.answer("arn")?;
-    let assumed = Arn::parse(&assumed)?;
-    let role = assumed.resource.strip_prefix("assumed-role/")?.split('/').next()?;
-    if assumed.service != "sts" || !is_account(assumed.account) {
-        return None;
-    }
-    let found = name::spoken_of(ours, assumed.partition, assumed.account, "role", role);
-    found.map(|_| format!("arn:{}:iam::{}:role/{role}", assumed.partition, assumed.account))
-}
-
-fn is_role(arn: &str) -> bool {
-    Arn::parse(arn).is_some_and(|arn| arn.service == "iam" && arn.resource.starts_with("role/"))
-}
-
-/// Is an event of IAM Roles Anywhere a change?
-pub(super) fn is_anywhere_change(name: &str) -> bool {
-    anywhere_kind(name).is_some()
-}
-
-fn anywhere_kind(name: &str) -> Option<Kind> {
-    use Needs::{Nothing, Parameters};
-    Some(match name {
-        "CreateTrustAnchor" => (Nothing, "trust anchor {name} created"),
-        "UpdateTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} changed"),
-        "EnableTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} enabled"),
-        "DisableTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} disabled"),
-        "DeleteTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} deleted"),
-        "CreateProfile" => (Parameters, "profile {name} of external workloads created"),
-        "UpdateProfile" => (Parameters, "profile {profileId} of external workloads changed"),
-        "EnableProfile" => (Nothing, "profile {profileId} of external workloads enabled"),
-        "DisableProfile" => (Nothing, "profile {profileId} of external workloads disabled"),
-        "DeleteProfile" => (Nothing, "profile {profileId} of external workloads deleted"),
-        "PutAttributeMapping" => (Nothing, "certificate mapping put on profile {profileId}"),
-        "DeleteAttributeMapping" => (Nothing, "certificate mapping deleted from profile {profileId}"),
-        "ImportCrl" => (Nothing, "revocation list {name} imported"),
-        "UpdateCrl" => (Nothing, "revocation list {crlId} changed"),
-        "EnableCrl" => (Nothing, "revocation list {crlId} enabled"),
-        "DisableCrl" => (Nothing, "revocation list {crlId} disabled"),
-        "DeleteCrl" => (Nothing, "revocation list {crlId} deleted"),
-        _ => return None,
-    })
-}
-
-/// Reads an event of IAM Roles Anywhere.
-pub(super) fn anywhere_change(event: &Event<'_>) -> Option<Draft> {
-    let mut draft = Draft::new(event, anywhere_kind(event.name)?);
-    for (key, kind) in [("trustAnchorId", "trust-anchor"), ("profileId", "profile"), ("crlId", "crl")] {
-        let id = event.text(key);
-        draft.target(id.and_then(|id| event.arn("rolesanywhere", &format!("{kind}/{id}"))));
-    }
-    for key in ["roleArns", "managedPolicyArns", "trustAnchorArn"] {
-        for arn in event.request().list(key) {
-            // A certificate gets in as these roles.
-            let add = if key == "roleArns" { Draft::target } else { Draft::mention };
-            add(&mut draft, Some(arn.to_owned()));
-        }
-    }
-    Some(draft)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Sample, change_of};
+    use super::super::sample::{Sample, change_of};
     use super::super::{Change, Own, Shows};
 
     fn iam(name: &str, request: &str) -> Option<Change> {
@@ -361,6 +276,11 @@ mod tests {
             ("UpdateAssumeRolePolicy", r#"{"roleName":"r"}"#),
             ("AttachRolePolicy", "null"),
             ("DeleteRolePermissionsBoundary", "null"),
+            // Made under what name, nothing tells.
+            ("AcquireRole", "null"),
+            ("AcquireRole", r#"{"templateArn":"arn:aws:iam::aws:role-template/t"}"#),
+            ("CreateUser", "null"),
+            ("UpdateUser", r#"{"omitted":true}"#),
         ];
         for (name, request) in cases {
             assert_eq!(shows(name, request), Some(Shows::Unreadable), "{name} {request}");
@@ -369,7 +289,9 @@ mod tests {
             ("PutRolePolicy", r#"{"PolicyDocument":"{}"}"#),
             ("PutRolePolicy", r#"{"policyDocument":{"Statement":[]}}"#),
             ("AttachRolePolicy", "{}"),
-            ("AcquireRole", "null"),
+            ("AcquireRole", r#"{"roleName":"r"}"#),
+            ("CreateUser", r#"{"userName":"u"}"#),
+            ("UpdateUser", r#"{"userName":"u"}"#),
             ("CreateAccessKey", "null"),
             ("EnableOrganizationsRootSessions", "null"),
         ] {
@@ -502,72 +424,6 @@ mod tests {
     }
 
     #[test]
-    fn only_sessions_of_break_glass_roles_and_root_are_changes() {
-        let break_glass = ["arn:aws:iam::*:role/emergency".to_owned()];
-        let session = |name: &str, request: &str| {
-            let sample = Sample::new("sts.amazonaws.com", name).request(request);
-            sample.change_for(&Own::default(), &break_glass)
-        };
-        let role = |name: &str| format!(r#"{{"roleArn":"arn:aws:iam::111122223333:role/{name}"}}"#);
-        for name in ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"] {
-            let change = session(name, &role("emergency"));
-            assert_eq!(change.as_ref().map(|change| change.shows), Some(Shows::Nothing));
-            assert_eq!(session(name, &role("ordinary")), None);
-        }
-        assert_eq!(session("AssumeRole", "null"), None);
-        let exempt = r#"{"roleArn":"arn:aws:iam::777788889999:role/emergency"}"#;
-        assert_eq!(session("AssumeRole", exempt), None);
-        assert_eq!(session("GetCallerIdentity", &role("emergency")), None);
-        let root = session("AssumeRoot", r#"{"targetPrincipal":"444455556666"}"#);
-        let root = root.map(|change| change.resources);
-        assert_eq!(root, Some(vec!["arn:aws:iam::444455556666:root".to_owned()]));
-    }
-
-    #[test]
-    fn a_session_is_known_without_its_parameters() {
-        let break_glass =
-            ["arn:aws:iam::*:role/emergency".to_owned(), "arn:aws:iam::*:role/bg/on-call-*".to_owned()];
-        let opened = |request: &str, key: &str, json: &str| {
-            let sample = Sample::new("sts.amazonaws.com", "AssumeRole").request(request);
-            let change = sample.field(key, json).change_for(&Own::default(), &break_glass);
-            change.map(|change| change.resources)
-        };
-        let listed = |role: &str| {
-            let arn = format!("arn:aws:iam::111122223333:role/{role}");
-            let json = format!(r#"[{{"ARN":"{arn}","accountId":"111122223333","type":"AWS::IAM::Role"}}]"#);
-            (json, arn)
-        };
-        let answered = |account: &str, role: &str| {
-            let arn = format!("arn:aws:sts::{account}:assumed-role/{role}/on-call-1");
-            format!(r#"{{"credentials":{{}},"assumedRoleUser":{{"assumedRoleId":"AROA:s","arn":"{arn}"}}}}"#)
-        };
-        for request in ["null", r#"{"omitted":true}"#, "{}"] {
-            for role in ["emergency", "bg/on-call-1"] {
-                let (json, arn) = listed(role);
-                assert_eq!(opened(request, "resources", &json), Some(vec![arn]), "{request} {role}");
-            }
-            for role in ["ordinary", "on-call-1", "bg/emergency"] {
-                assert_eq!(opened(request, "resources", &listed(role).0), None, "{request} {role}");
-            }
-            for role in ["emergency", "on-call-1"] {
-                let arn = format!("arn:aws:iam::111122223333:role/{role}");
-                let json = answered("111122223333", role);
-                assert_eq!(opened(request, "responseElements", &json), Some(vec![arn]), "{role}");
-                assert_eq!(opened(request, "responseElements", &answered("777788889999", role)), None);
-            }
-            let json = answered("111122223333", "ordinary");
-            assert_eq!(opened(request, "responseElements", &json), None);
-            assert_eq!(
-                opened(request, "responseElements", r#"{"assumedRoleUser":{"arn":"emergency"}}"#),
-                None
-            );
-        }
-        // What the parameters say counts before all else.
-        let request = r#"{"roleArn":"arn:aws:iam::111122223333:role/ordinary"}"#;
-        assert_eq!(opened(request, "responseElements", &answered("111122223333", "emergency")), None);
-    }
-
-    #[test]
     fn a_user_renamed_under_a_path_may_be_a_break_glass_one() {
         let break_glass = ["arn:aws:iam::*:user/bg/ann*".to_owned()];
         let made = |request: &str| {
@@ -580,16 +436,5 @@ mod tests {
         assert_eq!(made(r#"{"userName":"anna","newPath":"/bg/"}"#), user("bg/anna"));
         assert_eq!(made(r#"{"userName":"bob","newPath":"/x/","newUserName":"anna"}"#), user("x/anna"));
         assert_eq!(made(r#"{"userName":"anna"}"#), None);
-    }
-
-    #[test]
-    fn certificates_get_in_as_the_roles_of_a_profile() {
-        let role = "arn:aws:iam::111122223333:role/batch";
-        let request = format!(r#"{{"name":"on-premises","roleArns":["{role}"]}}"#);
-        let change = change_of("rolesanywhere.amazonaws.com", "CreateProfile", &request);
-        let change = change.map(|change| (change.what, change.resources, change.shows));
-        let what = "profile `on-premises` of external workloads created".to_owned();
-        assert_eq!(change, Some((what, vec![role.to_owned()], Shows::Nothing)));
-        assert_eq!(change_of("rolesanywhere.amazonaws.com", "CreateSession", &request), None);
     }
 }

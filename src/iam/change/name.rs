@@ -44,7 +44,7 @@ fn paths(kind: &str, resource: &str) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Listed;
+    use super::super::sample::Listed;
     use super::spoken_of;
 
     fn is_spoken_of(pattern: &str, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The network: endpoints, routes, and the links through which others reach an endpoint.
+//! EC2: endpoints, routes, and the links through which others reach an endpoint.
 //!
 //! EC2 names what it touches by ids, in a different place in each call, so every id in the
 //! parameters is taken, and those of the response. An id is given the record's account: in a shared
@@ -64,6 +64,8 @@ fn kind(name: &str) -> Option<Kind> {
         "CreateTransitGatewayRoute" => (Nothing, "transit gateway route to {destinationCidrBlock} made"),
         "ReplaceTransitGatewayRoute" => (Nothing, "transit gateway route to {destinationCidrBlock} replaced"),
         "DeleteTransitGatewayRoute" => (Nothing, "transit gateway route to {destinationCidrBlock} deleted"),
+        "ModifyManagedPrefixList" => (Nothing, "addresses of a prefix list changed"),
+        "RestoreManagedPrefixListVersion" => (Nothing, "addresses of a prefix list put back"),
         "CreateTransitGatewayPrefixListReference" => {
             (Nothing, "transit gateway routes to a prefix list made")
         }
@@ -82,6 +84,9 @@ fn kind(name: &str) -> Option<Kind> {
         "AssociateClientVpnTargetNetwork" => (Nothing, "client VPN led into a subnet"),
         "CreateClientVpnRoute" => (Nothing, "client VPN route to {destinationCidrBlock} made"),
         "AuthorizeClientVpnIngress" => (Nothing, "client VPN let into {targetNetworkCidr}"),
+        // What runs there, as whom.
+        "AssociateIamInstanceProfile" => (Nothing, "instance given a profile with a role"),
+        "ReplaceIamInstanceProfileAssociation" => (Nothing, "instance given another profile with a role"),
         // What is reachable from the internet, and over which addresses.
         "ModifyVpcBlockPublicAccessOptions" => {
             (Nothing, "block of public access set to {internetGatewayBlockMode}")
@@ -104,8 +109,7 @@ fn kind(name: &str) -> Option<Kind> {
 pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
     let kind = kind(event.name)?;
     let request = event.request();
-    let service = request.text("serviceName");
-    if event.name == "CreateVpcEndpoint" && service.is_some_and(|service| !is_dynamodb(&service)) {
+    if event.name == "CreateVpcEndpoint" && leads_elsewhere(event) {
         return None;
     }
     let mut draft = Draft::new(event, kind);
@@ -125,6 +129,7 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
             draft.mention(Some(event.arn_of("ec2", &region, &account, &format!("vpc/{peer}"))));
         }
     }
+    draft.mention(request.find("iamInstanceProfile").and_then(|profile| profile_arn(event, profile)));
     ids.read_all(&event.response().fields);
     for id in &ids.found {
         draft.target(resource_of(id).and_then(|resource| event.arn("ec2", &resource)));
@@ -135,6 +140,22 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         draft.what.push_str(&format!(" ({}{more})", shown.join(", ")));
     }
     Some(draft)
+}
+
+/// The instance profile of this name or ARN.
+fn profile_arn(event: &Event<'_>, profile: &Value) -> Option<String> {
+    let profile = profile.as_object()?;
+    let named = lookup(profile, "arn").or_else(|| lookup(profile, "name"))?.as_str()?;
+    event.iam_arn("instance-profile", "", named)
+}
+
+/// Is the new endpoint one for another service, or for none, as those of VPC Lattice are?
+fn leads_elsewhere(event: &Event<'_>) -> bool {
+    let request = event.request();
+    match request.text("serviceName") {
+        Some(service) => !is_dynamodb(&service),
+        None => matches!(request.text("vpcEndpointType").as_deref(), Some("Resource" | "ServiceNetwork")),
+    }
 }
 
 /// Is this DynamoDB's service name, as `com.amazonaws.eu-west-1.dynamodb`, or its streams'?
@@ -177,12 +198,13 @@ impl<'v> Ids<'v> {
 
 /// The resource part of the ARN that an id stands for.
 fn resource_of(id: &str) -> Option<String> {
-    const KINDS: [(&str, &str); 17] = [
+    const KINDS: [(&str, &str); 18] = [
         ("vpce-", "vpc-endpoint"),
         ("vpcbpa-exclude-", "vpc-block-public-access-exclusion"),
         ("vpc-", "vpc"),
         ("rtb-", "route-table"),
         ("subnet-", "subnet"),
+        ("i-", "instance"),
         ("igw-", "internet-gateway"),
         ("eigw-", "egress-only-internet-gateway"),
         ("cagw-", "carrier-gateway"),
@@ -204,81 +226,9 @@ fn resource_of(id: &str) -> Option<String> {
     })
 }
 
-/// Is an event of RAM, Direct Connect or Cloud WAN a change?
-pub(super) fn is_link_change(service: &str, name: &str) -> bool {
-    link_kind(service, name).is_some()
-}
-
-fn link_kind(service: &str, name: &str) -> Option<Kind> {
-    use Needs::Nothing;
-    Some(match (service, name) {
-        ("ram", "CreateResourceShare") => (Nothing, "network shared with other accounts"),
-        ("ram", "AssociateResourceShare") => (Nothing, "share of a network extended"),
-        ("ram", "AcceptResourceShareInvitation") => (Nothing, "share {resourceShareInvitationArn} accepted"),
-        (
-            "directconnect",
-            "CreatePrivateVirtualInterface"
-            | "CreateTransitVirtualInterface"
-            | "AllocatePrivateVirtualInterface"
-            | "AllocateTransitVirtualInterface"
-            | "ConfirmPrivateVirtualInterface"
-            | "ConfirmTransitVirtualInterface"
-            | "AssociateVirtualInterface",
-        ) => (Nothing, "Direct Connect interface {virtualInterfaceId} led into AWS"),
-        (
-            "directconnect",
-            "CreateDirectConnectGatewayAssociation"
-            | "UpdateDirectConnectGatewayAssociation"
-            | "CreateDirectConnectGatewayAssociationProposal"
-            | "AcceptDirectConnectGatewayAssociationProposal",
-        ) => (Nothing, "Direct Connect gateway {directConnectGatewayId} associated"),
-        (
-            "networkmanager",
-            "CreateVpcAttachment"
-            | "UpdateVpcAttachment"
-            | "CreateSiteToSiteVpnAttachment"
-            | "CreateConnectAttachment"
-            | "CreateDirectConnectGatewayAttachment"
-            | "UpdateDirectConnectGatewayAttachment"
-            | "CreateTransitGatewayPeering"
-            | "CreateTransitGatewayRouteTableAttachment"
-            | "AcceptAttachment",
-        ) => (Nothing, "network attached to core network {coreNetworkId}"),
-        ("networkmanager", "PutCoreNetworkPolicy" | "ExecuteCoreNetworkChangeSet") => {
-            (Nothing, "routes of core network {coreNetworkId} changed")
-        }
-        _ => return None,
-    })
-}
-
-/// Reads an event of RAM, Direct Connect or Cloud WAN. A share of anything but a network is no
-/// change.
-pub(super) fn link_change(service: &str, event: &Event<'_>) -> Option<Draft> {
-    let kind = link_kind(service, event.name)?;
-    let shared = event.request().list("resourceArns");
-    if !shared.is_empty() && !shared.iter().any(|arn| is_network(arn)) {
-        return None;
-    }
-    let mut draft = Draft::new(event, kind);
-    for arn in shared {
-        draft.target(Some(arn.to_owned()));
-    }
-    for key in
-        ["resourceShareArn", "vpcArn", "vpnConnectionArn", "transitGatewayArn", "directConnectGatewayArn"]
-    {
-        draft.target(lookup(&event.request().fields, key).and_then(Value::as_str).map(str::to_owned));
-    }
-    Some(draft)
-}
-
-/// Is this an ARN of something that carries traffic from elsewhere?
-fn is_network(arn: &str) -> bool {
-    [":subnet/", ":transit-gateway", ":core-network/", ":prefix-list/"].iter().any(|kind| arn.contains(kind))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Sample, change_of};
+    use super::super::sample::{Sample, change_of};
     use super::super::{Change, Own, Shows};
 
     fn ec2(name: &str, request: &str) -> Option<Change> {
@@ -314,6 +264,21 @@ mod tests {
         assert!(create("com.amazonaws.eu-west-1.dynamodb-streams").is_some());
         assert_eq!(create("com.amazonaws.eu-west-1.s3"), None);
         assert!(ec2("CreateVpcEndpoint", r#"{"vpcId":"vpc-1"}"#).is_some());
+        let of_type = |kind: &str| {
+            ec2("CreateVpcEndpoint", &format!(r#"{{"vpcId":"vpc-1","vpcEndpointType":"{kind}"}}"#))
+        };
+        assert_eq!(of_type("ServiceNetwork"), None);
+        assert!(of_type("Gateway").is_some());
+    }
+
+    #[test]
+    fn an_instance_may_be_given_a_role() {
+        let request = r#"{"AssociateIamInstanceProfileRequest":{"IamInstanceProfile":{"Name":"reader"},
+            "InstanceId":"i-1"}}"#;
+        let change = ec2("AssociateIamInstanceProfile", request);
+        let profile = "arn:aws:iam::111122223333:instance-profile/reader".to_owned();
+        assert_eq!(change.map(|change| change.resources), Some(vec![arn("instance/i-1"), profile]));
+        assert_eq!(ec2("DisassociateIamInstanceProfile", request), None);
     }
 
     #[test]
@@ -376,21 +341,6 @@ mod tests {
             route.map(|change| change.what),
             Some("route to `0.0.0.0/0` made (`igw-1`, `rtb-1`)".into())
         );
-    }
-
-    #[test]
-    fn shares_count_where_a_network_is_shared() {
-        let share = |request: &str| change_of("ram.amazonaws.com", "CreateResourceShare", request);
-        assert!(share(&format!(r#"{{"resourceArns":["{}"]}}"#, arn("subnet/subnet-1"))).is_some());
-        assert_eq!(share(r#"{"resourceArns":["arn:aws:rds:eu-west-1:111122223333:cluster:c"]}"#), None);
-        assert!(share("null").is_some());
-        for (source, name) in [
-            ("directconnect.amazonaws.com", "CreatePrivateVirtualInterface"),
-            ("networkmanager.amazonaws.com", "CreateVpcAttachment"),
-        ] {
-            assert!(change_of(source, name, "{}").is_some(), "{name}");
-        }
-        assert_eq!(change_of("directconnect.amazonaws.com", "CreatePublicVirtualInterface", "{}"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::event::Event;
-use super::{Draft, Kind, Needs};
+use super::{Draft, Kind, Needs, Shows};
 
 /// Is an event of Organizations a change?
 pub(super) fn is_change(name: &str) -> bool {
@@ -70,6 +70,11 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         }
     }
     let mut draft = Draft::new(event, kind);
+    // A policy may be given another name alone.
+    let request = event.request();
+    if event.name == "UpdatePolicy" && request.carries("content") && !request.has_policy("content") {
+        draft.shows = Shows::Unreadable;
+    }
     if is_of_policies {
         draft.target(event.answer("arn").map(Cow::into_owned));
     }
@@ -92,7 +97,7 @@ fn guards(policy_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Sample, change_of};
+    use super::super::sample::{Sample, change_of};
     use super::super::{Change, Shows};
 
     fn organizations(name: &str, request: &str) -> Option<Change> {
@@ -125,6 +130,7 @@ mod tests {
             ("CreatePolicy", r#"{"name":"p","type":"SERVICE_CONTROL_POLICY"}"#),
             ("CreatePolicy", "null"),
             ("UpdatePolicy", "null"),
+            ("UpdatePolicy", r#"{"policyId":"p-1","content":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#),
             ("DetachPolicy", "null"),
         ] {
             let shows = organizations(name, request).map(|change| change.shows);

@@ -4,100 +4,19 @@
 //! response or the record's own list name it; or where the parameters were left out, nothing names
 //! it, and the product has something of the service in that account and region.
 
+mod calls;
+
 use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::event::{Event, lookup};
-use super::{Draft, Kind, Needs, Own, Shows, compute};
+use super::{Draft, Own, Shows, compute};
+use calls::{call_of, kind};
 
 /// Is an event of one of these services a change, where the resource is our own?
 pub(super) fn is_change(service: &str, name: &str) -> bool {
     kind(service, name).is_some()
-}
-
-fn kind(service: &str, name: &str) -> Option<Kind> {
-    let what = match service {
-        "cloudtrail" => trail_phrase(name),
-        "events" => rule_phrase(name),
-        "lambda" => function_phrase(call_of(name)),
-        "kms" => key_phrase(name),
-        "sqs" => queue_phrase(name),
-        "sns" => topic_phrase(name),
-        "s3" => bucket_phrase(name),
-        _ => None,
-    };
-    Some((Needs::Nothing, what?))
-}
-
-fn trail_phrase(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "StopLogging" => "trail {name} stopped",
-        "DeleteTrail" => "trail {name} deleted",
-        "UpdateTrail" => "trail {name|trailARN} changed",
-        "PutEventSelectors" => "event selectors of trail {trailName|trailARN} replaced",
-        "PutInsightSelectors" => {
-            "insight selectors of {trailName|eventDataStore|trailARN|eventDataStoreArn} replaced"
-        }
-        "PutEventConfiguration" => {
-            "event configuration of {trailName|eventDataStore|trailARN|eventDataStoreArn} replaced"
-        }
-        "UpdateEventDataStore" => "event data store {eventDataStore} changed",
-        "StopEventDataStoreIngestion" => "event data store {eventDataStore} stopped",
-        "DeleteEventDataStore" => "event data store {eventDataStore} deleted",
-        "PutResourcePolicy" => "resource policy put on {resourceArn}",
-        "DeleteResourcePolicy" => "resource policy of {resourceArn} deleted",
-        _ => return None,
-    })
-}
-
-fn rule_phrase(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "DisableRule" => "rule {name} disabled",
-        "DeleteRule" => "rule {name} deleted",
-        "PutRule" => "rule {name|ruleArn} replaced",
-        "PutTargets" => "targets of rule {rule} replaced",
-        "RemoveTargets" => "targets of rule {rule} removed",
-        "PutPermission" => "permission to put events on a bus given",
-        "RemovePermission" => "permission to put events on a bus withdrawn",
-        "UpdateEventBus" => "event bus {name} changed",
-        "DeleteEventBus" => "event bus {name} deleted",
-        "UpdateArchive" => "archive {archiveName} changed",
-        "DeleteArchive" => "archive {archiveName} deleted",
-        _ => return None,
-    })
-}
-
-fn function_phrase(call: &str) -> Option<&'static str> {
-    Some(match call {
-        "CreateFunction" => "function {functionName} created",
-        "UpdateFunctionCode" => "code of function {functionName} replaced",
-        "UpdateFunctionConfiguration" => "configuration of function {functionName} changed",
-        "DeleteFunction" => "function {functionName} deleted",
-        "AddPermission" => "permission to call function {functionName} given",
-        "RemovePermission" => "permission to call function {functionName} withdrawn",
-        "PutResourcePolicy" => "resource policy put on {resourceArn}",
-        "DeleteResourcePolicy" => "resource policy of {resourceArn} deleted",
-        "PutFunctionConcurrency" => "concurrency of function {functionName} set",
-        "DeleteFunctionConcurrency" => "concurrency of function {functionName} no longer set",
-        "PutFunctionEventInvokeConfig"
-        | "UpdateFunctionEventInvokeConfig"
-        | "DeleteFunctionEventInvokeConfig" => "retries and destinations of function {functionName} changed",
-        "PutFunctionCodeSigningConfig" | "DeleteFunctionCodeSigningConfig" => {
-            "code signing of function {functionName} changed"
-        }
-        "PutFunctionRecursionConfig" | "PutFunctionScalingConfig" | "PutRuntimeManagementConfig" => {
-            "running of function {functionName} changed"
-        }
-        "CreateFunctionUrlConfig" => "public address given to function {functionName}",
-        "UpdateFunctionUrlConfig" => "public address of function {functionName} changed",
-        "DeleteFunctionUrlConfig" => "public address of function {functionName} deleted",
-        "CreateAlias" | "UpdateAlias" | "DeleteAlias" => "alias {name} of function {functionName} changed",
-        "CreateEventSourceMapping" => "event source given to function {functionName}",
-        "UpdateEventSourceMapping" => "event source of function {functionName|functionArn} changed",
-        "DeleteEventSourceMapping" => "event source of function {functionName|functionArn} deleted",
-        _ => return None,
-    })
 }
 
 /// The parameters by which a call gives a function a role or a network: then it counts whosever the
@@ -109,85 +28,6 @@ fn function_gifts(call: &str) -> &'static [&'static str] {
     }
 }
 
-fn key_phrase(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "DisableKey" => "key {keyId} disabled",
-        "ScheduleKeyDeletion" => "key {keyId} to be deleted",
-        "PutKeyPolicy" => "policy of key {keyId} replaced",
-        "DeleteImportedKeyMaterial" => "material of key {keyId} deleted",
-        "RevokeGrant" => "grant on key {keyId} revoked",
-        "UpdatePrimaryRegion" => "primary region of key {keyId} changed",
-        "UpdateAlias" => "alias {aliasName} led to another key",
-        "DeleteAlias" => "alias {aliasName} deleted",
-        _ => return None,
-    })
-}
-
-fn queue_phrase(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "DeleteQueue" => "queue {queueUrl} deleted",
-        "PurgeQueue" => "queue {queueUrl} emptied",
-        "SetQueueAttributes" => "attributes of queue {queueUrl} changed",
-        "AddPermission" => "permission on queue {queueUrl} given",
-        "RemovePermission" => "permission on queue {queueUrl} withdrawn",
-        _ => return None,
-    })
-}
-
-fn topic_phrase(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "DeleteTopic" => "topic {topicArn} deleted",
-        "SetTopicAttributes" => "attributes of topic {topicArn} changed",
-        "PutDataProtectionPolicy" => "data protection policy of topic {resourceArn} replaced",
-        "AddPermission" => "permission on topic {topicArn} given",
-        "RemovePermission" => "permission on topic {topicArn} withdrawn",
-        "Subscribe" => "{endpoint} subscribed to topic {topicArn}",
-        "Unsubscribe" => "subscription {subscriptionArn} ended",
-        "SetSubscriptionAttributes" => "attributes of subscription {subscriptionArn} changed",
-        _ => return None,
-    })
-}
-
-fn bucket_phrase(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "DeleteBucket" => "bucket {bucketName} deleted",
-        "PutBucketPolicy" => "policy of bucket {bucketName} replaced",
-        "DeleteBucketPolicy" => "policy of bucket {bucketName} deleted",
-        "PutBucketAcl" => "access list of bucket {bucketName} replaced",
-        "PutBucketOwnershipControls" | "DeleteBucketOwnershipControls" => {
-            "ownership of objects in bucket {bucketName} changed"
-        }
-        "PutBucketPublicAccessBlock" => "public access block of bucket {bucketName} replaced",
-        "DeleteBucketPublicAccessBlock" => "public access block of bucket {bucketName} removed",
-        "PutBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
-            "lifecycle of bucket {bucketName} replaced"
-        }
-        "DeleteBucketLifecycle" => "lifecycle of bucket {bucketName} deleted",
-        "PutBucketVersioning" => "versioning of bucket {bucketName} changed",
-        "PutBucketObjectLockConfiguration" => "object lock of bucket {bucketName} changed",
-        "PutBucketNotification" | "PutBucketNotificationConfiguration" => {
-            "notifications of bucket {bucketName} replaced"
-        }
-        "PutBucketEncryption" | "DeleteBucketEncryption" => "encryption of bucket {bucketName} changed",
-        "PutBucketReplication" | "DeleteBucketReplication" => "replication of bucket {bucketName} changed",
-        "PutBucketLogging" => "access log of bucket {bucketName} changed",
-        _ => return None,
-    })
-}
-
-/// The call, without the API version that Lambda's event names end in: `UpdateFunctionCode` of
-/// `UpdateFunctionCode20150331v2`.
-fn call_of(name: &str) -> &str {
-    let stem = name.trim_end_matches(|char: char| char.is_ascii_digit());
-    let unversioned =
-        stem.strip_suffix('v').map(|rest| rest.trim_end_matches(|char: char| char.is_ascii_digit()));
-    match unversioned {
-        Some(call) if stem.len() < name.len() && call.len() + 9 == stem.len() => call,
-        _ if stem.len() + 8 == name.len() => stem,
-        _ => name,
-    }
-}
-
 /// Reads an event of one of these services.
 pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<Draft> {
     let given = if service == "lambda" { function_gifts(call_of(event.name)) } else { &[] };
@@ -196,7 +36,8 @@ pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<
     }
     let mut draft = Draft::new(event, kind(service, event.name)?);
     draft.only_own = given.is_empty() || !compute::give(event, given, &mut draft);
-    draft.may_be_own = true;
+    // Functions are made and changed all the time, and a call that failed left ours as it was.
+    draft.may_be_own = given.is_empty() || !event.failed();
     draft.targets.append(&mut draft.mentions);
     match service {
         "cloudtrail" => trail(event, &mut draft),
@@ -224,6 +65,7 @@ pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<
             let topic = text(event, "subscriptionArn");
             draft.target(topic.and_then(|arn| arn.rsplit_once(':').map(|(topic, _)| topic.to_owned())));
         }
+        "scheduler" => draft.target(compute::schedule(event)),
         _ => {
             let bucket = event.request().text("bucketName");
             let partition = crate::ids::partition_of(event.region.as_deref().unwrap_or_default());
@@ -320,29 +162,13 @@ fn queue(event: &Event<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Sample;
+    use super::super::sample::Sample;
     use super::super::{Change, Own, Shows};
-    use super::call_of;
 
     fn change(source: &str, name: &str, request: &str, resources: &[&str]) -> Option<Change> {
         let resources: Vec<String> = resources.iter().map(|arn| (*arn).to_owned()).collect();
         let own = Own { resources: &resources, ..Own::default() };
         Sample::new(source, name).request(request).change_for(&own, &[])
-    }
-
-    #[test]
-    fn api_versions_are_no_part_of_a_call() {
-        for (name, call) in [
-            ("UpdateFunctionCode20150331v2", "UpdateFunctionCode"),
-            ("CreateFunction20150331", "CreateFunction"),
-            ("PutFunctionConcurrency20171031", "PutFunctionConcurrency"),
-            ("UpdateFunctionUrlConfig", "UpdateFunctionUrlConfig"),
-            ("Invoke2", "Invoke2"),
-            ("v2", "v2"),
-            ("", ""),
-        ] {
-            assert_eq!(call_of(name), call);
-        }
     }
 
     #[test]
@@ -402,6 +228,12 @@ mod tests {
                 "Unsubscribe",
                 r#"{"subscriptionArn":"arn:aws:sns:eu-west-1:111122223333:NAME:0-1"}"#,
                 prefix("sns") + "ours",
+            ),
+            (
+                "scheduler",
+                "DeleteSchedule",
+                r#"{"name":"NAME","groupName":"g"}"#,
+                prefix("scheduler") + "schedule/g/ours",
             ),
             ("s3", "PutBucketPolicy", r#"{"bucketName":"NAME"}"#, "arn:aws:s3:::ours".to_owned()),
         ] {

@@ -1,4 +1,4 @@
-//! DynamoDB's own control plane: tables, their policies, their copies, and DAX clusters.
+//! DynamoDB's own control plane: tables, their policies, their copies.
 
 use std::borrow::Cow;
 
@@ -176,49 +176,24 @@ fn judge(event: &Event<'_>, ours: &dyn Ours, draft: &mut Draft) {
             draft.what.push_str(&format!(", which lets {whom} in"));
             draft.shows = Shows::ExternalGrant;
         }
+        Some(Grant::Organization(id)) => {
+            draft
+                .what
+                .push_str(&format!(", which lets all of organization {} in, not known as ours", quoted(&id)));
+            draft.shows = Shows::ExternalGrant;
+        }
+        Some(Grant::Untold) => {
+            draft.what.push_str(", which speaks of somebody it does not tell the account of");
+            draft.shows = Shows::Unreadable;
+        }
         Some(Grant::Nothing) => {}
         None => draft.shows = Shows::Unreadable,
     }
 }
 
-/// Is a DAX event a change? A cluster answers for the tables behind it, and none of its answers is
-/// recorded.
-pub(super) fn is_dax_change(name: &str) -> bool {
-    dax_kind(name).is_some()
-}
-
-fn dax_kind(name: &str) -> Option<Kind> {
-    use Needs::Nothing;
-    Some(match name {
-        "CreateCluster" => (Nothing, "DAX cluster {clusterName} created in subnet group {subnetGroupName}"),
-        "UpdateCluster" => (Nothing, "DAX cluster {clusterName} changed"),
-        "DeleteCluster" => (Nothing, "DAX cluster {clusterName} deleted"),
-        "IncreaseReplicationFactor" => (Nothing, "nodes added to DAX cluster {clusterName}"),
-        "DecreaseReplicationFactor" => (Nothing, "nodes taken from DAX cluster {clusterName}"),
-        "CreateSubnetGroup" => (Nothing, "DAX subnet group {subnetGroupName} created"),
-        "UpdateSubnetGroup" => (Nothing, "DAX subnet group {subnetGroupName} changed"),
-        "DeleteSubnetGroup" => (Nothing, "DAX subnet group {subnetGroupName} deleted"),
-        "TagResource" => (Nothing, "DAX cluster {resourceName} tagged"),
-        "UntagResource" => (Nothing, "tags of DAX cluster {resourceName} removed"),
-        _ => return None,
-    })
-}
-
-/// Reads a DAX event.
-pub(super) fn dax_change(event: &Event<'_>) -> Option<Draft> {
-    let mut draft = Draft::new(event, dax_kind(event.name)?);
-    let request = event.request();
-    let name = request.text("clusterName");
-    draft.target(name.and_then(|name| event.arn("dax", &format!("cache/{name}"))));
-    for key in ["resourceName", "iamRoleArn"] {
-        draft.target(request.text(key).map(Cow::into_owned));
-    }
-    Some(draft)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Sample, change_of};
+    use super::super::sample::{Sample, change_of};
     use super::super::{Change, Own, Shows};
 
     const ORDERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
@@ -407,18 +382,5 @@ mod tests {
         // Copied from, it stays what it is.
         let copy = format!(r#"{{"targetTableName":"copy","sourceTableArn":"{ORDERS}"}}"#);
         assert_eq!(change("RestoreTableToPointInTime", &copy), Some(Shows::UnguardedTable));
-    }
-
-    #[test]
-    fn clusters_and_their_subnets_count() {
-        let request = r#"{"clusterName":"c","iamRoleArn":"arn:aws:iam::111122223333:role/dax"}"#;
-        let change = change_of("dax.amazonaws.com", "CreateCluster", request);
-        let resources = change.map(|change| change.resources).unwrap_or_default();
-        assert_eq!(
-            resources,
-            ["arn:aws:dax:eu-west-1:111122223333:cache/c", "arn:aws:iam::111122223333:role/dax"]
-        );
-        assert!(change_of("dax.amazonaws.com", "UpdateSubnetGroup", "{}").is_some());
-        assert_eq!(change_of("dax.amazonaws.com", "RebootNode", request), None);
     }
 }

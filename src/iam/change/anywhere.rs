@@ -1,0 +1,67 @@
+//! IAM Roles Anywhere: certificates from elsewhere that get in as a role.
+
+use super::event::Event;
+use super::{Draft, Kind, Needs};
+
+/// Is an event of IAM Roles Anywhere a change?
+pub(super) fn is_change(name: &str) -> bool {
+    kind(name).is_some()
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    use Needs::{Nothing, Parameters};
+    Some(match name {
+        "CreateTrustAnchor" => (Nothing, "trust anchor {name} created"),
+        "UpdateTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} changed"),
+        "EnableTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} enabled"),
+        "DisableTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} disabled"),
+        "DeleteTrustAnchor" => (Nothing, "trust anchor {trustAnchorId} deleted"),
+        "CreateProfile" => (Parameters, "profile {name} of external workloads created"),
+        "UpdateProfile" => (Parameters, "profile {profileId} of external workloads changed"),
+        "EnableProfile" => (Nothing, "profile {profileId} of external workloads enabled"),
+        "DisableProfile" => (Nothing, "profile {profileId} of external workloads disabled"),
+        "DeleteProfile" => (Nothing, "profile {profileId} of external workloads deleted"),
+        "PutAttributeMapping" => (Nothing, "certificate mapping put on profile {profileId}"),
+        "DeleteAttributeMapping" => (Nothing, "certificate mapping deleted from profile {profileId}"),
+        "ImportCrl" => (Nothing, "revocation list {name} imported"),
+        "UpdateCrl" => (Nothing, "revocation list {crlId} changed"),
+        "EnableCrl" => (Nothing, "revocation list {crlId} enabled"),
+        "DisableCrl" => (Nothing, "revocation list {crlId} disabled"),
+        "DeleteCrl" => (Nothing, "revocation list {crlId} deleted"),
+        _ => return None,
+    })
+}
+
+/// Reads an event of IAM Roles Anywhere.
+pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+    let mut draft = Draft::new(event, kind(event.name)?);
+    for (key, kind) in [("trustAnchorId", "trust-anchor"), ("profileId", "profile"), ("crlId", "crl")] {
+        let id = event.text(key);
+        draft.target(id.and_then(|id| event.arn("rolesanywhere", &format!("{kind}/{id}"))));
+    }
+    for key in ["roleArns", "managedPolicyArns", "trustAnchorArn"] {
+        for arn in event.request().list(key) {
+            // A certificate gets in as these roles.
+            let add = if key == "roleArns" { Draft::target } else { Draft::mention };
+            add(&mut draft, Some(arn.to_owned()));
+        }
+    }
+    Some(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shows;
+    use super::super::sample::change_of;
+
+    #[test]
+    fn certificates_get_in_as_the_roles_of_a_profile() {
+        let role = "arn:aws:iam::111122223333:role/batch";
+        let request = format!(r#"{{"name":"on-premises","roleArns":["{role}"]}}"#);
+        let change = change_of("rolesanywhere.amazonaws.com", "CreateProfile", &request);
+        let change = change.map(|change| (change.what, change.resources, change.shows));
+        let what = "profile `on-premises` of external workloads created".to_owned();
+        assert_eq!(change, Some((what, vec![role.to_owned()], Shows::Nothing)));
+        assert_eq!(change_of("rolesanywhere.amazonaws.com", "CreateSession", &request), None);
+    }
+}
