@@ -9,7 +9,9 @@ pub(crate) const RULE: Rule = Rule {
     title: "Change that could not be read",
     what: "A change to what guards the perimeter whose record does not hold what was changed: \
         request parameters left out, a policy text that cannot be parsed or that a service has \
-        hidden (`HIDDEN_DUE_TO_SECURITY_REASONS`).\n\n\
+        hidden (`HIDDEN_DUE_TO_SECURITY_REASONS`), or that lets in somebody of whom it does not \
+        tell whose they are; a session of a role that the record does not name, where it may be \
+        a break-glass one.\n\n\
         Cannot see: the change itself: whether it opened the perimeter, tightened it or left \
         it as it was is not to be learnt from the record.",
     why: "CloudTrail leaves out request parameters above 100 KB. IAM takes a policy document \

@@ -15,12 +15,13 @@ pub(crate) const RULE: Rule = Rule {
         text alone.\n\n\
         Not raised where a condition of the statement holds it, by a positive operator, to an \
         account, the organization, an approved VPC or a listed endpoint of ours; nor where the \
-        same policy denies all of DynamoDB to everybody but those. What other conditions leave \
-        of a statement needs a proof over all policies together, and until there is one they \
-        excuse nothing.\n\n\
+        same policy denies all that is given to everybody but those, AWS services aside. An \
+        organization that perimeter.toml does not name is not known as ours. What other \
+        conditions leave of a statement needs a proof over all policies together, and until \
+        there is one they excuse nothing.\n\n\
         Cannot see: whether an RCP or an endpoint policy refuses the grant all the same, or \
-        the other account's own policies; who stands behind a role's unique id, which is what \
-        the name of a deleted role turns into.",
+        the other account's own policies; who stands behind a unique id, which is what the \
+        name of a deleted role turns into: that is `change-unreadable`.",
     why: "Across accounts the table's policy is the half that you decide, and after this the \
         other half is decided elsewhere. SCPs do not bind the principals of a stranger, so a \
         grant without `aws:SourceVpc` lets the items be read from anywhere. For an intruder it \

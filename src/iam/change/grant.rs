@@ -35,9 +35,17 @@ pub(super) enum Grant {
 /// Who is not one of the others.
 pub(super) struct Us<'a> {
     /// What the perimeter says.
-    pub(super) ours: &'a dyn Ours,
+    ours: &'a dyn Ours,
     /// The account that owns the table.
-    pub(super) owner: Option<&'a str>,
+    owner: Option<&'a str>,
+    /// Any organization is taken for ours.
+    any_organization: bool,
+}
+
+impl<'a> Us<'a> {
+    pub(super) fn new(ours: &'a dyn Ours, owner: Option<&'a str>) -> Self {
+        Self { ours, owner, any_organization: false }
+    }
 }
 
 /// What a policy grants to others than us. `None`: this is no policy.
@@ -95,12 +103,12 @@ impl Us<'_> {
         if (stranger.is_none() && !is_untold) || allow.given().is_empty() {
             return None;
         }
-        if self.holds(allow) || self.is_taken_back(allow, denies) {
+        if self.keeps(allow, denies) {
             return None;
         }
         Some(match stranger {
             None => Grant::Untold,
-            Some(name) => match self.other_organization(allow) {
+            Some(name) => match self.other_organization(allow, denies) {
                 Some(organization) if name == "*" => Grant::Organization(organization),
                 Some(_) | None => Grant::Access(name),
             },
@@ -128,7 +136,7 @@ mod tests {
     const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
 
     fn of(policy: &Value) -> Option<Grant> {
-        grant(policy, &Us { ours: &Listed(&[]), owner: Some(OWNER) })
+        grant(policy, &Us::new(&Listed(&[]), Some(OWNER)))
     }
 
     fn statement(effect: &str, principal: Value, action: Value, condition: Value) -> Value {
@@ -283,6 +291,12 @@ mod tests {
         assert_eq!(held(json!({"AWS": "*"}), json!(["o-ours", "o-theirs"])), theirs());
         assert_eq!(held(json!("*"), json!(["o-ours"])), Some(Grant::Nothing));
         assert_eq!(held(json!({"AWS": "777788889999"}), json!("o-theirs")), access("777788889999"));
+        let deny = |action: &str| {
+            let condition = json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-theirs"}});
+            statement("Deny", json!("*"), json!(action), condition)
+        };
+        assert_eq!(guarded(json!("dynamodb:GetItem"), deny("dynamodb:*")), theirs());
+        assert_eq!(guarded(json!("dynamodb:GetItem"), deny("dynamodb:PutItem")), access("*"));
     }
 
     fn guarded(action: Value, denies: Value) -> Option<Grant> {

@@ -166,7 +166,7 @@ fn judge(event: &Event<'_>, ours: &dyn Ours, draft: &mut Draft) {
     }
     let owner = request.text("resourceArn");
     let owner = owner.as_deref().and_then(Arn::parse).map(|arn| arn.account).or(event.account.as_deref());
-    match request.get(field).and_then(|policy| grant::grant(policy, &Us { ours, owner })) {
+    match request.get(field).and_then(|policy| grant::grant(policy, &Us::new(ours, owner))) {
         Some(Grant::Replication) => {
             draft.what.push_str(", which lets a service or another account replicate it");
             draft.shows = Shows::ExternalGrant;

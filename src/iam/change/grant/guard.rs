@@ -46,7 +46,7 @@ impl<'p> Guard<'p> {
 
 impl Us<'_> {
     /// Does a condition hold an `Allow` to us? One is enough, since all must be met.
-    pub(super) fn holds(&self, allow: Statement<'_>) -> bool {
+    fn holds(&self, allow: Statement<'_>) -> bool {
         let (conditions, _) = allow.conditions();
         conditions.iter().any(|condition| {
             let is_met_by_us =
@@ -55,18 +55,34 @@ impl Us<'_> {
         })
     }
 
-    /// The first organization that an `Allow` is held to and that is not known as ours.
-    pub(super) fn other_organization(&self, allow: Statement<'_>) -> Option<String> {
-        let (conditions, _) = allow.conditions();
-        let named = conditions.iter().filter(|condition| {
-            condition.is_positive()
-                && condition.key == "aws:principalorgid"
-                && condition.has_only(is_organization)
-        });
-        named
-            .filter_map(|condition| condition.first(|id| !self.ours.is_organization(id)))
-            .next()
-            .map(str::to_owned)
+    /// Does a condition of the `Allow`, or do these statements, keep it to us?
+    pub(super) fn keeps(&self, allow: Statement<'_>, denies: &[Statement<'_>]) -> bool {
+        self.holds(allow) || self.is_taken_back(allow, denies)
+    }
+
+    /// The organization that an `Allow` is kept to, where that is all that makes it a stranger's: one that
+    /// is not known as ours.
+    pub(super) fn other_organization(
+        &self,
+        allow: Statement<'_>,
+        denies: &[Statement<'_>],
+    ) -> Option<String> {
+        let any = Us { any_organization: true, ..*self };
+        let statements = || std::iter::once(allow).chain(denies.iter().copied());
+        let conditions = || statements().flat_map(|statement| statement.conditions().0);
+        let is_other = |id: &str| is_organization(id) && !self.ours.is_organization(id);
+        let other = conditions()
+            .filter(|condition| {
+                matches!(condition.key.as_str(), "aws:principalorgid" | "aws:principalorgpaths")
+            })
+            .find_map(|condition| {
+                condition.first(|value| is_other(organization_of(value))).map(str::to_owned)
+            });
+        other.filter(|_| any.keeps(allow, denies)).map(|value| organization_of(&value).to_owned())
+    }
+
+    fn is_organization(&self, id: &str) -> bool {
+        self.ours.is_organization(id) || (self.any_organization && is_organization(id))
     }
 
     /// Do these statements take back, from all but us, everything that `allow` gives?
@@ -105,10 +121,8 @@ impl Us<'_> {
         match key {
             "aws:principalaccount" | "aws:vpceaccount" => self.is_account(value),
             "aws:principalarn" => self.is_arn_of_ours(value),
-            "aws:principalorgid" | "aws:vpceorgid" => self.ours.is_organization(value),
-            "aws:principalorgpaths" | "aws:vpceorgpaths" => {
-                self.ours.is_organization(value.split('/').next().unwrap_or_default())
-            }
+            "aws:principalorgid" | "aws:vpceorgid" => self.is_organization(value),
+            "aws:principalorgpaths" | "aws:vpceorgpaths" => self.is_organization(organization_of(value)),
             "aws:sourcevpc" => self.ours.is_vpc(value),
             "aws:sourcevpce" => self.ours.is_endpoint(value),
             _ => false,
@@ -136,6 +150,11 @@ fn is_of_the_table(key: &str, value: &str) -> bool {
         "aws:principalaccount" | "aws:vpceaccount" => value.eq_ignore_ascii_case("${aws:ResourceAccount}"),
         _ => false,
     }
+}
+
+/// The organization at the head of a path, as `o-exampleorgid/r-1/ou-1/`.
+fn organization_of(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
 }
 
 fn is_organization(id: &str) -> bool {

@@ -104,6 +104,9 @@ impl<'p> Statement<'p> {
 
     /// What an `Allow` may give of DynamoDB: patterns of actions, in lower case.
     pub(super) fn given(self) -> Vec<String> {
+        if self.has("NotAction") && self.has("Action") {
+            return vec![ALL.to_owned()];
+        }
         if self.has("NotAction") {
             let is_left = self.texts("NotAction").found.iter().any(|left| is_all_of_dynamodb(left));
             return if is_left { Vec::new() } else { vec![ALL.to_owned()] };
@@ -370,6 +373,11 @@ mod tests {
             assert_eq!(given(other.clone()), Some(Vec::new()), "{other}");
             assert_eq!(taken(other.clone()), Some(Vec::new()), "{other}");
         }
+        let both = json!({"Action": "s3:*", "NotAction": "*"});
+        assert_eq!(
+            of(&both, |statement| (statement.given(), statement.taken())),
+            all.map(|all| (all, Vec::new()))
+        );
         let resources = |statement: Value| of(&statement, |statement| statement.resources().len());
         assert_eq!(resources(json!({"Resource": ["a", "b"]})), Some(2));
         assert_eq!(resources(json!({"Resource": ["a", {}]})), Some(0));
