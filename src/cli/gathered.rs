@@ -21,7 +21,9 @@ use crate::perimeter::Endpoint;
 use crate::pipeline::{Auditor, Tally, keep};
 
 /// Findings that are held before they are written out, in bytes: by all threads together, each its share.
-const HELD: usize = 10 << 20;
+/// A store takes memory too.
+const HELD: usize = 20 << 20;
+const HELD_FOR_STORE: usize = 10 << 20;
 
 /// Bytes of findings that may stay in memory where there is no room on disk.
 const REST: usize = 4 << 20;
@@ -89,7 +91,7 @@ impl<'g> Gathered<'g> {
 
     /// Findings that each of so many threads may gather before they are written out, in bytes.
     pub fn share(&self, threads: usize) -> usize {
-        HELD / threads
+        if self.keeping.store.is_some() { HELD_FOR_STORE / threads } else { HELD / threads }
     }
 
     /// An input was read, of so many bytes.
