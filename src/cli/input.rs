@@ -247,6 +247,8 @@ fn matches_of(pattern: &Path) -> Vec<Result<PathBuf, Missing>> {
     let Some(text) = pattern.to_str().filter(|text| text.contains(['*', '?', '['])) else {
         return missing("no such file or folder");
     };
+    // What a shell means by `**` at the end: all that is below, and not its folders alone.
+    let text = text.strip_suffix("/**").filter(|above| !above.is_empty()).unwrap_or(text);
     let found = match glob::glob(text) {
         Ok(found) => found,
         Err(error) => return missing(error.msg),
