@@ -584,9 +584,12 @@ fn always_shown(seen: &Sample, shown: &mut Shown) {
     });
 }
 
-/// What becomes of the n-th request, if every so-many-th fails.
+/// What becomes of the n-th request, if one in so many fails: not each so-many-th, for then it could be the
+/// same one of every try.
 fn fault(n: u64, every: u64, kind: u64) -> Fault {
-    if every == 0 || n % every != 1 {
+    const MIXES: u64 = 0x9e37_79b9_7f4a_7c15;
+    let drawn = n.wrapping_mul(MIXES) >> 32;
+    if every == 0 || !drawn.is_multiple_of(every) {
         return Fault::None;
     }
     let faults = [Fault::Throttled, Fault::Conflict, Fault::Broken, Fault::LostAnswer];
