@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::audit::case::{Case, Event, Known, Subject};
+use crate::audit::case::{Case, Event, Known, Subject, is_approved};
 use crate::audit::reason::reason;
 use crate::audit::rule::{Rule, Severity};
 use crate::audit::shortcut::Shortcut;
@@ -335,12 +335,17 @@ impl<'k> Auditor<'k> {
 }
 
 /// The record's number. Both accounts' copies of a call are one event; a record that corrects another
-/// has a number of its own, and so have both copies of that together; a record without any id is known
-/// by its text.
+/// has a number of its own, and so have both copies of that together, which say the same of when and
+/// whence; a record without any id is known by its text.
 fn key_of(record: &Record<'_>) -> EventKey {
+    const SAID: [Key; 4] = [Key::EventTime, Key::VpcEndpointId, Key::SourceIpAddress, Key::ErrorCode];
     let shared = record.get(Key::SharedEventId).text();
     if original(record).is_some() {
-        let own = shared.or(record.get(Key::EventId).text());
+        if let Some(shared) = shared {
+            let said = SAID.map(|key| record.get(key).text().unwrap_or_default().into_owned());
+            return correction_key([&[shared.into_owned()], said.as_slice()].concat().join("\0").as_bytes());
+        }
+        let own = record.get(Key::EventId).text();
         return correction_key(own.as_deref().map_or(&canonical(record.json), str::as_bytes));
     }
     match shared.or(record.get(Key::EventId).text()) {
@@ -385,17 +390,16 @@ fn corrections(record: &Record<'_>, case: &Case) -> Vec<Correction> {
     let by = key_of(record);
     let shared = record.get(Key::SharedEventId).text().map(|id| EventKey::of(id.as_bytes()));
     let keys = [Some(EventKey::of(original.as_bytes())), Some(correction_key(original.as_bytes())), shared];
+    // Of two of one time, one that reached the table from outside counts, and not one that did not.
+    let is_harmless = case.outcome == Outcome::Denied || is_approved(&case.origin, case.passage);
     let time = record.get(Key::EventTime).text().unwrap_or_default();
+    let time = format!("{time} {}", u8::from(!is_harmless));
     let named = case.resources.iter().filter_map(|arn| Arn::parse(arn)).map(|arn| arn.account.to_owned());
     let recipient = record.get(Key::RecipientAccountId).text().map(|account| account.into_owned());
     let accounts = [case.account.clone(), case.principal.account.clone(), recipient].into_iter().flatten();
     let accounts: BTreeSet<String> = accounts.chain(named).filter(|account| is_account(account)).collect();
-    let correction = |key| Correction {
-        key,
-        by,
-        time: time.clone().into_owned(),
-        accounts: accounts.iter().cloned().collect(),
-    };
+    let correction =
+        |key| Correction { key, by, time: time.clone(), accounts: accounts.iter().cloned().collect() };
     keys.into_iter().flatten().filter(|key| *key != by).map(correction).collect()
 }
 
@@ -404,6 +408,7 @@ fn canonical(json: &[u8]) -> Vec<u8> {
     let value = serde_json::from_slice::<serde_json::Value>(json);
     value.map_or_else(|_| json.to_vec(), |value| value.to_string().into_bytes())
 }
+
 /// The half of a call that makes no finding by itself, where the owner's copy of the call may make one:
 /// in a finding that nobody is shown, so that a flood of them is bounded as any other is.
 fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {

@@ -134,20 +134,29 @@ impl Case {
     pub fn of(record: &Record<'_>, known: Known<'_>) -> Self {
         let identity = record.identity();
         let principal = principal(record, &identity);
-        Self::gather(record, known, &identity, principal)
+        let owner = owner_of_names(&principal).map(str::to_owned);
+        Self::gather(record, known, &identity, principal, owner.as_deref())
     }
 
     /// Reads the facts of a record whose caller is known from elsewhere.
-    pub fn by(record: &Record<'_>, known: Known<'_>, principal: Principal) -> Self {
-        Self::gather(record, known, &record.identity(), principal)
+    pub fn by(record: &Record<'_>, known: Known<'_>, caller: Principal) -> Self {
+        let identity = record.identity();
+        // Whose a table without an account is hangs on the copy, and not on what the other one says.
+        let recorded = principal(record, &identity);
+        Self::gather(record, known, &identity, caller, owner_of_names(&recorded))
     }
 
-    fn gather(record: &Record<'_>, known: Known<'_>, identity: &Identity<'_>, principal: Principal) -> Self {
+    fn gather(
+        record: &Record<'_>,
+        known: Known<'_>,
+        identity: &Identity<'_>,
+        principal: Principal,
+        owner_of_names: Option<&str>,
+    ) -> Self {
         let source = record.get(Key::EventSource).text().unwrap_or_default();
         let is_call = is_dynamodb(&source);
         let subject = subject(record, known.perimeter, &source, is_call);
-        let tables =
-            if is_call { tables::tables(record, owner_of_names(&principal)) } else { Tables::default() };
+        let tables = if is_call { tables::tables(record, owner_of_names) } else { Tables::default() };
         let resources = match &subject {
             // A call to DynamoDB may change what is no table: a cluster, say.
             Subject::Change { change, .. } if tables.arns.is_empty() => change.resources.clone(),

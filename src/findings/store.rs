@@ -101,7 +101,8 @@ pub struct Correction {
     pub key: EventKey,
     /// The number of the record that corrects it.
     pub by: EventKey,
-    /// `eventTime` of that record, as text.
+    /// `eventTime` of that record, and behind it whether it reached the table from outside: as text, so that
+    /// of two of one time the one from outside is the later.
     pub time: String,
     /// The accounts whose findings the event may be counted in.
     pub accounts: Vec<String>,

@@ -104,7 +104,9 @@ fn slim(record: &Record<'_>, case: &Case) -> Option<String> {
 /// The caller's copy says who it was: the owner's copy does not.
 pub(super) fn half(record: &Record<'_>, case: &Case) -> Vec<Half> {
     let Some(shared_id) = record.get(Key::SharedEventId).text() else { return Vec::new() };
-    let crosses = case.principal.arn.is_some() && case.principal.account != case.account;
+    // Of a copy that names no table it is not told whose it was: the other copy may.
+    let may_cross = case.principal.account != case.account || case.resources.is_empty();
+    let crosses = case.principal.arn.is_some() && may_cross;
     let half =
         || Half { shared_id: shared_id.into_owned(), key: key_of(record), principal: case.principal.clone() };
     if crosses { vec![half()] } else { Vec::new() }

@@ -638,6 +638,57 @@ fn no_order_of_what_belongs_together_makes_a_difference() -> Tested {
     Ok(())
 }
 
+#[test]
+fn of_several_corrections_of_a_cross_account_call_the_last_counts_in_any_order() -> Tested {
+    let [caller, _] = pair(1, &[]);
+    let inside = json!({"vpcEndpointId": "vpce-0a1b2c3d4e5f60001", "vpcEndpointAccountId": "111122223333",
+        "sourceIPAddress": "10.0.12.41"});
+    let inside: Vec<(&str, Value)> = ["vpcEndpointId", "vpcEndpointAccountId", "sourceIPAddress"]
+        .map(|key| (key, inside[key].clone()))
+        .into();
+    let at = |time: &str| ("eventTime", json!(time));
+    let outside_late = correction(1, &caller, &[at("2026-03-24T16:00:02Z")]);
+    let outside_early = correction(2, &caller, &[at("2026-03-24T16:00:01Z")]);
+    let inside_late = correction(3, &caller, &[vec![at("2026-03-24T16:00:02Z")], inside.clone()].concat());
+    let inside_early = correction(4, &caller, &[vec![at("2026-03-24T16:00:01Z")], inside].concat());
+    for (records, expected) in [
+        (vec![caller.clone(), outside_late.clone(), inside_early], 1),
+        (vec![caller.clone(), outside_early, inside_late.clone()], 0),
+        // Of one time, the one from outside.
+        (vec![caller, outside_late, inside_late], 1),
+    ] {
+        for order in permutations(&records) {
+            let each: Vec<Vec<Value>> = order.iter().map(|record| vec![record.clone()]).collect();
+            for parts in [each, vec![order]] {
+                assert_eq!(by_rule(&left_by(&parts, true)?).len(), expected, "{parts:#?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_bare_name_in_the_owners_copy_is_the_owners_whoever_called() -> Tested {
+    let [caller, mut owner] = pair(1, &[]);
+    owner["requestParameters"] = json!({"tableName": "orders"});
+    owner.as_object_mut().map(|fields| fields.remove("resources"));
+    let first = left_by(&[vec![caller.clone()], vec![owner.clone()]], true)?;
+    assert_eq!(first.len(), 1, "{first:#?}");
+    assert_eq!(left_by(&[vec![owner], vec![caller]], true)?, first);
+    Ok(())
+}
+
+#[test]
+fn a_half_that_names_no_table_is_one_all_the_same() -> Tested {
+    let [mut caller, owner] = pair(1, &[]);
+    caller["requestParameters"] = Value::Null;
+    caller.as_object_mut().map(|fields| fields.remove("resources"));
+    let first = left_by(&[vec![caller.clone()], vec![owner.clone()]], true)?;
+    assert!(!by_rule(&first).iter().any(|(rule, _)| rule == "undetermined"), "{first:#?}");
+    assert_eq!(left_by(&[vec![owner], vec![caller]], true)?, first);
+    Ok(())
+}
+
 /// A caller that a rule excuses leaves the half that the owner's copy needs, in a finding nobody sees.
 #[test]
 fn a_half_is_kept_of_a_call_that_makes_no_finding_by_itself() -> Tested {

@@ -115,6 +115,25 @@ fn a_call_is_management_by_what_it_does() -> Tested {
 }
 
 #[test]
+fn a_service_that_exports_for_somebody_is_accounted_for_only_where_it_is_listed() -> Tested {
+    let mut perimeter = perimeter()?;
+    let service = "states.amazonaws.com";
+    let mut record = with("export-from-the-internet.json", json!({ "sourceIPAddress": service }));
+    record["userIdentity"]["invokedBy"] = json!(service);
+    let severity = |perimeter: &Perimeter| {
+        let (lines, _) = audited(perimeter, &record, true);
+        lines.first().and_then(|line| Some((line.verdict.name(), line.rule?, line.severity?.name())))
+    };
+    assert_eq!(severity(&perimeter), Some(("service", "bulk-export", "high")));
+    let mut entry = perimeter.services.first().cloned().ok_or("an entry")?;
+    entry.principal = "arn:aws:iam::111122223333:user/legacy-importer".into();
+    entry.via = Some(service.into());
+    perimeter.services.push(entry);
+    assert_eq!(severity(&perimeter), Some(("service", "bulk-export", "info")));
+    Ok(())
+}
+
+#[test]
 fn an_unresolved_endpoint_behind_a_service() -> Tested {
     let perimeter = perimeter()?;
     let through = |owner: Value| {

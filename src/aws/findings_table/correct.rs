@@ -37,7 +37,7 @@ async fn try_correct(table: &FindingsTable, correction: &Correction) -> Result<V
         table.try_put_if(item::write_corrected(key, &first), "by", None).await?;
         return Ok(vec![key]);
     };
-    if (known.time.as_str(), known.by) > correction.rank() {
+    if known.by != by && (known.time.as_str(), known.by) > correction.rank() {
         mark(table, by, &known).await?;
         return Ok(vec![key, by]);
     }
