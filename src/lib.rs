@@ -19,6 +19,7 @@ pub mod findings;
 pub mod glob;
 pub mod iam;
 pub mod ids;
+pub mod json;
 #[cfg(feature = "aws")]
 pub mod lambda;
 pub mod perimeter;

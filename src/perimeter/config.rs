@@ -7,8 +7,8 @@
 //!
 //! Stages: `encoding` makes bytes a text of bounded size, `node` makes a tree of values with their places, `read` takes tables apart and collects
 //! what is wrong, `value` checks one value, `risk` judges one setting, and `network`, `exceptions`
-//! and `settings` put the sections together. Only `node` and `syntax` know TOML's text, so that the same
-//! keys as an object in a bundle need a second way to make the tree and nothing else.
+//! and `settings` put the sections together. Only `node` and `syntax` know TOML's text: the same keys as
+//! an object in a bundle's JSON make the same tree.
 
 mod diagnostic;
 mod drawing;
@@ -29,6 +29,7 @@ pub use diagnostic::{Diagnostic, Level, Omitted, Related};
 pub use encoding::decode;
 
 use super::Perimeter;
+use crate::json;
 use node::Node;
 use read::Diagnostics;
 
@@ -77,10 +78,22 @@ fn summary(errors: &[Diagnostic], omitted: usize) -> String {
 /// [`ConfigErrors`], with all that is wrong; and where the text is longer than [`MAX_BYTES`].
 pub fn parse(text: &str) -> Result<Parsed, ConfigErrors> {
     encoding::bounded(text.len())?;
-    let (perimeter, mut found) = match node::from_toml(text) {
+    let checked = match node::from_toml(text) {
         Ok(root) => check(&root),
         Err(errors) => (Perimeter::default(), errors),
     };
+    parsed(checked, text)
+}
+
+/// Reads a perimeter that stands as an object in a larger text, `text`, with the keys of perimeter.toml.
+///
+/// # Errors
+/// As [`parse`].
+pub fn of_json(object: &json::Node, text: &str) -> Result<Parsed, ConfigErrors> {
+    parsed(check(&node::from_json(object)), text)
+}
+
+fn parsed((perimeter, mut found): (Perimeter, Diagnostics), text: &str) -> Result<Parsed, ConfigErrors> {
     diagnostic::place(&mut found.errors, text);
     diagnostic::place(&mut found.warnings, text);
     if found.errors.is_empty() {

@@ -1,7 +1,7 @@
 //! A perimeter as a tree of values, each with its place, before anything in it is believed.
 //!
-//! What follows works on this tree alone, so that a perimeter that stands as an object in a
-//! bundle's JSON needs nothing but a second way to make one (keys without spans).
+//! What follows works on this tree alone, whether it was TOML or stands as an object in a bundle's
+//! JSON.
 
 use std::ops::Range;
 
@@ -12,6 +12,7 @@ use toml::value::Datetime;
 use super::diagnostic::{Diagnostic, cut};
 use super::read::Diagnostics;
 use super::syntax;
+use crate::json::{self, Tree};
 
 /// Nothing in a perimeter lies deeper; what does is not looked into.
 const DEPTH: usize = 6;
@@ -52,6 +53,8 @@ pub(super) enum Value {
     Date(Datetime),
     List(Vec<Node>),
     Table(Vec<Field>),
+    /// JSON's; TOML has none.
+    Null,
     /// Something deeper than a perimeter goes.
     TooDeep,
 }
@@ -67,6 +70,7 @@ impl Value {
             Value::Date(_) => "a date",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
+            Value::Null => "null",
             Value::TooDeep => "something so deep",
         }
     }
@@ -116,6 +120,37 @@ fn fields(table: &DeTable<'_>, parent: &str, depth: usize) -> Value {
     // The parser sorts by name; the file's order tells which of two came first.
     fields.sort_by_key(|field| field.at.span.as_ref().map_or(0, |span| span.start));
     Value::Table(fields)
+}
+
+/// Makes the tree of an object in JSON. JSON has no dates: there they are text.
+pub(super) fn from_json(json: &json::Node) -> Node {
+    of_json(json, String::new(), DEPTH + 1)
+}
+
+fn of_json(json: &json::Node, key: String, depth: usize) -> Node {
+    let value = match (&json.tree, depth.checked_sub(1)) {
+        (Tree::Text(text), _) => Value::Text(text.clone()),
+        (Tree::Bool(flag), _) => Value::Flag(*flag),
+        (Tree::Number(text), _) if text.contains(['.', 'e', 'E']) => Value::Float,
+        (Tree::Number(text), _) => Value::Integer(text.clone()),
+        (Tree::Null, _) => Value::Null,
+        (Tree::List(_) | Tree::Object(_), None) => Value::TooDeep,
+        (Tree::List(items), Some(depth)) => {
+            let items = items.iter().enumerate();
+            Value::List(items.map(|(n, item)| of_json(item, format!("{key}[{n}]"), depth)).collect())
+        }
+        (Tree::Object(members), Some(depth)) => {
+            Value::Table(members.iter().map(|member| field(member, &key, depth)).collect())
+        }
+    };
+    Node { at: Place::new(json.span.clone(), key), value }
+}
+
+fn field(member: &json::Member, parent: &str, depth: usize) -> Field {
+    let own = cut(&member.name);
+    let key = if parent.is_empty() { own } else { format!("{parent}.{own}") };
+    let node = of_json(&member.value, key.clone(), depth);
+    Field { name: member.name.clone(), at: Place::new(member.span.clone(), key), node }
 }
 
 fn node(value: &Spanned<DeValue<'_>>, key: String, depth: usize) -> Node {

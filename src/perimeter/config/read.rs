@@ -189,7 +189,10 @@ impl Diagnostics {
     /// The fields of a table whose keys are names of its author's choice.
     pub(super) fn open<'a>(&mut self, node: &'a Node, heading: &str) -> &'a [Field] {
         match &node.value {
-            Value::Table(fields) => fields,
+            Value::Table(fields) => {
+                self.check_once(fields);
+                fields
+            }
             Value::List(_) => {
                 let message = format!("{} is one table, not a list of tables", quote(&node.at.key));
                 self.report(Diagnostic::error(&node.at, message).help(format!("write `{heading}`")));
@@ -198,6 +201,17 @@ impl Diagnostics {
             _ => {
                 self.mistyped(node, Wanted::Table);
                 &[]
+            }
+        }
+    }
+
+    /// TOML has no key twice in a table; JSON may.
+    fn check_once(&mut self, fields: &[Field]) {
+        let mut first: HashMap<&str, &Place> = HashMap::new();
+        for field in fields {
+            if let Some(before) = first.insert(&field.name, &field.at) {
+                let message = format!("{} stands here a second time", quote(&field.name));
+                self.report(Diagnostic::error(&field.at, message).related(before, "given here first"));
             }
         }
     }

@@ -1,0 +1,228 @@
+//! Does a statement match a request: whom, what, on which resource, under which conditions?
+//!
+//! Source: IAM user guide, "IAM JSON policy elements: Action", "Resource", "NotResource",
+//! "Principal", "NotPrincipal".
+
+use super::condition::{self, Resolved};
+use super::document::{ActionPattern, Condition, Effect, Element, Principal, ResourcePattern, Statement};
+use super::reading::Reading;
+use super::request::{Caller, CallerKind, Context, Request};
+use crate::glob;
+use crate::ids::Arn;
+
+/// How a statement stands to a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Matched<'s> {
+    /// Does it match?
+    pub reading: Reading,
+    /// By which of its principals, where it has any.
+    pub grant: Grant,
+    /// What keeps it from matching.
+    pub misses: Option<Misses<'s>>,
+}
+
+/// What of a statement does not match.
+#[derive(Clone, Copy, Debug)]
+pub enum Misses<'s> {
+    Principal,
+    Action,
+    Resource,
+    Condition(&'s Condition),
+}
+
+/// Whom a statement speaks of when it speaks of a caller: more closely first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Grant {
+    /// Of the session or user itself.
+    Direct,
+    /// Of everybody.
+    Everybody,
+    /// Of the session's role.
+    Role,
+    /// Of the caller's account, which may pass it on.
+    Account,
+    /// The statement speaks of nobody: it stands in a policy of the caller's own.
+    Own,
+}
+
+/// Does the statement match the request?
+pub fn matched<'s>(statement: &'s Statement, request: &Request) -> Matched<'s> {
+    let (whom, grant) = match &statement.principals {
+        Some(principals) => principal(principals, statement.effect, &request.caller),
+        None => (Reading::Yes, Grant::Own),
+    };
+    let misses = |misses| Matched { reading: Reading::No, grant, misses: Some(misses) };
+    if whom == Reading::No {
+        return misses(Misses::Principal);
+    }
+    let mut reading = whom.and(|| action(&statement.actions, &request.action));
+    if reading == Reading::No {
+        return misses(Misses::Action);
+    }
+    reading = reading.and(|| resource(&statement.resources, &request.resource, &request.context));
+    if reading == Reading::No {
+        return misses(Misses::Resource);
+    }
+    for condition in &statement.conditions {
+        reading = reading.and(|| condition::passes(condition, &request.context));
+        if reading == Reading::No {
+            return misses(Misses::Condition(condition));
+        }
+    }
+    Matched { reading, grant, misses: None }
+}
+
+/// Does `Action` or `NotAction` match the action, whatever its case?
+pub fn action(element: &Element<ActionPattern>, action: &str) -> Reading {
+    let action = action.to_ascii_lowercase();
+    let listed = Reading::any(element.items.iter().map(|pattern| one_action(&pattern.text, &action)));
+    if element.negated { !listed } else { listed }
+}
+
+fn one_action(pattern: &str, action: &str) -> Reading {
+    if !glob::matches(pattern, action) {
+        return Reading::No;
+    }
+    match pattern.split_once(':') {
+        Some((service, _)) if glob::has_wildcard(service) => {
+            Reading::Unclear("a wildcard in an action's service")
+        }
+        Some(_) | None => Reading::Yes,
+    }
+}
+
+/// Does `Resource` or `NotResource` match the resource?
+pub fn resource(element: &Element<ResourcePattern>, resource: &str, context: &Context) -> Reading {
+    let listed = Reading::any(
+        element.items.iter().map(|pattern| one_resource(pattern, resource, context, element.negated)),
+    );
+    if element.negated { !listed } else { listed }
+}
+
+fn one_resource(pattern: &ResourcePattern, resource: &str, context: &Context, negated: bool) -> Reading {
+    if pattern.template.is_as_written {
+        return of_text(&pattern.text, resource);
+    }
+    match condition::resolve(&pattern.template, context) {
+        // With a variable that cannot be filled in it is no resource's; whether all others are then meant
+        // nobody says.
+        Resolved::Absent if negated => Reading::Unclear("a variable whose key is absent"),
+        Resolved::Absent => Reading::No,
+        Resolved::Several => Reading::Unclear("a variable whose key holds several values"),
+        Resolved::Pattern(pattern) => match (pattern.matches(resource, false), pattern.matches_arn(resource))
+        {
+            (true, true) => Reading::Yes,
+            (false, false) => Reading::No,
+            _ => Reading::Unclear("a wildcard in a resource that stands for colons"),
+        },
+    }
+}
+
+/// The same where the pattern is text with wildcards and nothing else, as most are.
+fn of_text(pattern: &str, resource: &str) -> Reading {
+    if pattern == "*" {
+        return Reading::Yes;
+    }
+    let as_a_whole = glob::matches(pattern, resource);
+    let mut parts = pattern.splitn(6, ':');
+    let mut texts = resource.splitn(6, ':');
+    let part_by_part = loop {
+        match (parts.next(), texts.next()) {
+            (Some(pattern), Some(text)) if glob::matches(pattern, text) => {}
+            // What is missing at the end is anything.
+            (None, _) => break true,
+            (Some(_), _) => break false,
+        }
+    };
+    match (as_a_whole, part_by_part) {
+        (true, true) => Reading::Yes,
+        (false, false) => Reading::No,
+        _ => Reading::Unclear("a wildcard in a resource that stands for colons"),
+    }
+}
+
+/// Does `Principal` or `NotPrincipal` speak of the caller, and how?
+fn principal(element: &Element<Principal>, effect: Effect, caller: &Caller) -> (Reading, Grant) {
+    if element.negated {
+        return (all_but(&element.items, effect, caller), Grant::Everybody);
+    }
+    let mut spoken = (Reading::No, Grant::Own);
+    for item in &element.items {
+        let (reading, grant) = speaks_of(item, caller);
+        let is_closer = match (spoken.0, reading) {
+            (_, Reading::No) => false,
+            (Reading::No, _) => true,
+            (Reading::Unclear(_), Reading::Yes) => true,
+            (Reading::Yes, Reading::Unclear(_)) => false,
+            (Reading::Yes, Reading::Yes) | (Reading::Unclear(_), Reading::Unclear(_)) => grant < spoken.1,
+        };
+        if is_closer {
+            spoken = (reading, grant);
+        }
+    }
+    spoken
+}
+
+fn speaks_of(principal: &Principal, caller: &Caller) -> (Reading, Grant) {
+    match principal {
+        // An AWS service is none of AWS's principals unless it is named; `*` alone is everybody.
+        Principal::Everybody => (Reading::Yes, Grant::Everybody),
+        Principal::Account(account) => {
+            ((caller.kind != CallerKind::Service && *account == caller.account).into(), Grant::Account)
+        }
+        Principal::Arn(arn) => of_arn(arn, caller),
+        Principal::Service(name) => {
+            ((caller.kind == CallerKind::Service && *name == caller.arn).into(), Grant::Direct)
+        }
+        // Whom an identity provider vouches for calls with a role's session; those names are nobody's here.
+        Principal::Gone(_) | Principal::Federated(_) | Principal::Canonical(_) => (Reading::No, Grant::Own),
+    }
+}
+
+fn of_arn(arn: &str, caller: &Caller) -> (Reading, Grant) {
+    if caller.session_arn.as_deref() == Some(arn) {
+        return (Reading::Yes, Grant::Direct);
+    }
+    if caller.arn == arn {
+        let grant = match caller.kind {
+            CallerKind::Role | CallerKind::ServiceLinkedRole => Grant::Role,
+            CallerKind::User | CallerKind::FederatedUser | CallerKind::Root | CallerKind::Service => {
+                Grant::Direct
+            }
+        };
+        return (Reading::Yes, grant);
+    }
+    if caller.session_arn.is_none() && is_session_of(arn, caller) {
+        return (Reading::Unclear("a session by its name, which the request does not tell"), Grant::Direct);
+    }
+    (Reading::No, Grant::Own)
+}
+
+/// Is this the ARN of some session of the caller's role? It has lost the role's path.
+fn is_session_of(arn: &str, caller: &Caller) -> bool {
+    let (Some(session), Some(role)) = (Arn::parse(arn), Arn::parse(&caller.arn)) else { return false };
+    let name = session.resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/'));
+    session.service == "sts"
+        && session.account == role.account
+        && name.is_some_and(|(name, _)| role.resource.rsplit('/').next() == Some(name))
+}
+
+/// Everybody but those listed. Whoever is to be left out must be listed, and so must the account.
+fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
+    if effect == Effect::Allow {
+        return Reading::Unclear("`NotPrincipal` with `Allow`");
+    }
+    let listed = |wanted: &[Grant]| {
+        let spoken = items.iter().map(|item| speaks_of(item, caller));
+        Reading::any(spoken.filter(|(_, grant)| wanted.contains(grant)).map(|(reading, _)| reading))
+    };
+    let itself = listed(&[Grant::Direct, Grant::Role, Grant::Everybody]);
+    let account = listed(&[Grant::Account, Grant::Everybody]);
+    match (itself, account) {
+        (Reading::No, _) => Reading::Yes,
+        (itself, Reading::Yes) => !itself,
+        (_, Reading::No | Reading::Unclear(_)) => {
+            Reading::Unclear("`NotPrincipal` that lists a principal without its account")
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A request as IAM sees it: who, what, on which resource, and the keys that conditions ask for.
+
+use std::collections::BTreeMap;
+
+/// One request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    /// As `dynamodb:GetItem`; case does not count.
+    pub action: String,
+    /// An ARN, or `*`.
+    pub resource: String,
+    pub caller: Caller,
+    pub context: Context,
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Caller {
+    pub kind: CallerKind,
+    /// What `aws:PrincipalArn` holds: of a session, its role.
+    pub arn: String,
+    /// The ARN of the session, where it is one and known by it.
+    pub session_arn: Option<String>,
+    /// Its account; of a service, nobody's.
+    pub account: String,
+}
+
+/// The kind of a [`Caller`], as far as policies treat them differently.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CallerKind {
+    /// A role's session.
+    Role,
+    /// The session of a service-linked role.
+    ServiceLinkedRole,
+    User,
+    /// A session by `GetFederationToken`.
+    FederatedUser,
+    /// An account's root user.
+    Root,
+    /// An AWS service by itself.
+    Service,
+}
+
+/// The condition keys of a request, by their names in small letters.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Context(BTreeMap<String, Values>);
+
+/// What a key holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Values {
+    One(String),
+    /// Of a key that may hold several; also where it holds one or none.
+    Many(Vec<String>),
+}
+
+impl Values {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Many(values) => values,
+        }
+    }
+}
+
+impl Context {
+    /// Sets a key, whatever the spelling of its name.
+    pub fn set(&mut self, key: &str, values: Values) {
+        self.0.insert(key.to_ascii_lowercase(), values);
+    }
+
+    /// Sets a key that the request does not have yet.
+    pub fn set_default(&mut self, key: &str, value: impl FnOnce() -> String) {
+        self.0.entry(key.to_ascii_lowercase()).or_insert_with(|| Values::One(value()));
+    }
+
+    /// A key, by its name in small letters.
+    pub fn get(&self, key: &str) -> Option<&Values> {
+        self.0.get(key)
+    }
+
+    /// All keys, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.0.iter().map(|(key, values)| (key.as_str(), values))
+    }
+}
