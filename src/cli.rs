@@ -10,6 +10,7 @@ use self::view::onward::Onward;
 use crate::aws::store_url::StoreUrl;
 
 mod arguments;
+mod bundle;
 mod explain;
 mod findings;
 mod gathered;
@@ -20,10 +21,12 @@ mod invoke;
 mod listed;
 mod output;
 mod progress;
+mod prove;
 mod rules;
 mod runs;
 mod scan;
 mod settings;
+mod simulate;
 mod smallest;
 mod spilled;
 mod view;
@@ -97,6 +100,10 @@ enum Command {
         #[command(subcommand)]
         command: findings::Command,
     },
+    /// Prove that policies keep the perimeter, or show the request that breaks it
+    Prove(prove::Prove),
+    /// Decide one request, and say which statement decides
+    Simulate(simulate::Simulate),
     /// List the rules
     Rules(rules::Rules),
     /// Explain a rule
@@ -168,6 +175,8 @@ fn dispatch(cli: &Cli) -> Done {
         Command::Scan(scan) => scan.run(common),
         Command::Invoke(invoke) => invoke.run(common),
         Command::Findings { command } => command.run(common),
+        Command::Prove(prove) => prove.run(common),
+        Command::Simulate(simulate) => simulate.run(common),
         Command::Rules(rules) => rules.run(common),
         Command::Explain(explain) => explain.run(common),
         Command::Completions(completions) => completions.run(common),

@@ -5,7 +5,7 @@ mod bytes;
 pub mod cursor;
 pub mod elements;
 pub mod envelope;
-mod escapes;
+pub mod escapes;
 mod field;
 mod identity;
 mod key;

@@ -24,3 +24,4 @@ pub mod json;
 pub mod lambda;
 pub mod perimeter;
 pub mod pipeline;
+pub mod prove;

@@ -12,6 +12,7 @@ mod inert;
 pub mod json;
 pub mod onward;
 pub mod paint;
+pub mod proof;
 mod prose;
 pub mod records;
 pub mod rule_page;

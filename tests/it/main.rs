@@ -2,13 +2,16 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "these are tests: they measure and may fail")]
 
+mod bundles;
 mod cli;
 mod cli_views;
 mod corpus;
 mod generated;
+mod grid;
 mod halves;
 mod lambda;
 mod layers;
+mod proofs;
 mod reading;
 mod s3;
 mod settings;

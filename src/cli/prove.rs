@@ -1,0 +1,59 @@
+//! `perimeter prove`: do the policies of a bundle keep the perimeter?
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::output::Output;
+use super::view::{json, proof};
+use super::{Common, Done, Ending, Format};
+use crate::prove::answer::{Verdict, prove};
+
+/// Arguments of `prove`.
+#[derive(Args, Debug)]
+pub struct Prove {
+    /// Bundles of policies, in JSON; `-` for standard input
+    #[arg(required = true, value_name = "BUNDLE")]
+    bundles: Vec<PathBuf>,
+}
+
+impl Prove {
+    /// Runs the command.
+    pub fn run(&self, common: &Common) -> Done {
+        let mut out = Output::open(common)?;
+        let (mut ending, mut verdicts) = (Ending::Clean, Vec::new());
+        for path in &self.bundles {
+            let named = match common.bundle(path) {
+                Ok(named) => named,
+                Err(failure) => {
+                    common.fault(&failure.to_string());
+                    ending = Ending::Incomplete;
+                    continue;
+                }
+            };
+            let perimeter = common.perimeter_of(&named.bundle)?;
+            let answers = prove(&named.bundle, &perimeter, Timestamp::now());
+            for answer in &answers {
+                ending = ending.max(match answer.verdict {
+                    Verdict::Open => Ending::Findings,
+                    Verdict::Unknown => Ending::Incomplete,
+                    Verdict::Enforced | Verdict::BreakGlassOnly | Verdict::NoAccess => Ending::Clean,
+                });
+            }
+            match common.format {
+                Format::Text => proof::text(&mut out, &named.name, &answers)?,
+                Format::Json => verdicts.extend(answers.iter().map(proof::Shown::of)),
+                Format::Ndjson => {
+                    answers.iter().try_for_each(|answer| json::line(&mut out, &proof::Shown::of(answer)))?;
+                }
+                Format::Csv => proof::csv(&mut out, &answers)?,
+            }
+        }
+        if common.format == Format::Json {
+            json::pretty(&mut out, &proof::Verdicts { verdicts })?;
+        }
+        out.finish()?;
+        Ok(ending)
+    }
+}

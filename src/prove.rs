@@ -1,0 +1,15 @@
+//! Do policies keep the perimeter? Questions to a set of them, answered offline.
+//!
+//! [`simulate`] decides one request; what it says is the reference for every proof.
+
+pub mod actions;
+pub mod answer;
+pub mod axioms;
+pub mod blame;
+pub mod bundle;
+pub mod domain;
+pub mod intervals;
+pub mod simulate;
+pub mod solve;
+pub mod space;
+pub mod strings;

@@ -1,0 +1,222 @@
+//! Sets of DynamoDB's actions, and which of them statements speak of.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::glob;
+use crate::iam::catalogue;
+use crate::iam::document::{ActionPattern, Element};
+use crate::iam::reading::Reading;
+use crate::iam::table_policy;
+
+/// Some of DynamoDB's actions, by their places in the list of names.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Actions(u128);
+
+/// Every action that is asked about.
+struct Names {
+    /// As they are written.
+    written: Vec<&'static str>,
+    /// In small letters.
+    folded: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+/// One that AWS may add. It is asked about under this name, so that it can be simulated.
+const FUTURE: &str = "FutureAction";
+
+/// Actions that a reader knows: the first to be asked about.
+const LIKED: [&str; 6] = ["GetItem", "Query", "Scan", "PutItem", "GetRecords", "ListTables"];
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let mut written: Vec<&'static str> =
+        catalogue::dynamodb().actions.iter().map(|action| action.name).collect();
+    written.sort_by_key(|name| LIKED.iter().position(|liked| liked == name).unwrap_or(LIKED.len()));
+    written.push(FUTURE);
+    let folded: Vec<String> = written.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let places = folded.iter().enumerate().map(|(place, name)| (name.clone(), place)).collect();
+    Names { written, folded, places }
+});
+
+/// The actions to which a table's policy is of no matter, and those by which it lets nobody in from elsewhere,
+/// surely or perhaps: each makes a difference by itself.
+static APART: LazyLock<[Actions; 3]> = LazyLock::new(|| {
+    let all = |holds: &dyn Fn(&str) -> bool| Actions::that(|name| holds(&format!("dynamodb:{name}")));
+    [
+        all(&|action| !table_policy::counts_for(action)),
+        all(&|action| table_policy::reaches_across(action) == Reading::No),
+        all(&|action| matches!(table_policy::reaches_across(action), Reading::Unclear(_))),
+    ]
+});
+
+impl Actions {
+    /// Every action.
+    pub fn all() -> Self {
+        Self::that(|_| true)
+    }
+
+    /// Those by whose names a test holds.
+    pub fn that(holds: impl Fn(&str) -> bool) -> Self {
+        let places = NAMES.written.iter().enumerate().filter(|(_, name)| holds(name));
+        places.map(|(place, _)| Self::of(place)).fold(Self::default(), Self::or)
+    }
+
+    /// Those that are done to a type of resource; `None`: that name none.
+    pub fn done_to(kind: Option<&str>) -> Self {
+        let service = catalogue::dynamodb();
+        Self::that(|name| match (service.action(name), kind) {
+            (None, _) => name == FUTURE,
+            (Some(action), Some(kind)) => action.is_done_to(kind),
+            (Some(action), None) => action.may_name_none(),
+        })
+    }
+
+    fn of(place: usize) -> Self {
+        Self(1 << (place % 128))
+    }
+
+    /// Those that are in either.
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those that are in both.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those that are not in the other.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Is there none?
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The first, as `dynamodb:GetItem`.
+    pub fn first(self) -> Option<String> {
+        let place = usize::try_from(self.0.trailing_zeros()).ok()?;
+        NAMES.written.get(place).map(|name| format!("dynamodb:{name}"))
+    }
+
+    /// Can a table's policy let another account do these? They are of one class.
+    pub fn reach_across(self) -> Reading {
+        self.first().map_or(Reading::No, |action| table_policy::reaches_across(&action))
+    }
+
+    /// Parts of these that no statement and nothing else tells apart.
+    pub fn classes(self, statements: impl Iterator<Item = Reach>) -> Vec<Self> {
+        let mut classes = vec![self];
+        let mut split = |by: Self| {
+            let parts = classes.iter().flat_map(|class| [class.and(by), class.without(by)]);
+            classes = parts.filter(|class| !class.is_empty()).collect();
+        };
+        for reach in statements {
+            split(reach.surely);
+            split(reach.perhaps);
+        }
+        APART.iter().for_each(|set| split(*set));
+        // Those that a reader knows come first.
+        classes.sort_by_key(|class| class.0.trailing_zeros());
+        classes
+    }
+}
+
+/// The actions that a statement speaks of.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Reach {
+    pub surely: Actions,
+    /// The documentation leaves open whether it does.
+    pub perhaps: Actions,
+}
+
+impl Reach {
+    /// Of an `Action` or `NotAction`.
+    pub fn of(element: &Element<ActionPattern>) -> Self {
+        let mut listed = Self::default();
+        for pattern in &element.items {
+            let actions = matching(&pattern.text);
+            let is_open =
+                pattern.text.split_once(':').is_some_and(|(service, _)| glob::has_wildcard(service));
+            let set = if is_open { &mut listed.perhaps } else { &mut listed.surely };
+            *set = set.or(actions);
+        }
+        listed.perhaps = listed.perhaps.without(listed.surely);
+        if element.negated {
+            listed.surely = Actions::all().without(listed.surely).without(listed.perhaps);
+        }
+        listed
+    }
+
+    /// How it reads for actions of one class.
+    pub fn reads(self, class: Actions) -> Reading {
+        if !self.surely.and(class).is_empty() {
+            Reading::Yes
+        } else if !self.perhaps.and(class).is_empty() {
+            Reading::Unclear("a wildcard in an action's service")
+        } else {
+            Reading::No
+        }
+    }
+}
+
+/// The actions that a pattern in small letters matches. Most are names, or everything.
+fn matching(pattern: &str) -> Actions {
+    if matches!(pattern, "*" | "dynamodb:*") {
+        return Actions::all();
+    }
+    match pattern.split_once(':') {
+        Some(("dynamodb", name)) if !glob::has_wildcard(name) => {
+            NAMES.places.get(name).map_or_else(Actions::default, |place| Actions::of(*place))
+        }
+        Some(("dynamodb", name)) => folded(|known| glob::matches(name, known)),
+        Some((service, _)) if !glob::has_wildcard(service) => Actions::default(),
+        _ => folded(|known| glob::matches(pattern, &format!("dynamodb:{known}"))),
+    }
+}
+
+fn folded(holds: impl Fn(&str) -> bool) -> Actions {
+    let places = NAMES.folded.iter().enumerate().filter(|(_, name)| holds(name));
+    places.map(|(place, _)| Actions::of(place)).fold(Actions::default(), Actions::or)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iam::document::{Document, Kind};
+    use crate::iam::matching;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_evaluator(
+            patterns in prop::collection::vec(
+                prop_oneof!["dynamodb:(Get|Put|\\*|\\?|Item|List|Tables|FutureAction){0,3}x?", Just("*".to_owned()), Just("dyn*:*".to_owned()), Just("s3:*".to_owned()), Just("*:GetItem".to_owned())],
+                0..4,
+            ),
+            negated: bool,
+        ) {
+            let patterns: Vec<String> = patterns.into_iter().filter(|pattern| !pattern.ends_with(':')).collect();
+            let name = if negated { "NotAction" } else { "Action" };
+            let text = format!(r#"{{"Statement":{{"Effect":"Deny","{name}":{patterns:?},"Resource":"*"}}}}"#);
+            let document = Document::parse(&text, Kind::Identity).unwrap();
+            let element = &document.statements[0].actions;
+            let reach = Reach::of(element);
+            for (place, name) in NAMES.written.iter().enumerate() {
+                let expected = matching::action(element, &format!("dynamodb:{name}"));
+                prop_assert_eq!(reach.reads(Actions::of(place)), expected, "{}: {}", name, text);
+            }
+        }
+    }
+
+    #[test]
+    fn classes_are_parts_of_all() {
+        let get = Reach { surely: Actions::that(|name| name == "GetItem"), ..Reach::default() };
+        let classes = Actions::all().classes([get].into_iter());
+        assert_eq!(classes.iter().fold(Actions::default(), |all, class| all.or(*class)), Actions::all());
+        assert_eq!(classes.first().and_then(|class| class.first()).as_deref(), Some("dynamodb:GetItem"));
+        assert!(classes.len() > 2);
+    }
+}

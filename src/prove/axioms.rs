@@ -1,0 +1,362 @@
+//! What each condition key may hold in a request of one kind.
+//!
+//! Source: IAM user guide, "AWS global condition context keys"; the axioms A0 to A9 of docs/prover.md.
+
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+
+use super::domain::Domain;
+use super::space::{
+    Callers, Net, Other, Resources, Space, any_account, any_endpoint, any_region, any_vpc, any_vpc_id,
+    by_type, vpc_arn,
+};
+use super::strings::{Class, Language, Pattern, Step};
+use crate::iam::request::{CallerKind, Context, Values};
+
+/// One kind of request: who, what, from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind<'k, 'b> {
+    pub space: &'k Space<'b>,
+    pub callers: &'k Callers,
+    pub resources: &'k Resources<'b>,
+    pub net: &'k Net,
+    /// The request is to come from outside the perimeter.
+    pub outside: bool,
+}
+
+/// Private addresses, which nobody has on the internet.
+static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
+    let blocks = [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "0.0.0.0/8",
+        "224.0.0.0/3",
+        "::/3",
+        "4000::/2",
+        "8000::/1",
+    ];
+    // Each is a block that can be read: a test says so.
+    blocks.iter().filter_map(|block| block.parse().ok()).collect()
+});
+
+impl Kind<'_, '_> {
+    /// May there be any request of this kind, where it is to come from outside?
+    pub fn is_possible(&self) -> bool {
+        let approved = self.space.perimeter.prove.service_calls_approved;
+        match self.net {
+            Net::ServiceNowhere | Net::ServicePublic | Net::ServiceEndpoint => {
+                let is_caller =
+                    !matches!(self.callers.kind, CallerKind::Service | CallerKind::ServiceLinkedRole);
+                is_caller && !(self.outside && approved)
+            }
+            Net::Known(n) => self.space.endpoints.get(*n).is_some_and(|known| {
+                !(self.outside && known.is_approved)
+                    && known.vpc.as_ref().is_none_or(|vpc| self.may_serve(&vpc.region))
+            }),
+            Net::Namesake { vpc, other } => self.space.vpcs.get(*vpc).is_some_and(|vpc| match other {
+                Other::Region => {
+                    self.resources.region.as_ref() != Some(&vpc.region) || !self.serves_own_region()
+                }
+                Other::Owner => self.may_serve(&vpc.region),
+            }),
+            Net::Public | Net::Endpoint => true,
+        }
+    }
+
+    fn serves_own_region(&self) -> bool {
+        self.space.perimeter.prove.endpoint_region_is_requested_region
+    }
+
+    /// May an endpoint of that region be what the request came through?
+    fn may_serve(&self, region: &str) -> bool {
+        !self.serves_own_region() || self.resources.region.as_deref().is_none_or(|asked| asked == region)
+    }
+
+    fn is_by_service(&self) -> bool {
+        matches!(self.net, Net::ServiceNowhere | Net::ServicePublic | Net::ServiceEndpoint)
+    }
+
+    fn through_endpoint(&self) -> bool {
+        matches!(self.net, Net::Known(_) | Net::Endpoint | Net::ServiceEndpoint | Net::Namesake { .. })
+    }
+
+    /// The keys whose value is known.
+    pub fn fixed(&self) -> Context {
+        let mut fixed = self.fixed_anywhere();
+        let mut one = |key: &str, value: String| fixed.set(key, Values::One(value));
+        one("aws:ViaAWSService", self.is_by_service().to_string());
+        if let Net::Known(n) = self.net
+            && let Some(known) = self.space.endpoints.get(*n)
+        {
+            one("aws:SourceVpce", known.id.clone());
+            if let Some(vpc) = &known.vpc {
+                one("aws:SourceVpc", vpc.id.clone());
+            }
+        }
+        if let Net::Namesake { vpc, .. } = self.net
+            && let Some(vpc) = self.space.vpcs.get(*vpc)
+        {
+            one("aws:SourceVpc", vpc.id.clone());
+        }
+        fixed
+    }
+
+    /// The keys whose value is known wherever the request comes from.
+    pub fn fixed_anywhere(&self) -> Context {
+        let mut fixed = Context::default();
+        let mut one = |key: &str, value: String| fixed.set(key, Values::One(value));
+        let is_service = self.callers.kind == CallerKind::Service;
+        one("aws:PrincipalIsAWSService", is_service.to_string());
+        one("aws:ResourceAccount", self.resources.account.clone());
+        if let Some(region) = &self.resources.region {
+            one("aws:RequestedRegion", region.clone());
+        }
+        if !is_service {
+            one("aws:PrincipalAccount", self.callers.account.clone());
+            one("aws:PrincipalType", self.principal_type().to_owned());
+            if let Some(arn) = self.only_arn() {
+                one("aws:PrincipalArn", arn);
+            }
+            if let Some(organization) = self.organization_of(&self.callers.account) {
+                one("aws:PrincipalOrgID", organization.to_owned());
+            }
+        }
+        if let Some(organization) = self.organization_of(&self.resources.account) {
+            one("aws:ResourceOrgID", organization.to_owned());
+        }
+        fixed
+    }
+
+    fn only_arn(&self) -> Option<String> {
+        self.callers.arn.groups.iter().find_map(|group| match &**group {
+            [only] => only.as_literal().map(str::to_owned),
+            _ => None,
+        })
+    }
+
+    fn organization_of(&self, account: &str) -> Option<&str> {
+        self.space.perimeter.organization.as_deref().filter(|_| self.space.perimeter.is_ours(account))
+    }
+
+    fn principal_type(&self) -> &'static str {
+        match self.callers.kind {
+            CallerKind::Role | CallerKind::ServiceLinkedRole => "AssumedRole",
+            CallerKind::User => "User",
+            CallerKind::FederatedUser => "FederatedUser",
+            CallerKind::Root => "Account",
+            CallerKind::Service => "Service",
+        }
+    }
+
+    /// What a key may hold; `fixed`: those whose value is known.
+    pub fn domain(&self, key: &str, fixed: &Context) -> Domain {
+        match fixed.get(key) {
+            Some(Values::One(value)) if matches!(value.as_str(), "true" | "false") => {
+                return Domain::flag(Some(value == "true"));
+            }
+            Some(Values::One(value)) => return Domain::only(value),
+            Some(Values::Many(_)) | None => {}
+        }
+        match key {
+            "aws:sourcevpc" | "aws:sourcevpce" | "aws:vpcsourceip" | "aws:sourceip" | "aws:sourcevpcarn"
+            | "aws:vpceaccount" | "aws:vpceorgid" | "aws:vpceorgpaths" => self.network(key),
+            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => match (self.is_by_service(), key)
+            {
+                (false, _) => Domain::absent(),
+                (true, "aws:calledvia") => Domain::several(),
+                (true, _) => Domain::text(),
+            },
+            "aws:currenttime" | "aws:epochtime" => Domain::number_from(self.space.now.as_nanosecond()),
+            "aws:securetransport" => Domain::flag(None),
+            "aws:resourceorgid" | "aws:requestedregion" => Domain::absent(),
+            _ if key.starts_with("aws:principal") || key.starts_with("aws:user") => self.principal(key),
+            _ if key.starts_with("aws:resourcetag/") => {
+                self.tag(key, "aws:resourcetag/", self.resources.tags)
+            }
+            "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths"
+                if self.callers.kind != CallerKind::Service =>
+            {
+                Domain::absent()
+            }
+            _ => by_type(key),
+        }
+    }
+
+    fn network(&self, key: &str) -> Domain {
+        let space = self.space;
+        match key {
+            "aws:sourceip" => match self.net {
+                Net::Public => {
+                    let mut but = PRIVATE.clone();
+                    but.extend(if self.outside { space.trusted() } else { Vec::new() });
+                    Domain::address(&but)
+                }
+                Net::ServicePublic => {
+                    Domain::address(&if self.outside { space.trusted() } else { Vec::new() })
+                }
+                Net::ServiceEndpoint => Domain::address(&[]).or_absent(),
+                Net::Known(_) | Net::Endpoint | Net::Namesake { .. } | Net::ServiceNowhere => {
+                    Domain::absent()
+                }
+            },
+            _ if !self.through_endpoint() => Domain::absent(),
+            "aws:sourcevpc" => {
+                let mut vpc = any_vpc();
+                if self.outside {
+                    vpc.miss(space.approved());
+                }
+                vpc
+            }
+            "aws:sourcevpcarn" => self.vpc_arn().or_absent(),
+            "aws:vpceaccount" => self.endpoint_account().or_absent(),
+            "aws:sourcevpce" => {
+                let mut endpoint = any_endpoint();
+                endpoint.miss(space.endpoints.iter().map(|known| Pattern::literal(&known.id)));
+                endpoint
+            }
+            "aws:vpcsourceip" => Domain::address(&[]),
+            _ => by_type(key),
+        }
+    }
+
+    /// The ARN of the VPC; its id is that of `aws:SourceVpc`.
+    fn vpc_arn(&self) -> Domain {
+        let literal = Pattern::literal;
+        let region = if self.serves_own_region() { self.resources.region.as_deref() } else { None };
+        let region = region.map_or_else(any_region, literal);
+        match self.net {
+            Net::Known(n) => match self.space.endpoints.get(*n).and_then(|known| known.vpc.as_ref()) {
+                Some(vpc) => {
+                    Domain::of(vpc_arn(literal(&vpc.region), literal(vpc.account.as_str()), literal(&vpc.id)))
+                }
+                None => Domain::of(vpc_arn(region, any_account(), any_vpc_id())),
+            },
+            Net::Namesake { vpc, other } => {
+                let Some(vpc) = self.space.vpcs.get(*vpc) else { return Domain::absent() };
+                let (own, id) = (|text: &str| Pattern::literal(text), literal(&vpc.id));
+                let mut domain = match other {
+                    Other::Region => Domain::of(vpc_arn(region, any_account(), id)),
+                    Other::Owner => Domain::of(vpc_arn(own(&vpc.region), any_account(), id)),
+                };
+                let approved = self.space.vpcs.iter().filter(|other| other.id == vpc.id);
+                domain.miss(approved.map(|vpc| {
+                    vpc_arn(literal(&vpc.region), literal(vpc.account.as_str()), literal(&vpc.id))
+                }));
+                if *other == Other::Region {
+                    domain.miss([vpc_arn(own(&vpc.region), any_account(), literal(&vpc.id))]);
+                }
+                domain
+            }
+            Net::Public | Net::Endpoint | Net::ServiceNowhere | Net::ServicePublic | Net::ServiceEndpoint => {
+                let mut domain = Domain::of(vpc_arn(region, any_account(), any_vpc_id()));
+                if self.outside {
+                    let ids = self
+                        .space
+                        .vpcs
+                        .iter()
+                        .map(|vpc| vpc_arn(any_region(), any_account(), literal(&vpc.id)));
+                    domain.miss(ids);
+                }
+                domain
+            }
+        }
+    }
+
+    /// The account of the endpoint, which is that of its VPC.
+    fn endpoint_account(&self) -> Domain {
+        match self.net {
+            Net::Known(n) => match self.space.endpoints.get(*n).and_then(|known| known.vpc.as_ref()) {
+                Some(vpc) => Domain::only(vpc.account.as_str()),
+                None => Domain::of(any_account()),
+            },
+            Net::Namesake { vpc, other: Other::Owner } => {
+                let mut domain = Domain::of(any_account());
+                domain.miss(self.space.vpcs.get(*vpc).map(|vpc| Pattern::literal(vpc.account.as_str())));
+                domain
+            }
+            _ => Domain::of(any_account()),
+        }
+    }
+
+    fn principal(&self, key: &str) -> Domain {
+        let caller = self.callers;
+        match key {
+            "aws:principalarn" => Domain::language(caller.arn.clone()),
+            "aws:principalisawsservice" | "aws:principaltype" | "aws:principalaccount" => Domain::absent(),
+            "aws:principalorgid" => Domain::absent(),
+            "aws:principalservicename" | "aws:principalservicenameslist" => match caller.kind {
+                CallerKind::Service => by_type(key),
+                _ => Domain::absent(),
+            },
+            "aws:userid" => self.user_id(),
+            "aws:username" => match caller.kind {
+                CallerKind::User => Domain::text(),
+                _ => Domain::absent(),
+            },
+            _ if key.starts_with("aws:principaltag/") => {
+                let known =
+                    self.space.bundle.principals.get(caller.entry).and_then(|entry| entry.tags.as_deref());
+                let is_fixed = self.space.perimeter.prove.session_tags_none;
+                self.tag(key, "aws:principaltag/", known.filter(|_| is_fixed))
+            }
+            _ => by_type(key),
+        }
+    }
+
+    /// A tag: what is known of it, else anything or nothing.
+    fn tag(&self, key: &str, prefix: &str, known: Option<&[(String, String)]>) -> Domain {
+        let Some(known) = known else { return Domain::text().or_absent() };
+        let name = key.strip_prefix(prefix).unwrap_or_default();
+        known
+            .iter()
+            .find(|(tag, _)| tag.eq_ignore_ascii_case(name))
+            .map_or_else(Domain::absent, |(_, value)| Domain::only(value))
+    }
+
+    /// Of a role's session: the role's id and the session's name, which the caller chooses.
+    fn user_id(&self) -> Domain {
+        let upper = || Step::One(Class::ranges(&[('0', '9'), ('A', 'Z')]));
+        let id =
+            |prefix: &str| Pattern::literal(prefix).then(Pattern::new((0..16).map(|_| upper()).collect()));
+        let session =
+            Class::ranges(&[('+', '.'), ('0', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')]);
+        match self.callers.kind {
+            CallerKind::Role | CallerKind::ServiceLinkedRole => {
+                let name = [Step::One(session.clone()), Step::One(session.clone()), Step::Many(session)];
+                Domain::of(id("AROA").then(Pattern::literal(":")).then(Pattern::new(name.to_vec())))
+            }
+            CallerKind::User => Domain::of(id("AIDA")),
+            CallerKind::Root => Domain::only(&self.callers.account),
+            CallerKind::FederatedUser | CallerKind::Service => Domain::text(),
+        }
+    }
+}
+
+impl Domain {
+    /// A text of a language.
+    pub fn language(language: Language) -> Self {
+        Self { absent: false, present: Some(super::domain::Present::Text(language)) }
+    }
+
+    /// None of these.
+    pub fn miss(&mut self, patterns: impl IntoIterator<Item = Pattern>) {
+        if let Some(super::domain::Present::Text(language)) = &mut self.present {
+            language.misses.extend(patterns);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_private_block_is_one() {
+        assert_eq!(PRIVATE.len(), 11);
+    }
+}

@@ -1,0 +1,470 @@
+//! What a condition key may still hold, narrowed by one condition after another.
+//!
+//! A condition speaks of one key, so to hold it, or not to, is to narrow that key's domain: whether it
+//! may be absent, and what it may be. Text is a language, numbers and addresses are intervals, so nothing
+//! is lost but where it is said (`Narrowed::Loosely`): then what is left may be too much, never too
+//! little.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+
+use ipnet::IpNet;
+
+use super::intervals::Intervals;
+use super::strings::{Budget, Class, Language, OutOfBudget, Pattern, Step};
+use crate::iam::condition::passes;
+use crate::iam::document::Condition;
+use crate::iam::operand::Operand;
+use crate::iam::operator::{Comparison, Operator, Set, Test};
+use crate::iam::reading::Reading;
+use crate::iam::request::{Context, Values};
+use crate::iam::template::{Part, Template};
+
+/// What a key may hold.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    /// The request may be without it.
+    pub absent: bool,
+    /// What it may be where it is there; `None`: it is never there.
+    pub present: Option<Present>,
+}
+
+/// What a key may be.
+#[derive(Clone, Debug)]
+pub enum Present {
+    Text(Language),
+    Flag {
+        yes: bool,
+        no: bool,
+    },
+    /// Billionths, or nanoseconds since 1970.
+    Number(Intervals<i128>),
+    Address {
+        v4: Intervals<u32>,
+        v6: Intervals<u128>,
+    },
+    /// Several values: all of them in one language, and at least one in each of others.
+    Several {
+        every: Language,
+        some: Vec<Language>,
+    },
+}
+
+/// How what is left of a domain stands to what was asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Narrowed {
+    /// It is exactly that.
+    Exactly,
+    /// It may be more.
+    Loosely,
+}
+
+/// To which side what the documentation leaves open is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Whatever is asked holds where it may.
+    Permissive,
+    /// Only where it must.
+    Strict,
+}
+
+impl Mode {
+    /// Can it be asked that a reading be so?
+    pub fn allows(self, reading: Reading, wanted: bool) -> bool {
+        match reading {
+            Reading::Yes => wanted,
+            Reading::No => !wanted,
+            Reading::Unclear(_) => self == Mode::Permissive,
+        }
+    }
+}
+
+/// Keys whose value is known, by which variables are filled in.
+pub type Fixed = Context;
+
+impl Domain {
+    /// Never there.
+    pub fn absent() -> Self {
+        Self { absent: true, present: None }
+    }
+
+    /// Always this.
+    pub fn only(text: &str) -> Self {
+        Self::of(Pattern::literal(text))
+    }
+
+    /// Always a text of this shape.
+    pub fn of(pattern: Pattern) -> Self {
+        let language = Language { groups: vec![[pattern].into()], misses: Vec::new() };
+        Self { absent: false, present: Some(Present::Text(language)) }
+    }
+
+    /// Any text.
+    pub fn text() -> Self {
+        Self { absent: false, present: Some(Present::Text(Language::default())) }
+    }
+
+    /// Always `true` or `false`; one of them, where it is given.
+    pub fn flag(only: Option<bool>) -> Self {
+        let (yes, no) = (only != Some(false), only != Some(true));
+        Self { absent: false, present: Some(Present::Flag { yes, no }) }
+    }
+
+    /// Any number from one on.
+    pub fn number_from(first: i128) -> Self {
+        Self { absent: false, present: Some(Present::Number(Intervals::of(first, i128::MAX))) }
+    }
+
+    /// Any address but those of some blocks.
+    pub fn address(but: &[IpNet]) -> Self {
+        let (v4, v6) = (Intervals::of(0, u32::MAX), Intervals::of(0, u128::MAX));
+        let mut present = Present::Address { v4, v6 };
+        present.address(but, false);
+        Self { absent: false, present: Some(present) }
+    }
+
+    /// Several values, whatever they are.
+    pub fn several() -> Self {
+        // An empty value is taken for none.
+        let every = Language { groups: vec![[Pattern::glob("?*")].into()], misses: Vec::new() };
+        let present = Present::Several { every, some: Vec::new() };
+        Self { absent: false, present: Some(present) }
+    }
+
+    /// The same, or absent.
+    pub fn or_absent(mut self) -> Self {
+        self.absent = true;
+        self
+    }
+
+    /// Is it plain that nothing is left? What this does not see, [`Domain::pick`] does.
+    pub fn is_plainly_empty(&self) -> bool {
+        !self.absent && self.present.is_none()
+    }
+
+    /// Leaves what makes the condition hold, or not hold.
+    pub fn narrow(&mut self, condition: &Condition, wanted: bool, mode: Mode, fixed: &Fixed) -> Narrowed {
+        let nothing = Context::default();
+        self.absent &= mode.allows(passes(condition, &nothing), wanted);
+        let Some(present) = &mut self.present else { return Narrowed::Exactly };
+        if condition.operator.test == Test::Null {
+            let mut there = Context::default();
+            there.set(&condition.key, Values::One(String::new()));
+            if !mode.allows(passes(condition, &there), wanted) {
+                self.present = None;
+            }
+            return Narrowed::Exactly;
+        }
+        let asked = Asked { condition, wanted, mode, fixed };
+        let (kept, narrowed) = present.narrow(&asked);
+        if !kept {
+            self.present = None;
+        }
+        narrowed
+    }
+
+    /// A value that is left: none where the request may be without the key and `or_absent` is preferred.
+    ///
+    /// # Errors
+    /// Where the budget is used up before one is found.
+    pub fn pick(&self, budget: &mut Budget) -> Result<Option<Option<Values>>, OutOfBudget> {
+        if self.absent {
+            return Ok(Some(None));
+        }
+        match &self.present {
+            None => Ok(None),
+            Some(present) => Ok(present.pick(budget)?.map(Some)),
+        }
+    }
+}
+
+/// A condition, and what is asked of it.
+struct Asked<'c> {
+    condition: &'c Condition,
+    wanted: bool,
+    mode: Mode,
+    fixed: &'c Fixed,
+}
+
+/// Which values are asked for, of the policy's that can be compared with.
+enum Wanted<T> {
+    /// One of these.
+    OneOf(T),
+    /// None of these.
+    NoneOf(T),
+    /// Any.
+    Whatever,
+    /// There is none.
+    Nothing,
+}
+
+impl Asked<'_> {
+    fn operator(&self) -> Operator {
+        self.condition.operator
+    }
+
+    /// Is the value to be one of the policy's?
+    fn wants_match(&self) -> bool {
+        self.wanted != self.operator().negated
+    }
+
+    /// Of what kind the policy's values are to be, where some cannot be compared with: whether a value is
+    /// "not equal" to those nobody says.
+    fn values<T>(&self, read: impl Fn(&Operand) -> Option<T>) -> Wanted<Vec<T>> {
+        let values: Vec<T> = self.condition.values.iter().filter_map(&read).collect();
+        let incomparable = values.len() < self.condition.values.len() && self.operator().negated;
+        match (self.wants_match(), incomparable, self.mode) {
+            (true, true, Mode::Permissive) => Wanted::Whatever,
+            (true, ..) => Wanted::OneOf(values),
+            (false, true, Mode::Strict) => Wanted::Nothing,
+            (false, ..) => Wanted::NoneOf(values),
+        }
+    }
+}
+
+impl Present {
+    /// Leaves what is asked for. The first value tells whether anything may be left.
+    fn narrow(&mut self, asked: &Asked<'_>) -> (bool, Narrowed) {
+        let operator = asked.operator();
+        match self {
+            Present::Flag { yes, no } => {
+                *yes &= asked.holds_for("true");
+                *no &= asked.holds_for("false");
+                (*yes || *no, Narrowed::Exactly)
+            }
+            Present::Several { every, some } => several(every, some, asked),
+            Present::Text(language) => text(language, asked),
+            Present::Number(numbers) => match operator.test {
+                Test::Number(comparison) | Test::Date(comparison) => number(numbers, comparison, asked),
+                _ => (true, Narrowed::Loosely),
+            },
+            Present::Address { .. } if operator.test == Test::Address => {
+                let block = |operand: &Operand| match operand {
+                    Operand::Block(block) => Some(*block),
+                    _ => None,
+                };
+                match asked.values(block) {
+                    Wanted::OneOf(blocks) => self.address(&blocks, true),
+                    Wanted::NoneOf(blocks) => self.address(&blocks, false),
+                    Wanted::Whatever => {}
+                    Wanted::Nothing => return (false, Narrowed::Exactly),
+                }
+                let Present::Address { v4, v6 } = self else { return (true, Narrowed::Loosely) };
+                (!v4.is_empty() || !v6.is_empty(), Narrowed::Exactly)
+            }
+            Present::Address { .. } => (true, Narrowed::Loosely),
+        }
+    }
+
+    /// Leaves addresses that are in one of the blocks, or in none.
+    fn address(&mut self, blocks: &[IpNet], inside: bool) {
+        let Present::Address { v4, v6 } = self else { return };
+        let (mut blocks4, mut blocks6) = (Intervals::default(), Intervals::default());
+        for block in blocks {
+            match block {
+                IpNet::V4(block) => {
+                    blocks4 = blocks4.or(&Intervals::of(block.network().into(), block.broadcast().into()));
+                }
+                IpNet::V6(block) => {
+                    blocks6 = blocks6.or(&Intervals::of(block.network().into(), block.broadcast().into()));
+                }
+            }
+        }
+        (*v4, *v6) = if inside {
+            (v4.and(&blocks4), v6.and(&blocks6))
+        } else {
+            (v4.without(&blocks4), v6.without(&blocks6))
+        };
+    }
+
+    fn pick(&self, budget: &mut Budget) -> Result<Option<Values>, OutOfBudget> {
+        Ok(match self {
+            Present::Text(language) => language.shortest(budget)?.map(Values::One),
+            Present::Flag { yes, no } => {
+                no.then_some(false).or(yes.then_some(true)).map(|flag| Values::One(flag.to_string()))
+            }
+            Present::Number(numbers) => numbers.first().map(|number| Values::One(number.to_string())),
+            Present::Address { v4, v6 } => address(v4, v6).map(|address| Values::One(address.to_string())),
+            Present::Several { every, some } => {
+                let mut values = Vec::new();
+                let whatever = [Language::default()];
+                for language in if some.is_empty() { &whatever[..] } else { some } {
+                    let mut both = every.clone();
+                    both.groups.extend(language.groups.iter().cloned());
+                    both.misses.extend(language.misses.iter().cloned());
+                    match both.shortest(budget)? {
+                        Some(value) if values.contains(&value) => {}
+                        Some(value) => values.push(value),
+                        None => return Ok(None),
+                    }
+                }
+                Some(Values::Many(values))
+            }
+        })
+    }
+}
+
+impl Asked<'_> {
+    /// Is it as asked where the key holds this one value?
+    fn holds_for(&self, value: &str) -> bool {
+        let mut context = self.fixed.clone();
+        context.set(&self.condition.key, Values::One(value.to_owned()));
+        self.mode.allows(passes(self.condition, &context), self.wanted)
+    }
+}
+
+/// An address that can be read: of those for documentation, if there is one.
+fn address(v4: &Intervals<u32>, v6: &Intervals<u128>) -> Option<IpAddr> {
+    let liked =
+        [Ipv4Addr::new(203, 0, 113, 10), Ipv4Addr::new(198, 51, 100, 10), Ipv4Addr::new(10, 0, 0, 10)];
+    let liked = liked.into_iter().find(|address| v4.has((*address).into())).map(IpAddr::V4);
+    liked
+        .or_else(|| v4.first().map(|first| IpAddr::V4(first.into())))
+        .or_else(|| v6.first().map(|first| IpAddr::V6(Ipv6Addr::from(first))))
+}
+
+fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'_>) -> (bool, Narrowed) {
+    let that = |number: i128| match comparison {
+        Comparison::Equals => Intervals::of(number, number),
+        Comparison::Less => {
+            number.checked_sub(1).map_or_else(Intervals::default, |last| Intervals::of(i128::MIN, last))
+        }
+        Comparison::LessOrEqual => Intervals::of(i128::MIN, number),
+        Comparison::Greater => {
+            number.checked_add(1).map_or_else(Intervals::default, |first| Intervals::of(first, i128::MAX))
+        }
+        Comparison::GreaterOrEqual => Intervals::of(number, i128::MAX),
+    };
+    let read = |operand: &Operand| match operand {
+        Operand::Number(number) => Some(that(*number)),
+        _ => None,
+    };
+    let all = |some: Vec<Intervals<i128>>| some.iter().fold(Intervals::default(), |all, next| all.or(next));
+    match asked.values(read) {
+        Wanted::OneOf(values) => *numbers = numbers.and(&all(values)),
+        Wanted::NoneOf(values) => *numbers = numbers.without(&all(values)),
+        Wanted::Whatever => {}
+        Wanted::Nothing => return (false, Narrowed::Exactly),
+    }
+    (!numbers.is_empty(), Narrowed::Exactly)
+}
+
+fn text(language: &mut Language, asked: &Asked<'_>) -> (bool, Narrowed) {
+    let operator = asked.operator();
+    if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
+        return (true, Narrowed::Loosely);
+    }
+    // An empty text is no value to `ForAllValues`: no policy is written with that in mind.
+    let is_loose = operator.set == Some(Set::All);
+    let narrowed = restrict(language, asked);
+    (narrowed.0 && language.is_plausible(), if is_loose { Narrowed::Loosely } else { narrowed.1 })
+}
+
+/// Narrows the language of a text, or of each value of a key of several.
+fn restrict(language: &mut Language, asked: &Asked<'_>) -> (bool, Narrowed) {
+    let mut loosely = false;
+    let mut patterns = Vec::new();
+    let mut incomparable = false;
+    for operand in &asked.condition.values {
+        match pattern(operand, asked.operator().test, asked.fixed) {
+            Shape::Pattern(pattern) => patterns.push(pattern),
+            Shape::Around(pattern) => {
+                loosely = true;
+                // It may be that, and need not be.
+                if asked.wants_match() {
+                    patterns.push(pattern);
+                }
+            }
+            Shape::None => incomparable = true,
+        }
+    }
+    let narrowed = if loosely { Narrowed::Loosely } else { Narrowed::Exactly };
+    match (asked.wants_match(), incomparable && asked.operator().negated, asked.mode) {
+        (true, true, Mode::Permissive) => {}
+        (true, ..) => language.groups.push(patterns.into()),
+        (false, true, Mode::Strict) => return (false, narrowed),
+        (false, ..) => language.misses.extend(patterns),
+    }
+    (true, narrowed)
+}
+
+fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_>) -> (bool, Narrowed) {
+    let operator = asked.operator();
+    if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
+        return (true, Narrowed::Loosely);
+    }
+    match (operator.set, asked.wanted) {
+        // Nobody says what an operator for one value makes of several.
+        (None, _) => (asked.mode == Mode::Permissive, Narrowed::Exactly),
+        (Some(Set::All), true) | (Some(Set::Any), false) => restrict(every, asked),
+        (Some(Set::Any), true) | (Some(Set::All), false) => {
+            let mut one = Language::default();
+            let restricted = restrict(&mut one, asked);
+            some.push(one);
+            restricted
+        }
+    }
+}
+
+/// What a value of a policy means as a pattern.
+pub enum Shape {
+    Pattern(Pattern),
+    /// With a variable whose key may be anything: every text that it may stand for fits, others too.
+    Around(Pattern),
+    /// It can be compared with nothing.
+    None,
+}
+
+fn pattern(operand: &Operand, test: Test, fixed: &Fixed) -> Shape {
+    match operand {
+        Operand::Text(template) => template_pattern(template, &Class::any(), test == Test::TextFolded, fixed),
+        Operand::Arn(parts) => {
+            let mut all = Pattern::default();
+            let mut around = false;
+            for (n, part) in parts.iter().enumerate() {
+                let wild = if n < 5 { Class::but(':') } else { Class::any() };
+                if n > 0 {
+                    all = all.then(Pattern::literal(":"));
+                }
+                match template_pattern(part, &wild, false, fixed) {
+                    Shape::Pattern(pattern) => all = all.then(pattern),
+                    Shape::Around(pattern) => (all, around) = (all.then(pattern), true),
+                    Shape::None => return Shape::None,
+                }
+            }
+            if around { Shape::Around(all) } else { Shape::Pattern(all) }
+        }
+        Operand::Number(_)
+        | Operand::Bool(_)
+        | Operand::Bytes(_)
+        | Operand::Block(_)
+        | Operand::Unreadable(_) => Shape::None,
+    }
+}
+
+/// A template as a pattern in which wildcards stand for these characters.
+pub fn template_pattern(template: &Template, wild: &Class, folded: bool, fixed: &Fixed) -> Shape {
+    let of = |char: char| Step::One(if folded { Class::folded(char) } else { Class::of(char) });
+    let (mut steps, mut around) = (Vec::new(), false);
+    for part in &template.parts {
+        match part {
+            Part::Literal(text) => steps.extend(text.chars().map(of)),
+            Part::Any => steps.push(Step::Many(wild.clone())),
+            Part::One => steps.push(Step::One(wild.clone())),
+            Part::Variable { key, .. } => match fixed.get(key) {
+                Some(Values::One(value)) => steps.extend(value.chars().map(of)),
+                Some(Values::Many(_)) | None => {
+                    steps.push(Step::Many(Class::any()));
+                    around = true;
+                }
+            },
+        }
+    }
+    let pattern = Pattern::new(steps);
+    if around { Shape::Around(pattern) } else { Shape::Pattern(pattern) }
+}
+
+/// One of the patterns, as a group.
+pub fn one_of(patterns: impl IntoIterator<Item = Pattern>) -> Rc<[Pattern]> {
+    patterns.into_iter().collect()
+}

@@ -1,0 +1,180 @@
+//! Decides the request of a bundle, and says which statement decided.
+
+use super::bundle::{Asked, Bundle, Principal};
+use crate::iam::evaluate::{self, Decision, Guards, Standing};
+use crate::iam::request::{Caller, CallerKind, Context, Request, Values};
+use crate::ids::{Arn, is_account};
+use crate::perimeter::Perimeter;
+
+/// Why a bundle's request cannot be decided.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoRequest {
+    #[error("the bundle has no `request`: what is to be decided?")]
+    Missing,
+    #[error("`{0}` is no principal: the ARN of a role, user, session or root, or a service's name")]
+    Principal(String),
+    #[error("`{0}` is no action: `service:Name`")]
+    Action(String),
+    #[error("`{0}` is no resource: an ARN, or `*`")]
+    Resource(String),
+}
+
+/// Decides the request of a bundle.
+///
+/// # Errors
+/// Where it has none, or one that no service would make.
+pub fn simulate<'b>(bundle: &'b Bundle, perimeter: &Perimeter) -> Result<(Request, Decision<'b>), NoRequest> {
+    decide(bundle, perimeter, bundle.request.as_ref().ok_or(NoRequest::Missing)?)
+}
+
+/// Decides a request by the policies of a bundle.
+///
+/// # Errors
+/// Where no service would make such a request.
+pub fn decide<'b>(
+    bundle: &'b Bundle,
+    perimeter: &Perimeter,
+    asked: &Asked,
+) -> Result<(Request, Decision<'b>), NoRequest> {
+    let (caller, principal) = caller(bundle, &asked.principal)?;
+    let resource_account = resource_account(asked, &caller)?;
+    let request = Request {
+        action: action(asked)?,
+        resource: asked.resource.clone(),
+        context: context(asked, &caller, &resource_account, perimeter),
+        caller,
+    };
+    let standing = standing(&request.caller, &resource_account, perimeter);
+    let decision = evaluate::evaluate(&request, &guards(bundle, principal, asked), standing);
+    Ok((request, decision))
+}
+
+fn action(asked: &Asked) -> Result<String, NoRequest> {
+    let is_named = asked.action.split_once(':').is_some_and(|(service, name)| {
+        !service.is_empty() && !name.is_empty() && !asked.action.contains(['*', '?', ' '])
+    });
+    if is_named { Ok(asked.action.clone()) } else { Err(NoRequest::Action(asked.action.clone())) }
+}
+
+/// Whose the resource is: by its ARN; of an action that names none, the caller's own.
+fn resource_account(asked: &Asked, caller: &Caller) -> Result<String, NoRequest> {
+    if asked.resource == "*" {
+        return Ok(caller.account.clone());
+    }
+    let arn = Arn::parse(&asked.resource).ok_or_else(|| NoRequest::Resource(asked.resource.clone()))?;
+    Ok(if arn.account.is_empty() { caller.account.clone() } else { arn.account.to_owned() })
+}
+
+/// Who calls, and what the bundle knows of them: the entry of that ARN, else that of everybody.
+fn caller<'b>(bundle: &'b Bundle, asked: &str) -> Result<(Caller, Option<&'b Principal>), NoRequest> {
+    let entry = bundle
+        .principals
+        .iter()
+        .find(|entry| entry.arn == asked || entry.session_arn.as_deref() == Some(asked))
+        .or_else(|| bundle.principals.iter().find(|entry| entry.arn == "*"));
+    let named = entry.filter(|entry| entry.arn != "*");
+    let session = named.and_then(|entry| entry.session_arn.clone());
+    let arn = named.map_or(asked, |entry| entry.arn.as_str());
+    let mut caller = caller_of(arn).ok_or_else(|| NoRequest::Principal(asked.to_owned()))?;
+    caller.session_arn = session.or(caller.session_arn);
+    Ok((caller, entry))
+}
+
+/// A caller by its ARN, or by a service's name.
+pub fn caller_of(text: &str) -> Option<Caller> {
+    let made = |kind, arn: String, session_arn, account: &str| {
+        Some(Caller { kind, arn, session_arn, account: account.to_owned() })
+    };
+    let Some(arn) = Arn::parse(text) else {
+        let is_service = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
+        return if is_service { made(CallerKind::Service, text.to_owned(), None, "") } else { None };
+    };
+    if !is_account(arn.account) {
+        return None;
+    }
+    let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
+    match (arn.service, kind) {
+        ("iam", "role") if name.starts_with("aws-service-role/") => {
+            made(CallerKind::ServiceLinkedRole, text.to_owned(), None, arn.account)
+        }
+        ("iam", "role") if !name.is_empty() => made(CallerKind::Role, text.to_owned(), None, arn.account),
+        ("iam", "user") if !name.is_empty() => made(CallerKind::User, text.to_owned(), None, arn.account),
+        ("iam", "root") => made(CallerKind::Root, text.to_owned(), None, arn.account),
+        ("sts", "federated-user") => made(CallerKind::FederatedUser, text.to_owned(), None, arn.account),
+        // The session's ARN has lost the role's path: a role with one is named by its entry.
+        ("sts", "assumed-role") => {
+            let role = name.split('/').next().filter(|role| !role.is_empty())?;
+            let role = format!("arn:{}:iam::{}:role/{role}", arn.partition, arn.account);
+            made(CallerKind::Role, role, Some(text.to_owned()), arn.account)
+        }
+        _ => None,
+    }
+}
+
+/// Which policies can bind the caller and the resource, by their accounts.
+pub fn standing(caller: &Caller, resource_account: &str, perimeter: &Perimeter) -> Standing {
+    let is_management =
+        |account: &str| perimeter.management_account.as_ref().is_some_and(|own| own.as_str() == account);
+    let is_member = |account: &str| perimeter.lists(account) && !is_management(account);
+    Standing {
+        caller_is_member: is_member(&caller.account),
+        resource_is_of_member: is_member(resource_account),
+        same_account: caller.account == resource_account,
+    }
+}
+
+/// The keys that are given, and those that follow from caller and resource.
+fn context(asked: &Asked, caller: &Caller, resource_account: &str, perimeter: &Perimeter) -> Context {
+    let mut context = Context::default();
+    for (key, values) in &asked.context {
+        context.set(key, values.clone());
+    }
+    let is_service = caller.kind == CallerKind::Service;
+    context.set_default("aws:PrincipalIsAWSService", || is_service.to_string());
+    context.set_default("aws:ViaAWSService", || false.to_string());
+    context.set_default("aws:ResourceAccount", || resource_account.to_owned());
+    if let Some(region) =
+        Arn::parse(&asked.resource).map(|arn| arn.region).filter(|region| !region.is_empty())
+    {
+        context.set_default("aws:RequestedRegion", || region.to_owned());
+    }
+    if !is_service {
+        context.set_default("aws:PrincipalArn", || caller.arn.clone());
+        context.set_default("aws:PrincipalAccount", || caller.account.clone());
+        context.set_default("aws:PrincipalType", || principal_type(caller.kind).to_owned());
+        if let Some(organization) =
+            perimeter.organization.as_ref().filter(|_| perimeter.is_ours(&caller.account))
+        {
+            context.set_default("aws:PrincipalOrgID", || organization.clone());
+        }
+    }
+    context
+}
+
+/// What `aws:PrincipalType` holds.
+fn principal_type(kind: CallerKind) -> &'static str {
+    match kind {
+        CallerKind::Role | CallerKind::ServiceLinkedRole => "AssumedRole",
+        CallerKind::User => "User",
+        CallerKind::FederatedUser => "FederatedUser",
+        CallerKind::Root => "Account",
+        CallerKind::Service => "Service",
+    }
+}
+
+fn guards<'b>(bundle: &'b Bundle, principal: Option<&'b Principal>, asked: &Asked) -> Guards<'b> {
+    let endpoint = asked.context.iter().find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceVpce"));
+    let endpoint = endpoint.and_then(|(_, values)| match values {
+        Values::One(id) => bundle.endpoints.iter().find(|endpoint| endpoint.id == *id),
+        Values::Many(_) => None,
+    });
+    Guards {
+        identity: principal.and_then(|entry| entry.identity.as_deref()),
+        boundary: principal.and_then(|entry| entry.boundary.as_ref()),
+        session: principal.and_then(|entry| entry.session.as_deref()),
+        service_control: &bundle.service_control,
+        resource_control: &bundle.resource_control,
+        resource: bundle.policy_of(&asked.resource),
+        endpoint: endpoint.and_then(|endpoint| endpoint.policy.as_ref()),
+    }
+}

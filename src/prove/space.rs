@@ -1,0 +1,429 @@
+//! The requests there could be: who, to what, from where; and what each key may hold in them.
+//!
+//! What policies can tell apart in kind (a role or a user, a table or its stream, through an endpoint or
+//! from the internet) is enumerated; names, addresses and times stay open.
+//!
+//! The axioms are those of docs/prover.md.
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::bundle::{Bundle, Principal, Table};
+use super::domain::Domain;
+use super::simulate::caller_of;
+use super::strings::{Class, Language, Pattern, Step};
+use crate::iam::catalogue::{self, ValueType};
+use crate::iam::evaluate::Policy;
+use crate::iam::request::CallerKind;
+use crate::ids::{Arn, VpcKey, partition_of};
+use crate::perimeter::{Mode, Perimeter};
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub struct Callers {
+    pub kind: CallerKind,
+    pub account: String,
+    /// What `aws:PrincipalArn` may hold.
+    pub arn: Language,
+    pub session_arn: Option<String>,
+    /// The entry of the bundle.
+    pub entry: usize,
+}
+
+/// What may be reached.
+#[derive(Clone, Debug)]
+pub struct Resources<'b> {
+    /// As the catalogue calls its type; `None`: the action names no resource.
+    pub kind: Option<&'static str>,
+    pub account: String,
+    /// `None`: it lies in no region.
+    pub region: Option<String>,
+    pub arn: Language,
+    pub policy: Option<&'b Policy>,
+    /// The table's tags, where they are known.
+    pub tags: Option<&'b [(String, String)]>,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Net {
+    /// From the internet.
+    Public,
+    /// Through an endpoint that is known, by its place in [`Space::endpoints`].
+    Known(usize),
+    /// Through another endpoint.
+    Endpoint,
+    /// By a service that passes the caller's credentials on: from nowhere.
+    ServiceNowhere,
+    /// By such a service, from some address.
+    ServicePublic,
+    /// By such a service, through an endpoint.
+    ServiceEndpoint,
+    /// Through an endpoint of a VPC that has the id of an approved one, by its place in [`Space::vpcs`], and
+    /// lies in another region, or is of another account.
+    Namesake { vpc: usize, other: Other },
+}
+
+/// What tells a VPC from another one of the same id.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Other {
+    Region,
+    Owner,
+}
+
+/// An endpoint that is known.
+#[derive(Clone, Debug)]
+pub struct KnownEndpoint<'b> {
+    pub id: String,
+    /// `None`: nobody says which.
+    pub vpc: Option<VpcKey>,
+    pub is_approved: bool,
+    pub policy: Option<&'b Policy>,
+}
+
+/// All requests that a question ranges over.
+#[derive(Debug)]
+pub struct Space<'b> {
+    pub bundle: &'b Bundle,
+    pub perimeter: &'b Perimeter,
+    pub now: Timestamp,
+    pub endpoints: Vec<KnownEndpoint<'b>>,
+    /// The approved VPCs, in order.
+    pub vpcs: Vec<&'b VpcKey>,
+    /// One region of each kind that policies tell apart.
+    pub regions: Vec<String>,
+}
+
+fn row(steps: &[Step]) -> Pattern {
+    Pattern::new(steps.to_vec())
+}
+
+/// Characters of the names of roles and users.
+fn name_class() -> Class {
+    Class::ranges(&[('+', '.'), ('0', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')])
+}
+
+/// Characters of the names of tables and indexes.
+fn table_class() -> Class {
+    Class::ranges(&[('-', '.'), ('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')])
+}
+
+/// A name of at least three characters.
+fn table_name() -> Pattern {
+    let one = || Step::One(table_class());
+    row(&[one(), one(), one(), Step::Many(table_class())])
+}
+
+/// An id, as `vpc-0a1b`.
+fn id(prefix: &str) -> Pattern {
+    let class = || Class::ranges(&[('0', '9'), ('a', 'z')]);
+    Pattern::literal(prefix).then(row(&[Step::One(class()), Step::Many(class())]))
+}
+
+fn language(pattern: Pattern) -> Language {
+    Language { groups: vec![[pattern].into()], misses: Vec::new() }
+}
+
+impl<'b> Space<'b> {
+    /// Everything that is known, put together.
+    pub fn new(bundle: &'b Bundle, perimeter: &'b Perimeter, now: Timestamp) -> Self {
+        let endpoints = known_endpoints(bundle, perimeter);
+        let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
+        vpcs.sort();
+        let mut space = Self { bundle, perimeter, now, endpoints, vpcs, regions: Vec::new() };
+        space.regions = space.regions();
+        space
+    }
+
+    /// The regions of the perimeter and of the tables that are asked about, and one of nobody's.
+    fn regions(&self) -> Vec<String> {
+        let vpcs = self.perimeter.vpcs.keys().map(|vpc| vpc.region.clone());
+        let tables = self
+            .bundle
+            .tables
+            .iter()
+            .filter_map(|table| Arn::parse(&table.arn))
+            .map(|arn| arn.region.to_owned());
+        let mut regions: Vec<String> = vpcs.chain(tables).filter(|region| !region.is_empty()).collect();
+        regions.sort();
+        regions.dedup();
+        let other = ["us-east-1", "eu-west-1", "ap-southeast-2"]
+            .iter()
+            .find(|known| !regions.iter().any(|region| region == *known));
+        regions.extend(other.map(|region| (*region).to_owned()));
+        regions
+    }
+
+    fn partition(&self) -> &'static str {
+        self.regions.first().map_or("aws", |region| partition_of(region))
+    }
+
+    fn enforced(&self) -> impl Iterator<Item = &str> {
+        let mut accounts: Vec<&str> = self
+            .perimeter
+            .accounts
+            .iter()
+            .filter(|(_, (_, mode))| *mode == Mode::Enforce)
+            .map(|(account, _)| account.as_str())
+            .collect();
+        accounts.sort_unstable();
+        accounts.into_iter()
+    }
+
+    /// Who an entry of the bundle stands for.
+    pub fn callers(&self, entry: usize, principal: &Principal) -> Vec<Callers> {
+        if principal.arn != "*" {
+            return caller_of(&principal.arn)
+                .map(|caller| Callers {
+                    kind: caller.kind,
+                    account: caller.account,
+                    arn: language(Pattern::literal(&caller.arn)),
+                    session_arn: principal.session_arn.clone().or(caller.session_arn),
+                    entry,
+                })
+                .into_iter()
+                .collect();
+        }
+        let partition = self.partition();
+        let mut callers = Vec::new();
+        for account in self.enforced() {
+            for (kind, word) in [(CallerKind::Role, "role/"), (CallerKind::User, "user/")] {
+                let start = || Pattern::literal(&format!("arn:{partition}:iam::{account}:{word}"));
+                let name = row(&[Step::One(name_class()), Step::Many(name_class())]);
+                let path = row(&[Step::Many(Class::ranges(&[('!', '~')])), Step::One(Class::of('/'))]);
+                let service = start().then(Pattern::glob("aws-service-role/*"));
+                for arn in [start().then(name.clone()), start().then(path).then(name)] {
+                    let arn = Language { misses: vec![service.clone()], ..language(arn) };
+                    callers.push(Callers {
+                        kind,
+                        account: account.to_owned(),
+                        arn,
+                        session_arn: None,
+                        entry,
+                    });
+                }
+            }
+        }
+        callers
+    }
+
+    /// What an entry of the bundle stands for.
+    pub fn resources(&self, table: &'b Table, caller_account: &str) -> Vec<Resources<'b>> {
+        if table.arn != "*" {
+            return self.of_table(table);
+        }
+        let mut all: Vec<Resources<'b>> = self
+            .bundle
+            .tables
+            .iter()
+            .filter(|table| table.arn != "*")
+            .flat_map(|table| self.of_table(table))
+            .collect();
+        let listed: Vec<Pattern> =
+            self.bundle.tables.iter().map(|table| Pattern::literal(&table.arn)).collect();
+        let beneath: Vec<Pattern> = self
+            .bundle
+            .tables
+            .iter()
+            .map(|table| Pattern::literal(&format!("{}/", table.arn)).then(Pattern::glob("*")))
+            .collect();
+        for account in self.enforced() {
+            for region in &self.regions {
+                let partition = partition_of(region);
+                let start = format!("arn:{partition}:dynamodb:{region}:{account}:table/");
+                for (kind, arn) in shapes(&Pattern::literal(&start).then(table_name())) {
+                    let misses = listed.iter().chain(&beneath).cloned().collect();
+                    all.push(Resources {
+                        kind: Some(kind),
+                        account: account.to_owned(),
+                        region: Some(region.clone()),
+                        arn: Language { misses, ..language(arn) },
+                        policy: if has_table_policy(kind) { table.policy.as_ref() } else { None },
+                        tags: None,
+                    });
+                }
+            }
+            let global = format!("arn:{}:dynamodb::{account}:global-table/", self.partition());
+            all.push(Resources {
+                kind: Some("global-table"),
+                account: account.to_owned(),
+                region: None,
+                arn: language(Pattern::literal(&global).then(table_name())),
+                policy: None,
+                tags: None,
+            });
+        }
+        if self.enforced().any(|account| account == caller_account) {
+            all.extend(self.without_resource(caller_account));
+        }
+        all
+    }
+
+    /// A table itself, its indexes, and what hangs on it.
+    fn of_table(&self, table: &'b Table) -> Vec<Resources<'b>> {
+        let Some(arn) = Arn::parse(&table.arn) else { return Vec::new() };
+        let made = |kind: &'static str, pattern: Pattern, policy: Option<&'b Policy>| Resources {
+            kind: Some(kind),
+            account: arn.account.to_owned(),
+            region: (!arn.region.is_empty()).then(|| arn.region.to_owned()),
+            arn: language(pattern),
+            policy,
+            tags: table.tags.as_deref(),
+        };
+        if arn.resource.contains("/stream/") {
+            return vec![made("stream", Pattern::literal(&table.arn), table.policy.as_ref())];
+        }
+        let shapes = shapes(&Pattern::literal(&table.arn)).into_iter();
+        let streams: Vec<Pattern> = self
+            .bundle
+            .tables
+            .iter()
+            .filter(|other| other.arn.starts_with(&format!("{}/stream/", table.arn)))
+            .map(|other| Pattern::literal(&other.arn))
+            .collect();
+        let mut all: Vec<Resources<'b>> = shapes
+            .map(|(kind, pattern)| {
+                made(kind, pattern, table.policy.as_ref().filter(|_| has_table_policy(kind)))
+            })
+            .collect();
+        all.iter_mut()
+            .filter(|shape| shape.kind == Some("stream"))
+            .for_each(|shape| shape.arn.misses.extend(streams.iter().cloned()));
+        all
+    }
+
+    /// What an action that names no resource is asked about with.
+    fn without_resource(&self, account: &str) -> Vec<Resources<'b>> {
+        let of = |arn: &str, region: Option<&String>| Resources {
+            kind: None,
+            account: account.to_owned(),
+            region: region.cloned(),
+            arn: language(Pattern::literal(arn)),
+            policy: None,
+            tags: None,
+        };
+        let mut all = Vec::new();
+        for region in &self.regions {
+            let partition = partition_of(region);
+            all.push(of("*", Some(region)));
+            all.push(of(&format!("arn:{partition}:dynamodb:{region}:{account}:table/*"), Some(region)));
+        }
+        all
+    }
+
+    /// Public addresses that are approved now.
+    pub fn trusted(&self) -> Vec<IpNet> {
+        let in_force = self.perimeter.trusted.iter().filter(|entry| entry.window.contains(Some(self.now)));
+        in_force.flat_map(|entry| entry.cidrs.iter().copied()).collect()
+    }
+
+    /// The ids of approved VPCs.
+    pub fn approved(&self) -> Vec<Pattern> {
+        let mut ids: Vec<&str> = self.perimeter.vpcs.keys().map(|vpc| vpc.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().map(Pattern::literal).collect()
+    }
+}
+
+/// The kinds of resources that are of a table, and their ARNs.
+fn shapes(table: &Pattern) -> Vec<(&'static str, Pattern)> {
+    let beneath = |word: &str, name: Pattern| table.clone().then(Pattern::literal(word)).then(name);
+    let label = || {
+        row(&[
+            Step::One(Class::ranges(&[('0', '9')])),
+            Step::Many(Class::ranges(&[('-', '.'), ('0', ':'), ('A', 'Z'), ('a', 'z')])),
+        ])
+    };
+    vec![
+        ("table", table.clone()),
+        ("index", beneath("/index/", table_name())),
+        ("stream", beneath("/stream/", label())),
+        ("backup", beneath("/backup/", label())),
+        ("export", beneath("/export/", label())),
+        ("import", beneath("/import/", label())),
+    ]
+}
+
+/// A table's policy is that of its indexes too.
+fn has_table_policy(kind: &str) -> bool {
+    matches!(kind, "table" | "index")
+}
+
+fn known_endpoints<'b>(bundle: &'b Bundle, perimeter: &Perimeter) -> Vec<KnownEndpoint<'b>> {
+    let policy = |id: &str| {
+        bundle.endpoints.iter().find(|endpoint| endpoint.id == id).and_then(|found| found.policy.as_ref())
+    };
+    let mut known: Vec<KnownEndpoint<'b>> = perimeter
+        .endpoints
+        .iter()
+        .map(|endpoint| KnownEndpoint {
+            id: endpoint.id.as_str().to_owned(),
+            vpc: Some(endpoint.vpc.clone()),
+            is_approved: if perimeter.prove.vpc_identity_exact {
+                perimeter.vpcs.contains_key(&endpoint.vpc)
+            } else {
+                perimeter.vpcs.keys().any(|vpc| vpc.id == endpoint.vpc.id)
+            },
+            policy: policy(endpoint.id.as_str()),
+        })
+        .collect();
+    for endpoint in &bundle.endpoints {
+        if !known.iter().any(|other| other.id == endpoint.id) {
+            known.push(KnownEndpoint {
+                id: endpoint.id.clone(),
+                vpc: None,
+                is_approved: false,
+                policy: endpoint.policy.as_ref(),
+            });
+        }
+    }
+    known
+}
+
+/// What a VPC's ARN may be, of these parts.
+pub fn vpc_arn(region: Pattern, owner: Pattern, id: Pattern) -> Pattern {
+    let colon = || Pattern::literal(":");
+    let part = row(&[Step::Many(Class::but(':'))]);
+    let start = Pattern::literal("arn:").then(part).then(Pattern::literal(":ec2:"));
+    start.then(region).then(colon()).then(owner).then(Pattern::literal(":vpc/")).then(id)
+}
+
+/// What a region may be called.
+pub fn any_region() -> Pattern {
+    let class = || Class::ranges(&[('-', '-'), ('0', '9'), ('a', 'z')]);
+    row(&[Step::One(class()), Step::Many(class())])
+}
+
+/// What an account's number may be.
+pub fn any_account() -> Pattern {
+    Pattern::new((0..12).map(|_| Step::One(Class::ranges(&[('0', '9')]))).collect())
+}
+
+/// What a VPC's id may be, as a pattern.
+pub fn any_vpc_id() -> Pattern {
+    id("vpc-")
+}
+
+/// What a VPC's id may be.
+pub fn any_vpc() -> Domain {
+    Domain::of(id("vpc-"))
+}
+
+/// What an endpoint's id may be.
+pub fn any_endpoint() -> Domain {
+    Domain::of(id("vpce-"))
+}
+
+/// What a key may hold that nothing is known of but its type.
+pub fn by_type(key: &str) -> Domain {
+    let Some(found) = catalogue::find_key(key) else { return Domain::text().or_absent() };
+    let domain = match (found.key.value, found.key.multivalued) {
+        (_, true) => Domain::several(),
+        (ValueType::Bool, _) => Domain::flag(None),
+        (ValueType::Numeric | ValueType::Date, _) => Domain::number_from(i128::MIN),
+        (ValueType::Ip, _) => Domain::address(&[]),
+        (ValueType::String | ValueType::Arn | ValueType::Binary, _) => Domain::text(),
+    };
+    domain.or_absent()
+}

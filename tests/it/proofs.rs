@@ -1,0 +1,96 @@
+//! Whole bundles, and what is proven of them.
+
+use dynamodb_perimeter::prove::answer::{Answer, Verdict, prove};
+use dynamodb_perimeter::prove::bundle::Bundle;
+use dynamodb_perimeter::prove::simulate;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::corpus::root;
+
+type Tested = Result<(), Box<dyn std::error::Error>>;
+
+fn cases() -> Result<Vec<Value>, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(root().join("tests/fixtures/policies.json"))?;
+    let all: Value = serde_json::from_str(&text)?;
+    Ok(all["cases"].as_array().cloned().unwrap_or_default())
+}
+
+fn proven(bundle: &Value) -> Result<Vec<Answer>, String> {
+    let text = bundle.to_string();
+    let bundle =
+        Bundle::parse(&text).map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
+    let perimeter = bundle.perimeter.clone().unwrap_or_default();
+    Ok(prove(&bundle, &perimeter, "2026-11-25T00:00:00Z".parse::<Timestamp>().unwrap()))
+}
+
+#[test]
+fn every_worked_case_is_right() -> Tested {
+    let mut wrong = Vec::new();
+    for case in cases()? {
+        let expected = case["expected"].as_str().unwrap_or_default();
+        let (found, more) = match proven(&case["bundle"]) {
+            Ok(answers) => match answers.first() {
+                Some(answer) => (answer.verdict.name(), format!("{:?} {:?}", answer.reason, answer.witness)),
+                None => ("none", String::new()),
+            },
+            // What IAM refuses is refused with its place.
+            Err(errors) => ("unknown", errors),
+        };
+        if found != expected {
+            wrong.push(format!("{} {}: {found}, expected {expected}: {more}", case["id"], case["title"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn what_is_found_open_is_what_simulate_allows() -> Tested {
+    for case in cases()? {
+        let Ok(answers) = proven(&case["bundle"]) else { continue };
+        for answer in answers.iter().filter(|answer| answer.verdict == Verdict::Open) {
+            let Some(witness) = &answer.witness else { panic!("{}: open without a request", case["id"]) };
+            let mut bundle = case["bundle"].clone();
+            bundle["request"] = json!({
+                "action": witness.action, "resource": witness.resource, "principal": witness.principal,
+                "context": witness.context.iter().map(|(key, values)| (key.clone(), match values {
+                    dynamodb_perimeter::iam::request::Values::One(value) => json!(value),
+                    dynamodb_perimeter::iam::request::Values::Many(values) => json!(values),
+                })).collect::<serde_json::Map<_, _>>(),
+            });
+            let bundle = Bundle::parse(&bundle.to_string()).map_err(|errors| format!("{errors:?}"))?;
+            let perimeter = bundle.perimeter.clone().unwrap_or_default();
+            let (_, decision) = simulate::simulate(&bundle, &perimeter)?;
+            assert_eq!(decision.outcome.name(), "allow", "{}", case["id"]);
+        }
+    }
+    Ok(())
+}
+
+/// A set of policies that is one role and one SCP of these statements.
+fn guarded_by(statements: Vec<Value>) -> Result<Value, Box<dyn std::error::Error>> {
+    let mut bundle = cases()?.first().map(|case| case["bundle"].clone()).unwrap_or_default();
+    bundle["scps"][1][1]["document"]["Statement"] = statements.into();
+    Ok(bundle)
+}
+
+#[test]
+fn a_hostile_set_ends_without_a_guess() -> Tested {
+    let deny = |n: usize, operator: &str, value: String| {
+        json!({"Sid": format!("S{n}"), "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*",
+            "Condition": {operator: {"aws:PrincipalTag/t": value, "aws:PrincipalTag/u": format!("*{n}*")}}})
+    };
+    let many = (0..2_000).map(|n| deny(n, "StringNotLike", format!("*a{n}*"))).collect();
+    let stars =
+        (0..12).map(|n| deny(n, "StringNotLike", format!("*{}*", "a*b*c*".repeat(200 + n)))).collect();
+    let splits = (0..60).map(|n| deny(n, "StringLike", format!("*{n}*"))).collect();
+    for statements in [many, stars, splits] {
+        let answers = proven(&guarded_by(statements)?)?;
+        assert!(
+            answers.iter().all(|answer| matches!(answer.verdict, Verdict::Unknown | Verdict::Open)),
+            "{answers:?}"
+        );
+    }
+    Ok(())
+}
