@@ -22,7 +22,7 @@ use crate::pipeline::{Auditor, Tally, keep};
 
 /// Findings that are held before they are written out, in bytes: by all threads together, each its share.
 /// A store takes memory too.
-const HELD: usize = 20 << 20;
+const HELD: usize = 14 << 20;
 const HELD_FOR_STORE: usize = 10 << 20;
 
 /// Bytes of findings that may stay in memory where there is no room on disk.
