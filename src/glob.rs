@@ -62,6 +62,13 @@ pub fn arn_matches(pattern: &str, arn: &str) -> bool {
     }
 }
 
+/// Does `text` match `pattern` part by part, as the six parts of an ARN, of which the last keeps its colons?
+/// Parts that the pattern lacks at its end are anything.
+pub fn fits_by_parts(pattern: &str, text: &str) -> bool {
+    let (mut patterns, mut parts) = (pattern.splitn(6, ':'), text.splitn(6, ':'));
+    patterns.all(|pattern| parts.next().is_some_and(|part| matches(pattern, part)))
+}
+
 /// As [`matches`], and a colon in `part`, which only a resource has, needs one in the pattern.
 fn part_matches(pattern: &str, part: &str) -> bool {
     let colons = |text: &str| text.bytes().filter(|byte| *byte == b':').count();

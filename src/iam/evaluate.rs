@@ -8,7 +8,7 @@
 
 use super::document::{Document, Effect, Kind, Statement};
 use super::matching::{self, Grant, Matched};
-use super::reading::Reading;
+use super::reading::{Reading, Side};
 use super::request::{CallerKind, Request};
 use super::table_policy;
 
@@ -169,22 +169,11 @@ fn steps<'p>(request: &Request, guards: &Guards<'p>) -> Vec<Step<'p>> {
     steps
 }
 
-/// To which side what is left open is read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Side {
-    /// What may allow does, what may deny does not.
-    Permissive,
-    /// The other way round.
-    Strict,
-}
-
-impl Side {
-    fn counts(self, effect: Effect, reading: Reading) -> bool {
-        match reading {
-            Reading::Yes => true,
-            Reading::No => false,
-            Reading::Unclear(_) => (effect == Effect::Allow) == (self == Side::Permissive),
-        }
+/// Does a statement of that effect count, read to that side?
+fn counts(side: Side, effect: Effect, reading: Reading) -> bool {
+    match effect {
+        Effect::Allow => side.allows(reading, true),
+        Effect::Deny => !side.allows(reading, false),
     }
 }
 
@@ -225,7 +214,7 @@ impl Case<'_, '_> {
     /// The statements that count, by their places.
     fn counting(&self, side: Side, effect: Effect, asked: impl Fn(&Step<'_>) -> bool) -> Vec<usize> {
         let counts = |step: &Step<'_>| {
-            step.statement.effect == effect && side.counts(effect, step.matched.reading) && asked(step)
+            step.statement.effect == effect && counts(side, effect, step.matched.reading) && asked(step)
         };
         self.steps.iter().enumerate().filter(|(_, step)| counts(step)).map(|(n, _)| n).collect()
     }
@@ -249,7 +238,7 @@ impl Case<'_, '_> {
             self.within_account(side, granted)
         } else {
             let across = table_policy::reaches_across(&self.request.action);
-            if !side.counts(Effect::Allow, across) {
+            if !side.allows(across, true) {
                 return Err(Layer::Resource);
             }
             let all = [Grant::Direct, Grant::Everybody, Grant::Role, Grant::Account];

@@ -123,18 +123,7 @@ fn of_text(pattern: &str, resource: &str) -> Reading {
     if pattern == "*" {
         return Reading::Yes;
     }
-    let as_a_whole = glob::matches(pattern, resource);
-    let mut parts = pattern.splitn(6, ':');
-    let mut texts = resource.splitn(6, ':');
-    let part_by_part = loop {
-        match (parts.next(), texts.next()) {
-            (Some(pattern), Some(text)) if glob::matches(pattern, text) => {}
-            // What is missing at the end is anything.
-            (None, _) => break true,
-            (Some(_), _) => break false,
-        }
-    };
-    match (as_a_whole, part_by_part) {
+    match (glob::matches(pattern, resource), glob::fits_by_parts(pattern, resource)) {
         (true, true) => Reading::Yes,
         (false, false) => Reading::No,
         _ => Reading::Unclear("a wildcard in a resource that stands for colons"),

@@ -132,15 +132,18 @@ impl Operator {
 }
 
 fn unknown(name: &str, bare: &str) -> String {
-    let distance =
-        |known: &str| strsim::damerau_levenshtein(&known.to_ascii_lowercase(), &bare.to_ascii_lowercase());
-    let nearest = NAMES.iter().map(|(known, ..)| (distance(known), *known)).min();
-    match nearest {
-        Some((distance, known)) if distance <= 3 => {
-            format!("`{name}` is no condition operator: is `{known}` meant?")
-        }
-        _ => format!("`{name}` is no condition operator"),
+    match nearest(bare, NAMES.iter().map(|(known, ..)| *known), 3) {
+        Some(known) => format!("`{name}` is no condition operator: is `{known}` meant?"),
+        None => format!("`{name}` is no condition operator"),
     }
+}
+
+/// The known name that is meant, where one is no more than so many slips away.
+pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>, slips: usize) -> Option<&'k str> {
+    let name = name.to_ascii_lowercase();
+    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_ascii_lowercase(), &name);
+    let (distance, near) = known.map(|known| (distance(known), known)).min()?;
+    (distance <= slips).then_some(near)
 }
 
 #[cfg(test)]

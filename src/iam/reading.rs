@@ -12,6 +12,26 @@ pub enum Reading {
     Unclear(&'static str),
 }
 
+/// To which side what the documentation leaves open is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// What may allow does, what may deny does not.
+    Permissive,
+    /// The other way round.
+    Strict,
+}
+
+impl Side {
+    /// Can it be asked that a reading be so?
+    pub fn allows(self, reading: Reading, wanted: bool) -> bool {
+        match reading {
+            Reading::Yes => wanted,
+            Reading::No => !wanted,
+            Reading::Unclear(_) => self == Side::Permissive,
+        }
+    }
+}
+
 impl Reading {
     /// Both must match.
     pub fn and(self, other: impl FnOnce() -> Reading) -> Reading {

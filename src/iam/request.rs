@@ -41,6 +41,19 @@ pub enum CallerKind {
     Service,
 }
 
+impl CallerKind {
+    /// What `aws:PrincipalType` holds.
+    pub fn principal_type(self) -> &'static str {
+        match self {
+            CallerKind::Role | CallerKind::ServiceLinkedRole => "AssumedRole",
+            CallerKind::User => "User",
+            CallerKind::FederatedUser => "FederatedUser",
+            CallerKind::Root => "Account",
+            CallerKind::Service => "Service",
+        }
+    }
+}
+
 /// The condition keys of a request, by their names in small letters.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Context(BTreeMap<String, Values>);

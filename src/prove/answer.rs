@@ -13,7 +13,6 @@ use super::actions::Actions;
 use super::axioms::Kind;
 use super::blame::{Blamed, blamed};
 use super::bundle::{Asked, Bundle, Table};
-use super::domain::Mode;
 use super::simulate::{decide, standing};
 use super::solve::{Excluded, Found, Plan, Planner, Reaches, Search, alias};
 use super::space::{Callers, Net, Other, Resources, Space};
@@ -22,7 +21,7 @@ use crate::iam::catalogue;
 use crate::iam::document::{Document, Statement};
 use crate::iam::evaluate::{Guards, Outcome, Policy, Standing, applying};
 use crate::iam::operand::Operand;
-use crate::iam::reading::Reading;
+use crate::iam::reading::{Reading, Side};
 use crate::iam::request::{Caller, Values};
 use crate::perimeter::{Mode as Held, Perimeter};
 
@@ -229,7 +228,8 @@ impl<'b> Question<'_, 'b> {
             for resources in self.space.resources(self.table, &callers.account) {
                 for class in Actions::done_to(resources.kind).classes(self.reaches.all()) {
                     let what = What { callers: &callers, resources: &resources, class };
-                    if !searched.insert(self.signature(&what, &excluded)) {
+                    let plan = self.plan(&what, None, Side::Permissive);
+                    if !searched.insert(self.signature(&what, &plan, &excluded)) {
                         continue;
                     }
                     for net in &nets {
@@ -243,7 +243,7 @@ impl<'b> Question<'_, 'b> {
                         if !kind.is_possible() {
                             continue;
                         }
-                        match self.of_kind(kind, class, &excluded, budget) {
+                        match self.of_kind(kind, (class, &plan), &excluded, budget) {
                             Came::Witness(asked) => return Came::Witness(asked),
                             Came::Nothing => {}
                             Came::Unknown(reason) => doubt = Some(reason),
@@ -258,7 +258,7 @@ impl<'b> Question<'_, 'b> {
         doubt.map_or(Came::Nothing, Came::Unknown)
     }
 
-    fn plan(&self, what: &What<'_, 'b>, endpoint: Option<&'b Policy>, mode: Mode) -> Plan<'b> {
+    fn plan(&self, what: &What<'_, 'b>, endpoint: Option<&'b Policy>, side: Side) -> Plan<'b> {
         let (guards, standing) = self.guards(what, endpoint);
         let fixed = Kind {
             space: self.space,
@@ -274,7 +274,7 @@ impl<'b> Question<'_, 'b> {
             actions: what.class,
             guards,
             standing,
-            mode,
+            side,
             reaches: self.reaches,
             fixed: &fixed,
         };
@@ -282,8 +282,7 @@ impl<'b> Question<'_, 'b> {
     }
 
     /// What tells one search from another of the same callers.
-    fn signature(&self, what: &What<'_, 'b>, excluded: &[Excluded]) -> Signature<'b> {
-        let plan = self.plan(what, None, Mode::Permissive);
+    fn signature(&self, what: &What<'_, 'b>, plan: &Plan<'b>, excluded: &[Excluded]) -> Signature<'b> {
         let resources = what.resources;
         let tells_names = plan.tells_resources || excluded.iter().any(|excluded| excluded.tables.is_some());
         let tells_place = self.keys.iter().any(|key| is_of_resource(key))
@@ -291,7 +290,7 @@ impl<'b> Question<'_, 'b> {
         let standing = self.guards(what, None).1;
         let policy = resources.policy.map(|policy| policy.name.as_str());
         Signature {
-            statements: plan.signature,
+            statements: plan.signature.clone(),
             policy,
             same_account: standing.same_account,
             is_of_member: standing.resource_is_of_member,
@@ -315,7 +314,7 @@ impl<'b> Question<'_, 'b> {
     fn of_kind(
         &self,
         kind: Kind<'_, 'b>,
-        class: Actions,
+        (class, usual): (Actions, &Plan<'b>),
         excluded: &[Excluded],
         budget: &mut Budget,
     ) -> Came {
@@ -327,9 +326,15 @@ impl<'b> Question<'_, 'b> {
         };
         let fixed = kind.fixed();
         let mut doubt = None;
-        for mode in [Mode::Permissive, Mode::Strict] {
-            let plan = self.plan(&what, endpoint, mode);
-            let search = Search { kind, plan: &plan, mode, excluded, keys: self.keys, fixed: &fixed };
+        for side in [Side::Permissive, Side::Strict] {
+            let own;
+            let plan = if endpoint.is_none() && side == Side::Permissive {
+                usual
+            } else {
+                own = self.plan(&what, endpoint, side);
+                &own
+            };
+            let search = Search { kind, plan, side, excluded, keys: self.keys, fixed: &fixed };
             match search.run(budget) {
                 Err(_) => return Came::Unknown(TOO_HARD.to_owned()),
                 Ok(None) => break,

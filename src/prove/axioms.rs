@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use super::domain::Domain;
 use super::space::{
     Callers, Net, Other, Resources, Space, any_account, any_endpoint, any_region, any_vpc, any_vpc_id,
-    by_type, vpc_arn,
+    by_type, name_class, vpc_arn,
 };
-use super::strings::{Class, Language, Pattern, Step};
+use super::strings::{Class, Pattern, Step};
 use crate::iam::request::{CallerKind, Context, Values};
 
 /// One kind of request: who, what, from where.
@@ -118,7 +118,7 @@ impl Kind<'_, '_> {
         }
         if !is_service {
             one("aws:PrincipalAccount", self.callers.account.clone());
-            one("aws:PrincipalType", self.principal_type().to_owned());
+            one("aws:PrincipalType", self.callers.kind.principal_type().to_owned());
             if let Some(arn) = self.only_arn() {
                 one("aws:PrincipalArn", arn);
             }
@@ -141,16 +141,6 @@ impl Kind<'_, '_> {
 
     fn organization_of(&self, account: &str) -> Option<&str> {
         self.space.perimeter.organization.as_deref().filter(|_| self.space.perimeter.is_ours(account))
-    }
-
-    fn principal_type(&self) -> &'static str {
-        match self.callers.kind {
-            CallerKind::Role | CallerKind::ServiceLinkedRole => "AssumedRole",
-            CallerKind::User => "User",
-            CallerKind::FederatedUser => "FederatedUser",
-            CallerKind::Root => "Account",
-            CallerKind::Service => "Service",
-        }
     }
 
     /// What a key may hold; `fixed`: those whose value is known.
@@ -323,8 +313,7 @@ impl Kind<'_, '_> {
         let upper = || Step::One(Class::ranges(&[('0', '9'), ('A', 'Z')]));
         let id =
             |prefix: &str| Pattern::literal(prefix).then(Pattern::new((0..16).map(|_| upper()).collect()));
-        let session =
-            Class::ranges(&[('+', '.'), ('0', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')]);
+        let session = name_class();
         match self.callers.kind {
             CallerKind::Role | CallerKind::ServiceLinkedRole => {
                 let name = [Step::One(session.clone()), Step::One(session.clone()), Step::Many(session)];
@@ -333,20 +322,6 @@ impl Kind<'_, '_> {
             CallerKind::User => Domain::of(id("AIDA")),
             CallerKind::Root => Domain::only(&self.callers.account),
             CallerKind::FederatedUser | CallerKind::Service => Domain::text(),
-        }
-    }
-}
-
-impl Domain {
-    /// A text of a language.
-    pub fn language(language: Language) -> Self {
-        Self { absent: false, present: Some(super::domain::Present::Text(language)) }
-    }
-
-    /// None of these.
-    pub fn miss(&mut self, patterns: impl IntoIterator<Item = Pattern>) {
-        if let Some(super::domain::Present::Text(language)) = &mut self.present {
-            language.misses.extend(patterns);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which statements let a request through: those that allow it, and those that would deny it but for one
 //! condition.
 
+use crate::glob;
 use crate::iam::document::{Condition, Effect};
 use crate::iam::evaluate::{Decision, Step};
 use crate::iam::matching::Misses;
@@ -60,12 +61,8 @@ fn passes(condition: &Condition, context: &Context) -> String {
 /// Does a text fit only because a wildcard crosses a part of the ARN?
 fn crosses(condition: &Condition, values: &Values) -> bool {
     let Values::One(value) = values else { return false };
-    let fits_by_parts = |text: &String| {
-        let (pattern, value): (Vec<&str>, Vec<&str>) =
-            (text.splitn(6, ':').collect(), value.splitn(6, ':').collect());
-        pattern.len() == value.len()
-            && pattern.iter().zip(&value).all(|(pattern, value)| crate::glob::matches(pattern, value))
-    };
+    let is_whole = |text: &String| text.matches(':').count() >= 5;
+    let fits_by_parts = |text: &String| is_whole(text) && glob::fits_by_parts(text, value);
     condition.operator.test == Test::Like
         && condition.operator.negated
         && condition.values.iter().all(|value| matches!(value, Operand::Text(_)))

@@ -1,9 +1,9 @@
 //! What a condition key may still hold, narrowed by one condition after another.
 //!
 //! A condition speaks of one key, so to hold it, or not to, is to narrow that key's domain: whether it
-//! may be absent, and what it may be. Text is a language, numbers and addresses are intervals, so nothing
-//! is lost but where it is said (`Narrowed::Loosely`): then what is left may be too much, never too
-//! little.
+//! may be absent, and what it may be. Text is a language, numbers and addresses are intervals. Where a
+//! test does not go with a domain, or a variable may be anything, what is left may be too much, never too
+//! little: the evaluator has the last word on a request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::iam::condition::passes;
 use crate::iam::document::Condition;
 use crate::iam::operand::Operand;
 use crate::iam::operator::{Comparison, Operator, Set, Test};
-use crate::iam::reading::Reading;
+use crate::iam::reading::Side;
 use crate::iam::request::{Context, Values};
 use crate::iam::template::{Part, Template};
 
@@ -50,35 +50,6 @@ pub enum Present {
     },
 }
 
-/// How what is left of a domain stands to what was asked.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Narrowed {
-    /// It is exactly that.
-    Exactly,
-    /// It may be more.
-    Loosely,
-}
-
-/// To which side what the documentation leaves open is read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
-    /// Whatever is asked holds where it may.
-    Permissive,
-    /// Only where it must.
-    Strict,
-}
-
-impl Mode {
-    /// Can it be asked that a reading be so?
-    pub fn allows(self, reading: Reading, wanted: bool) -> bool {
-        match reading {
-            Reading::Yes => wanted,
-            Reading::No => !wanted,
-            Reading::Unclear(_) => self == Mode::Permissive,
-        }
-    }
-}
-
 /// Keys whose value is known, by which variables are filled in.
 pub type Fixed = Context;
 
@@ -95,13 +66,24 @@ impl Domain {
 
     /// Always a text of this shape.
     pub fn of(pattern: Pattern) -> Self {
-        let language = Language { groups: vec![[pattern].into()], misses: Vec::new() };
+        Self::language(Language::of(pattern))
+    }
+
+    /// A text of a language.
+    pub fn language(language: Language) -> Self {
         Self { absent: false, present: Some(Present::Text(language)) }
     }
 
     /// Any text.
     pub fn text() -> Self {
-        Self { absent: false, present: Some(Present::Text(Language::default())) }
+        Self::language(Language::default())
+    }
+
+    /// None of these texts.
+    pub fn miss(&mut self, patterns: impl IntoIterator<Item = Pattern>) {
+        if let Some(Present::Text(language)) = &mut self.present {
+            language.misses.extend(patterns);
+        }
     }
 
     /// Always `true` or `false`; one of them, where it is given.
@@ -126,7 +108,7 @@ impl Domain {
     /// Several values, whatever they are.
     pub fn several() -> Self {
         // An empty value is taken for none.
-        let every = Language { groups: vec![[Pattern::glob("?*")].into()], misses: Vec::new() };
+        let every = Language::of(Pattern::glob("?*"));
         let present = Present::Several { every, some: Vec::new() };
         Self { absent: false, present: Some(present) }
     }
@@ -143,24 +125,22 @@ impl Domain {
     }
 
     /// Leaves what makes the condition hold, or not hold.
-    pub fn narrow(&mut self, condition: &Condition, wanted: bool, mode: Mode, fixed: &Fixed) -> Narrowed {
+    pub fn narrow(&mut self, condition: &Condition, wanted: bool, side: Side, fixed: &Fixed) {
         let nothing = Context::default();
-        self.absent &= mode.allows(passes(condition, &nothing), wanted);
-        let Some(present) = &mut self.present else { return Narrowed::Exactly };
+        self.absent &= side.allows(passes(condition, &nothing), wanted);
+        let Some(present) = &mut self.present else { return };
         if condition.operator.test == Test::Null {
             let mut there = Context::default();
             there.set(&condition.key, Values::One(String::new()));
-            if !mode.allows(passes(condition, &there), wanted) {
+            if !side.allows(passes(condition, &there), wanted) {
                 self.present = None;
             }
-            return Narrowed::Exactly;
+            return;
         }
-        let asked = Asked { condition, wanted, mode, fixed };
-        let (kept, narrowed) = present.narrow(&asked);
-        if !kept {
+        let asked = Asked { condition, wanted, side, fixed };
+        if !present.narrow(&asked) {
             self.present = None;
         }
-        narrowed
     }
 
     /// A value that is left: none where the request may be without the key and `or_absent` is preferred.
@@ -182,7 +162,7 @@ impl Domain {
 struct Asked<'c> {
     condition: &'c Condition,
     wanted: bool,
-    mode: Mode,
+    side: Side,
     fixed: &'c Fixed,
 }
 
@@ -213,30 +193,30 @@ impl Asked<'_> {
     fn values<T>(&self, read: impl Fn(&Operand) -> Option<T>) -> Wanted<Vec<T>> {
         let values: Vec<T> = self.condition.values.iter().filter_map(&read).collect();
         let incomparable = values.len() < self.condition.values.len() && self.operator().negated;
-        match (self.wants_match(), incomparable, self.mode) {
-            (true, true, Mode::Permissive) => Wanted::Whatever,
+        match (self.wants_match(), incomparable, self.side) {
+            (true, true, Side::Permissive) => Wanted::Whatever,
             (true, ..) => Wanted::OneOf(values),
-            (false, true, Mode::Strict) => Wanted::Nothing,
+            (false, true, Side::Strict) => Wanted::Nothing,
             (false, ..) => Wanted::NoneOf(values),
         }
     }
 }
 
 impl Present {
-    /// Leaves what is asked for. The first value tells whether anything may be left.
-    fn narrow(&mut self, asked: &Asked<'_>) -> (bool, Narrowed) {
+    /// Leaves what is asked for. `false`: nothing is left.
+    fn narrow(&mut self, asked: &Asked<'_>) -> bool {
         let operator = asked.operator();
         match self {
             Present::Flag { yes, no } => {
                 *yes &= asked.holds_for("true");
                 *no &= asked.holds_for("false");
-                (*yes || *no, Narrowed::Exactly)
+                *yes || *no
             }
             Present::Several { every, some } => several(every, some, asked),
             Present::Text(language) => text(language, asked),
             Present::Number(numbers) => match operator.test {
                 Test::Number(comparison) | Test::Date(comparison) => number(numbers, comparison, asked),
-                _ => (true, Narrowed::Loosely),
+                _ => true,
             },
             Present::Address { .. } if operator.test == Test::Address => {
                 let block = |operand: &Operand| match operand {
@@ -247,12 +227,12 @@ impl Present {
                     Wanted::OneOf(blocks) => self.address(&blocks, true),
                     Wanted::NoneOf(blocks) => self.address(&blocks, false),
                     Wanted::Whatever => {}
-                    Wanted::Nothing => return (false, Narrowed::Exactly),
+                    Wanted::Nothing => return false,
                 }
-                let Present::Address { v4, v6 } = self else { return (true, Narrowed::Loosely) };
-                (!v4.is_empty() || !v6.is_empty(), Narrowed::Exactly)
+                let Present::Address { v4, v6 } = self else { return true };
+                !v4.is_empty() || !v6.is_empty()
             }
-            Present::Address { .. } => (true, Narrowed::Loosely),
+            Present::Address { .. } => true,
         }
     }
 
@@ -309,7 +289,7 @@ impl Asked<'_> {
     fn holds_for(&self, value: &str) -> bool {
         let mut context = self.fixed.clone();
         context.set(&self.condition.key, Values::One(value.to_owned()));
-        self.mode.allows(passes(self.condition, &context), self.wanted)
+        self.side.allows(passes(self.condition, &context), self.wanted)
     }
 }
 
@@ -323,7 +303,7 @@ fn address(v4: &Intervals<u32>, v6: &Intervals<u128>) -> Option<IpAddr> {
         .or_else(|| v6.first().map(|first| IpAddr::V6(Ipv6Addr::from(first))))
 }
 
-fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'_>) -> (bool, Narrowed) {
+fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'_>) -> bool {
     let that = |number: i128| match comparison {
         Comparison::Equals => Intervals::of(number, number),
         Comparison::Less => {
@@ -344,32 +324,27 @@ fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'
         Wanted::OneOf(values) => *numbers = numbers.and(&all(values)),
         Wanted::NoneOf(values) => *numbers = numbers.without(&all(values)),
         Wanted::Whatever => {}
-        Wanted::Nothing => return (false, Narrowed::Exactly),
+        Wanted::Nothing => return false,
     }
-    (!numbers.is_empty(), Narrowed::Exactly)
+    !numbers.is_empty()
 }
 
-fn text(language: &mut Language, asked: &Asked<'_>) -> (bool, Narrowed) {
+fn text(language: &mut Language, asked: &Asked<'_>) -> bool {
     let operator = asked.operator();
     if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
-        return (true, Narrowed::Loosely);
+        return true;
     }
-    // An empty text is no value to `ForAllValues`: no policy is written with that in mind.
-    let is_loose = operator.set == Some(Set::All);
-    let narrowed = restrict(language, asked);
-    (narrowed.0 && language.is_plausible(), if is_loose { Narrowed::Loosely } else { narrowed.1 })
+    restrict(language, asked) && language.is_plausible()
 }
 
 /// Narrows the language of a text, or of each value of a key of several.
-fn restrict(language: &mut Language, asked: &Asked<'_>) -> (bool, Narrowed) {
-    let mut loosely = false;
+fn restrict(language: &mut Language, asked: &Asked<'_>) -> bool {
     let mut patterns = Vec::new();
     let mut incomparable = false;
     for operand in &asked.condition.values {
         match pattern(operand, asked.operator().test, asked.fixed) {
             Shape::Pattern(pattern) => patterns.push(pattern),
             Shape::Around(pattern) => {
-                loosely = true;
                 // It may be that, and need not be.
                 if asked.wants_match() {
                     patterns.push(pattern);
@@ -378,24 +353,23 @@ fn restrict(language: &mut Language, asked: &Asked<'_>) -> (bool, Narrowed) {
             Shape::None => incomparable = true,
         }
     }
-    let narrowed = if loosely { Narrowed::Loosely } else { Narrowed::Exactly };
-    match (asked.wants_match(), incomparable && asked.operator().negated, asked.mode) {
-        (true, true, Mode::Permissive) => {}
+    match (asked.wants_match(), incomparable && asked.operator().negated, asked.side) {
+        (true, true, Side::Permissive) => {}
         (true, ..) => language.groups.push(patterns.into()),
-        (false, true, Mode::Strict) => return (false, narrowed),
+        (false, true, Side::Strict) => return false,
         (false, ..) => language.misses.extend(patterns),
     }
-    (true, narrowed)
+    true
 }
 
-fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_>) -> (bool, Narrowed) {
+fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_>) -> bool {
     let operator = asked.operator();
     if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
-        return (true, Narrowed::Loosely);
+        return true;
     }
     match (operator.set, asked.wanted) {
         // Nobody says what an operator for one value makes of several.
-        (None, _) => (asked.mode == Mode::Permissive, Narrowed::Exactly),
+        (None, _) => asked.side == Side::Permissive,
         (Some(Set::All), true) | (Some(Set::Any), false) => restrict(every, asked),
         (Some(Set::Any), true) | (Some(Set::All), false) => {
             let mut one = Language::default();

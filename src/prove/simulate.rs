@@ -141,7 +141,7 @@ fn context(asked: &Asked, caller: &Caller, resource_account: &str, perimeter: &P
     if !is_service {
         context.set_default("aws:PrincipalArn", || caller.arn.clone());
         context.set_default("aws:PrincipalAccount", || caller.account.clone());
-        context.set_default("aws:PrincipalType", || principal_type(caller.kind).to_owned());
+        context.set_default("aws:PrincipalType", || caller.kind.principal_type().to_owned());
         if let Some(organization) =
             perimeter.organization.as_ref().filter(|_| perimeter.is_ours(&caller.account))
         {
@@ -149,17 +149,6 @@ fn context(asked: &Asked, caller: &Caller, resource_account: &str, perimeter: &P
         }
     }
     context
-}
-
-/// What `aws:PrincipalType` holds.
-fn principal_type(kind: CallerKind) -> &'static str {
-    match kind {
-        CallerKind::Role | CallerKind::ServiceLinkedRole => "AssumedRole",
-        CallerKind::User => "User",
-        CallerKind::FederatedUser => "FederatedUser",
-        CallerKind::Root => "Account",
-        CallerKind::Service => "Service",
-    }
 }
 
 fn guards<'b>(bundle: &'b Bundle, principal: Option<&'b Principal>, asked: &Asked) -> Guards<'b> {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::actions::{Actions, Reach};
 use super::axioms::Kind;
-use super::domain::{Domain, Fixed, Mode, Narrowed, Present, Shape, one_of, template_pattern};
+use super::domain::{Domain, Fixed, Present, Shape, one_of, template_pattern};
 use super::space::{Callers, Resources};
 use super::strings::{Budget, Class, Language, OutOfBudget, Pattern};
 use crate::iam::condition;
@@ -17,7 +17,7 @@ use crate::iam::document::{Condition, Effect, Element, Principal, ResourcePatter
 use crate::iam::evaluate::{Guards, Layer, Standing};
 use crate::iam::matching::{self, Grant};
 use crate::iam::operand::Operand;
-use crate::iam::reading::Reading;
+use crate::iam::reading::{Reading, Side};
 use crate::iam::request::{CallerKind, Values};
 use crate::iam::template::{Part, Template};
 use crate::ids::Arn;
@@ -28,8 +28,6 @@ pub struct State {
     keys: Vec<(String, Domain)>,
     pub caller: Language,
     pub resource: Language,
-    /// Something was asked that domains cannot say exactly.
-    pub loosely: bool,
     /// Keys that are to be what a text with variables comes to.
     ties: Vec<(String, Template)>,
 }
@@ -73,7 +71,6 @@ pub struct Found {
     pub caller: String,
     pub resource: String,
     pub keys: Vec<(String, Values)>,
-    pub loosely: bool,
 }
 
 /// What is asked about: who does what, to what, under which policies.
@@ -84,7 +81,7 @@ pub struct Planner<'s, 'p> {
     pub actions: Actions,
     pub guards: Guards<'p>,
     pub standing: Standing,
-    pub mode: Mode,
+    pub side: Side,
     pub reaches: &'s Reaches,
     /// Keys whose value is known wherever the request comes from.
     pub fixed: &'s Fixed,
@@ -110,7 +107,7 @@ pub struct Plan<'p> {
 pub struct Search<'s, 'p> {
     pub kind: Kind<'s, 'p>,
     pub plan: &'s Plan<'p>,
-    pub mode: Mode,
+    pub side: Side,
     /// Callers and tables that break-glass covers, which are not asked about.
     pub excluded: &'s [Excluded],
     pub keys: &'s [String],
@@ -222,14 +219,14 @@ impl<'p> Planner<'_, 'p> {
         let ways = if self.callers.kind == CallerKind::Service {
             vec![granted(&[Grant::Direct, Grant::Everybody])]
         } else if self.standing.same_account {
-            let direct: &[Grant] = match self.mode {
-                Mode::Permissive => &[Grant::Direct, Grant::Everybody],
-                Mode::Strict => &[Grant::Direct],
+            let direct: &[Grant] = match self.side {
+                Side::Permissive => &[Grant::Direct, Grant::Everybody],
+                Side::Strict => &[Grant::Direct],
             };
             let to_role =
                 granted(&[Grant::Role, Grant::Everybody]).into_iter().chain(limits.clone()).collect();
             vec![own(), granted(direct), to_role]
-        } else if self.mode.allows(self.actions.reach_across(), true) {
+        } else if self.side.allows(self.actions.reach_across(), true) {
             vec![granted(&ALL).into_iter().chain(own()).collect()]
         } else {
             Vec::new()
@@ -365,7 +362,7 @@ impl<'p> Planner<'_, 'p> {
         }
         // Without its account it is open whether a principal that is listed is left out.
         let need =
-            if has_account || self.mode == Mode::Permissive { Some(Need::NotCaller(arns)) } else { None };
+            if has_account || self.side == Side::Permissive { Some(Need::NotCaller(arns)) } else { None };
         vec![(need, Grant::Everybody)]
     }
 }
@@ -380,7 +377,6 @@ impl<'p> Search<'_, 'p> {
             keys: self.keys.iter().map(|key| (key.clone(), self.kind.domain(key, self.fixed))).collect(),
             caller: self.kind.callers.arn.clone(),
             resource: self.kind.resources.arn.clone(),
-            loosely: false,
             ties: Vec::new(),
         };
         if self.plan.denies.len() > MAX_DENIES {
@@ -450,7 +446,7 @@ impl<'p> Search<'_, 'p> {
     /// Makes a need hold, or not hold. `false`: nothing is left.
     fn hold(&self, state: &mut State, need: &Need<'p>, wanted: bool) -> bool {
         match need {
-            Need::Open => self.mode == Mode::Permissive,
+            Need::Open => self.side == Side::Permissive,
             Need::Caller(patterns) | Need::NotCaller(patterns) => {
                 if wanted == matches!(need, Need::Caller(_)) {
                     state.caller.groups.push(one_of(patterns.iter().cloned()));
@@ -479,19 +475,17 @@ impl<'p> Search<'_, 'p> {
             state.ties.extend(templates.map(|template| (key.to_owned(), template)));
         }
         let Some((_, domain)) = state.keys.iter_mut().find(|(name, _)| name == key) else { return true };
-        let narrowed = domain.narrow(condition, wanted, self.mode, self.fixed);
-        state.loosely |= narrowed == Narrowed::Loosely;
+        domain.narrow(condition, wanted, self.side, self.fixed);
         !domain.is_plainly_empty()
     }
 
     /// The caller's ARN is a key like any other, but for being the caller's.
     fn hold_arn(&self, state: &mut State, condition: &Condition, wanted: bool) -> bool {
         if self.kind.callers.kind == CallerKind::Service {
-            return self.mode.allows(condition::passes(condition, &Fixed::default()), wanted);
+            return self.side.allows(condition::passes(condition, &Fixed::default()), wanted);
         }
         let mut domain = Domain::language(state.caller.clone());
-        let narrowed = domain.narrow(condition, wanted, self.mode, self.fixed);
-        state.loosely |= narrowed == Narrowed::Loosely;
+        domain.narrow(condition, wanted, self.side, self.fixed);
         match domain.present {
             Some(Present::Text(language)) => {
                 state.caller = language;
@@ -504,7 +498,7 @@ impl<'p> Search<'_, 'p> {
     fn hold_resource(&self, state: &mut State, element: &Element<ResourcePattern>, wanted: bool) -> bool {
         // What is asked of the list itself; of several readings, the one that leaves more.
         let listed = wanted != element.negated;
-        let generous = self.mode == Mode::Permissive;
+        let generous = self.side == Side::Permissive;
         let patterns: Vec<Readings> =
             element.items.iter().map(|item| Readings::of(item, self.fixed)).collect();
         if listed {
@@ -516,7 +510,8 @@ impl<'p> Search<'_, 'p> {
             for readings in patterns {
                 match readings.must {
                     Some(must) if generous => state.resource.misses.push(must),
-                    None if generous => state.loosely = true,
+                    // What no pattern surely matches is missed by any text.
+                    None if generous => {}
                     Some(_) | None => state.resource.misses.extend(readings.may),
                 }
             }
@@ -540,7 +535,7 @@ impl<'p> Search<'_, 'p> {
             self.tie(state, &mut keys, key, template);
         }
         one_vpc(state, &mut keys);
-        Ok(Some(Found { caller, resource, keys, loosely: state.loosely }))
+        Ok(Some(Found { caller, resource, keys }))
     }
 
     /// Gives the one variable of a template the value by which it comes to what the key holds, where that may

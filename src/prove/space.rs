@@ -94,12 +94,8 @@ pub struct Space<'b> {
     pub regions: Vec<String>,
 }
 
-fn row(steps: &[Step]) -> Pattern {
-    Pattern::new(steps.to_vec())
-}
-
-/// Characters of the names of roles and users.
-fn name_class() -> Class {
+/// Characters of the names of roles and users, and of sessions.
+pub fn name_class() -> Class {
     Class::ranges(&[('+', '.'), ('0', '9'), ('=', '='), ('@', 'Z'), ('_', '_'), ('a', 'z')])
 }
 
@@ -111,17 +107,13 @@ fn table_class() -> Class {
 /// A name of at least three characters.
 fn table_name() -> Pattern {
     let one = || Step::One(table_class());
-    row(&[one(), one(), one(), Step::Many(table_class())])
+    Pattern::new(vec![one(), one(), one(), Step::Many(table_class())])
 }
 
 /// An id, as `vpc-0a1b`.
 fn id(prefix: &str) -> Pattern {
     let class = || Class::ranges(&[('0', '9'), ('a', 'z')]);
-    Pattern::literal(prefix).then(row(&[Step::One(class()), Step::Many(class())]))
-}
-
-fn language(pattern: Pattern) -> Language {
-    Language { groups: vec![[pattern].into()], misses: Vec::new() }
+    Pattern::literal(prefix).then(Pattern::new(vec![Step::One(class()), Step::Many(class())]))
 }
 
 impl<'b> Space<'b> {
@@ -177,7 +169,7 @@ impl<'b> Space<'b> {
                 .map(|caller| Callers {
                     kind: caller.kind,
                     account: caller.account,
-                    arn: language(Pattern::literal(&caller.arn)),
+                    arn: Language::of(Pattern::literal(&caller.arn)),
                     session_arn: principal.session_arn.clone().or(caller.session_arn),
                     entry,
                 })
@@ -189,11 +181,12 @@ impl<'b> Space<'b> {
         for account in self.enforced() {
             for (kind, word) in [(CallerKind::Role, "role/"), (CallerKind::User, "user/")] {
                 let start = || Pattern::literal(&format!("arn:{partition}:iam::{account}:{word}"));
-                let name = row(&[Step::One(name_class()), Step::Many(name_class())]);
-                let path = row(&[Step::Many(Class::ranges(&[('!', '~')])), Step::One(Class::of('/'))]);
+                let name = Pattern::new(vec![Step::One(name_class()), Step::Many(name_class())]);
+                let path =
+                    Pattern::new(vec![Step::Many(Class::ranges(&[('!', '~')])), Step::One(Class::of('/'))]);
                 let service = start().then(Pattern::glob("aws-service-role/*"));
                 for arn in [start().then(name.clone()), start().then(path).then(name)] {
-                    let arn = Language { misses: vec![service.clone()], ..language(arn) };
+                    let arn = Language { misses: vec![service.clone()], ..Language::of(arn) };
                     callers.push(Callers {
                         kind,
                         account: account.to_owned(),
@@ -237,7 +230,7 @@ impl<'b> Space<'b> {
                         kind: Some(kind),
                         account: account.to_owned(),
                         region: Some(region.clone()),
-                        arn: Language { misses, ..language(arn) },
+                        arn: Language { misses, ..Language::of(arn) },
                         policy: if has_table_policy(kind) { table.policy.as_ref() } else { None },
                         tags: None,
                     });
@@ -248,7 +241,7 @@ impl<'b> Space<'b> {
                 kind: Some("global-table"),
                 account: account.to_owned(),
                 region: None,
-                arn: language(Pattern::literal(&global).then(table_name())),
+                arn: Language::of(Pattern::literal(&global).then(table_name())),
                 policy: None,
                 tags: None,
             });
@@ -266,7 +259,7 @@ impl<'b> Space<'b> {
             kind: Some(kind),
             account: arn.account.to_owned(),
             region: (!arn.region.is_empty()).then(|| arn.region.to_owned()),
-            arn: language(pattern),
+            arn: Language::of(pattern),
             policy,
             tags: table.tags.as_deref(),
         };
@@ -298,7 +291,7 @@ impl<'b> Space<'b> {
             kind: None,
             account: account.to_owned(),
             region: region.cloned(),
-            arn: language(Pattern::literal(arn)),
+            arn: Language::of(Pattern::literal(arn)),
             policy: None,
             tags: None,
         };
@@ -330,7 +323,7 @@ impl<'b> Space<'b> {
 fn shapes(table: &Pattern) -> Vec<(&'static str, Pattern)> {
     let beneath = |word: &str, name: Pattern| table.clone().then(Pattern::literal(word)).then(name);
     let label = || {
-        row(&[
+        Pattern::new(vec![
             Step::One(Class::ranges(&[('0', '9')])),
             Step::Many(Class::ranges(&[('-', '.'), ('0', ':'), ('A', 'Z'), ('a', 'z')])),
         ])
@@ -384,7 +377,7 @@ fn known_endpoints<'b>(bundle: &'b Bundle, perimeter: &Perimeter) -> Vec<KnownEn
 /// What a VPC's ARN may be, of these parts.
 pub fn vpc_arn(region: Pattern, owner: Pattern, id: Pattern) -> Pattern {
     let colon = || Pattern::literal(":");
-    let part = row(&[Step::Many(Class::but(':'))]);
+    let part = Pattern::new(vec![Step::Many(Class::but(':'))]);
     let start = Pattern::literal("arn:").then(part).then(Pattern::literal(":ec2:"));
     start.then(region).then(colon()).then(owner).then(Pattern::literal(":vpc/")).then(id)
 }
@@ -392,7 +385,7 @@ pub fn vpc_arn(region: Pattern, owner: Pattern, id: Pattern) -> Pattern {
 /// What a region may be called.
 pub fn any_region() -> Pattern {
     let class = || Class::ranges(&[('-', '-'), ('0', '9'), ('a', 'z')]);
-    row(&[Step::One(class()), Step::Many(class())])
+    Pattern::new(vec![Step::One(class()), Step::Many(class())])
 }
 
 /// What an account's number may be.

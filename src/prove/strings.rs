@@ -258,6 +258,11 @@ pub struct Language {
 }
 
 impl Language {
+    /// Those that fit a pattern.
+    pub fn of(pattern: Pattern) -> Self {
+        Self { groups: vec![[pattern].into()], misses: Vec::new() }
+    }
+
     /// Is the text one of them?
     pub fn has(&self, text: &str) -> bool {
         self.groups.iter().all(|group| group.iter().any(|pattern| pattern.matches(text)))

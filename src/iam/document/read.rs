@@ -5,7 +5,7 @@ use super::{
     Statement, Version,
 };
 use crate::iam::operand::Operand;
-use crate::iam::operator::{Operator, Test};
+use crate::iam::operator::{self, Operator, Test};
 use crate::iam::template::{Template, Variables, Wildcards};
 use crate::ids::{Arn, is_account};
 use crate::json::{Member, Node, Span, Tree};
@@ -406,7 +406,7 @@ impl Reader {
     fn check_names(&mut self, members: &[Member], known: &[&str], whole: &str) {
         self.check_twice(members, whole);
         for member in members.iter().filter(|member| !known.contains(&member.name.as_str())) {
-            let message = match nearest(&member.name, known) {
+            let message = match operator::nearest(&member.name, known.iter().copied(), 2) {
                 Some(near) => format!("{whole} has no `{}`: is `{near}` meant?", member.name),
                 None => format!("{whole} has no `{}`", member.name),
             };
@@ -425,11 +425,4 @@ impl Reader {
 
 fn find<'m>(members: &'m [Member], name: &str) -> Option<&'m Member> {
     members.iter().find(|member| member.name == name)
-}
-
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let distance =
-        |known: &str| strsim::damerau_levenshtein(&known.to_ascii_lowercase(), &name.to_ascii_lowercase());
-    let (distance, near) = known.iter().map(|known| (distance(known), *known)).min()?;
-    (distance <= 2).then_some(near)
 }
