@@ -12,18 +12,20 @@ use jiff::Timestamp;
 use super::actions::Actions;
 use super::axioms::Kind;
 use super::blame::{Blamed, blamed};
+use super::break_glass::break_glass;
 use super::bundle::{Asked, Bundle, Table};
+use super::plan::{Plan, Planner, Reaches};
 use super::simulate::{decide, standing};
-use super::solve::{Excluded, Found, Plan, Planner, Reaches, Search, alias};
+use super::solve::{Excluded, Found, Search, alias};
 use super::space::{Callers, Net, Other, Resources, Space};
-use super::strings::{Budget, Class, Pattern, Step};
+use super::strings::Budget;
 use crate::iam::catalogue;
 use crate::iam::document::{Document, Statement};
 use crate::iam::evaluate::{Guards, Outcome, Policy, Standing, applying};
 use crate::iam::operand::Operand;
 use crate::iam::reading::{Reading, Side};
 use crate::iam::request::{Caller, Values};
-use crate::perimeter::{Mode as Held, Perimeter};
+use crate::perimeter::Perimeter;
 
 /// What is proven.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -218,7 +220,11 @@ impl<'b> Question<'_, 'b> {
     }
 
     fn search(&self, which: Which, budget: &mut Budget) -> Came {
-        let excluded = if which == Which::Outside { self.break_glass() } else { Vec::new() };
+        let excluded = if which == Which::Outside {
+            break_glass(self.space.perimeter, self.space.now)
+        } else {
+            Vec::new()
+        };
         let mut doubt = None;
         let Some(principal) = self.space.bundle.principals.get(self.principal) else { return Came::Nothing };
         let nets = self.nets();
@@ -384,23 +390,6 @@ impl<'b> Question<'_, 'b> {
         (applying(what.callers.kind, &action, &guards, standing), standing)
     }
 
-    /// What break-glass covers now.
-    fn break_glass(&self) -> Vec<Excluded> {
-        let perimeter = self.space.perimeter;
-        let in_force =
-            perimeter.break_glass.iter().filter(|entry| entry.window.contains(Some(self.space.now)));
-        in_force
-            .flat_map(|entry| {
-                let covers_all = entry.tables.is_empty() || entry.tables.iter().any(|table| table == "*");
-                let tables = (!covers_all)
-                    .then(|| entry.tables.iter().flat_map(|table| table_patterns(table)).collect::<Vec<_>>());
-                callers_of(&entry.principal, perimeter)
-                    .into_iter()
-                    .map(move |caller| Excluded { caller, tables: tables.clone() })
-            })
-            .collect()
-    }
-
     /// A found request, as `simulate` takes it.
     fn asked(&self, found: Found, kind: &Kind<'_, '_>, action: &str) -> Asked {
         let mut context: Vec<(String, Values)> = Vec::new();
@@ -466,51 +455,4 @@ fn time_as(key: &str, values: &Values) -> Values {
     }
     let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     Values::One(time.map_or_else(|| text.clone(), |time| time.to_string()))
-}
-
-/// The callers that a break-glass pattern speaks of. A wildcard for the account stands only for accounts of
-/// enforce and observe environments.
-fn callers_of(pattern: &str, perimeter: &Perimeter) -> Vec<Pattern> {
-    let parts: Vec<&str> = pattern.splitn(6, ':').collect();
-    let has_wildcard = parts.get(4).is_some_and(|account| crate::glob::has_wildcard(account));
-    if !has_wildcard {
-        return vec![part_by_part(pattern)];
-    }
-    let accounts = perimeter.accounts.iter().filter(|(_, (_, mode))| *mode != Held::Exempt);
-    let accounts = accounts.filter(|(account, _)| {
-        parts.get(4).is_some_and(|pattern| crate::glob::matches(pattern, account.as_str()))
-    });
-    let with = |account: &str| {
-        let mut parts = parts.clone();
-        if let Some(part) = parts.get_mut(4) {
-            *part = account;
-        }
-        part_by_part(&parts.join(":"))
-    };
-    accounts.map(|(account, _)| with(account.as_str())).collect()
-}
-
-/// A pattern in which a wildcard never crosses a colon.
-fn part_by_part(text: &str) -> Pattern {
-    let step = |char| match char {
-        '*' => Step::Many(Class::but(':')),
-        '?' => Step::One(Class::but(':')),
-        _ => Step::One(Class::of(char)),
-    };
-    Pattern::new(text.chars().map(step).collect())
-}
-
-/// What a break-glass entry's table stands for: the table and all that hangs on it.
-fn table_patterns(table: &str) -> Vec<Pattern> {
-    let itself = if table.starts_with("arn:") {
-        part_by_part(table)
-    } else {
-        let name = table.chars().map(|char| match char {
-            '*' => Step::Many(Class::but('/')),
-            '?' => Step::One(Class::but('/')),
-            _ => Step::One(Class::of(char)),
-        });
-        part_by_part("arn:*:dynamodb:*:*:table/").then(Pattern::new(name.collect()))
-    };
-    vec![itself.clone(), itself.then(Pattern::glob("/*"))]
 }
