@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::glob;
 use crate::iam::catalogue;
 use crate::iam::document::{ActionPattern, Element};
-use crate::iam::reading::Reading;
+use crate::iam::reading::{Reading, Side};
 use crate::iam::table_policy;
 
 /// Some of DynamoDB's actions, by their places in the list of names.
@@ -38,15 +38,29 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
     Names { written, folded, places }
 });
 
-/// The actions to which a table's policy is of no matter, and those by which it lets nobody in from elsewhere,
-/// surely or perhaps: each makes a difference by itself.
-static APART: LazyLock<[Actions; 3]> = LazyLock::new(|| {
+/// The actions for which a table's policy counts; those by which it can let another account in; and those of which
+/// nobody says whether it can.
+static OF_POLICY: LazyLock<[Actions; 3]> = LazyLock::new(|| {
     let all = |holds: &dyn Fn(&str) -> bool| Actions::that(|name| holds(&format!("dynamodb:{name}")));
     [
-        all(&|action| !table_policy::counts_for(action)),
-        all(&|action| table_policy::reaches_across(action) == Reading::No),
+        all(&table_policy::counts_for),
+        all(&|action| table_policy::reaches_across(action) == Reading::Yes),
         all(&|action| matches!(table_policy::reaches_across(action), Reading::Unclear(_))),
     ]
+});
+
+/// Those that are done to each type of resource; the last, that name none.
+static BY_TYPE: LazyLock<Vec<(Option<&'static str>, Actions)>> = LazyLock::new(|| {
+    let service = catalogue::dynamodb();
+    let kinds = service.resource_types.iter().map(|kind| Some(kind.name)).chain([None]);
+    let done_to = |kind: Option<&str>| {
+        Actions::that(|name| match (service.action(name), kind) {
+            (None, _) => name == FUTURE,
+            (Some(action), Some(kind)) => action.is_done_to(kind),
+            (Some(action), None) => action.may_name_none(),
+        })
+    };
+    kinds.map(|kind| (kind, done_to(kind))).collect()
 });
 
 impl Actions {
@@ -63,12 +77,19 @@ impl Actions {
 
     /// Those that are done to a type of resource; `None`: that name none.
     pub fn done_to(kind: Option<&str>) -> Self {
-        let service = catalogue::dynamodb();
-        Self::that(|name| match (service.action(name), kind) {
-            (None, _) => name == FUTURE,
-            (Some(action), Some(kind)) => action.is_done_to(kind),
-            (Some(action), None) => action.may_name_none(),
-        })
+        BY_TYPE.iter().find(|(known, _)| *known == kind).map(|(_, actions)| *actions).unwrap_or_default()
+    }
+
+    /// Those for which a table's policy counts.
+    pub fn with_table_policy() -> Self {
+        let [counting, ..] = *OF_POLICY;
+        counting
+    }
+
+    /// Those by which a table's policy lets another account in: that may, or that surely do.
+    pub fn across(side: Side) -> Self {
+        let [_, surely, perhaps] = *OF_POLICY;
+        if side == Side::Permissive { surely.or(perhaps) } else { surely }
     }
 
     fn of(place: usize) -> Self {
@@ -101,26 +122,31 @@ impl Actions {
         NAMES.written.get(place).map(|name| format!("dynamodb:{name}"))
     }
 
-    /// Can a table's policy let another account do these? They are of one class.
-    pub fn reach_across(self) -> Reading {
-        self.first().map_or(Reading::No, |action| table_policy::reaches_across(&action))
+    /// The names of all, as `dynamodb:GetItem`.
+    pub fn names(self) -> impl Iterator<Item = String> {
+        let is_in = move |place: &usize| !self.and(Self::of(*place)).is_empty();
+        (0..NAMES.written.len()).filter(is_in).filter_map(|place| Self::of(place).first())
     }
 
-    /// Parts of these that no statement and nothing else tells apart.
-    pub fn classes(self, statements: impl Iterator<Item = Reach>) -> Vec<Self> {
-        let mut classes = vec![self];
-        let mut split = |by: Self| {
-            let parts = classes.iter().flat_map(|class| [class.and(by), class.without(by)]);
-            classes = parts.filter(|class| !class.is_empty()).collect();
-        };
-        for reach in statements {
-            split(reach.surely);
-            split(reach.perhaps);
+    /// Parts of these, none of which any of the others tells apart.
+    pub fn parts(self, others: impl Iterator<Item = Self>) -> Vec<Self> {
+        let mut parts = if self.is_empty() { Vec::new() } else { vec![self] };
+        let mut by: Vec<Self> = others.map(|other| other.and(self)).collect();
+        by.sort_unstable_by_key(|other| other.0);
+        by.dedup();
+        for other in by {
+            for n in 0..parts.len() {
+                let Some(part) = parts.get_mut(n) else { break };
+                let (inside, outside) = (part.and(other), part.without(other));
+                if !inside.is_empty() && !outside.is_empty() {
+                    *part = inside;
+                    parts.push(outside);
+                }
+            }
         }
-        APART.iter().for_each(|set| split(*set));
         // Those that a reader knows come first.
-        classes.sort_by_key(|class| class.0.trailing_zeros());
-        classes
+        parts.sort_by_key(|part| part.0.trailing_zeros());
+        parts
     }
 }
 
@@ -148,17 +174,6 @@ impl Reach {
             listed.surely = Actions::all().without(listed.surely).without(listed.perhaps);
         }
         listed
-    }
-
-    /// How it reads for actions of one class.
-    pub fn reads(self, class: Actions) -> Reading {
-        if !self.surely.and(class).is_empty() {
-            Reading::Yes
-        } else if !self.perhaps.and(class).is_empty() {
-            Reading::Unclear("a wildcard in an action's service")
-        } else {
-            Reading::No
-        }
     }
 }
 
@@ -205,18 +220,26 @@ mod tests {
             let element = &document.statements[0].actions;
             let reach = Reach::of(element);
             for (place, name) in NAMES.written.iter().enumerate() {
+                let one = Actions::of(place);
+                let read = match (reach.surely.and(one).is_empty(), reach.perhaps.and(one).is_empty()) {
+                    (false, _) => Reading::Yes,
+                    (true, false) => Reading::Unclear("a wildcard in an action's service"),
+                    (true, true) => Reading::No,
+                };
                 let expected = matching::action(element, &format!("dynamodb:{name}"));
-                prop_assert_eq!(reach.reads(Actions::of(place)), expected, "{}: {}", name, text);
+                prop_assert_eq!(read, expected, "{}: {}", name, text);
             }
         }
     }
 
     #[test]
-    fn classes_are_parts_of_all() {
-        let get = Reach { surely: Actions::that(|name| name == "GetItem"), ..Reach::default() };
-        let classes = Actions::all().classes([get].into_iter());
-        assert_eq!(classes.iter().fold(Actions::default(), |all, class| all.or(*class)), Actions::all());
-        assert_eq!(classes.first().and_then(|class| class.first()).as_deref(), Some("dynamodb:GetItem"));
-        assert!(classes.len() > 2);
+    fn parts_are_parts_of_all() {
+        let get = Actions::that(|name| name == "GetItem");
+        let reads = Actions::that(|name| name.starts_with("Get"));
+        let parts = Actions::all().parts([get, reads, Actions::default()].into_iter());
+        assert_eq!(parts.iter().fold(Actions::default(), |all, part| all.or(*part)), Actions::all());
+        assert_eq!(parts.first().and_then(|part| part.first()).as_deref(), Some("dynamodb:GetItem"));
+        assert_eq!(parts.len(), 3);
+        assert!(Actions::default().parts([get].into_iter()).is_empty());
     }
 }

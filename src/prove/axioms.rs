@@ -44,6 +44,23 @@ static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     blocks.iter().filter_map(|block| block.parse().ok()).collect()
 });
 
+/// Keys that tell of the network that a request comes from.
+const OF_NETWORK: [&str; 8] = [
+    "aws:sourceip",
+    "aws:sourcevpc",
+    "aws:sourcevpcarn",
+    "aws:sourcevpce",
+    "aws:vpceaccount",
+    "aws:vpceorgid",
+    "aws:vpceorgpaths",
+    "aws:vpcsourceip",
+];
+
+/// Does what the key holds hang on where a request comes from?
+pub fn is_of_network(key: &str) -> bool {
+    OF_NETWORK.contains(&key) || key == "aws:viaawsservice" || key.starts_with("aws:calledvia")
+}
+
 impl Kind<'_, '_> {
     /// May there be any request of this kind, where it is to come from outside?
     pub fn is_possible(&self) -> bool {
@@ -119,8 +136,8 @@ impl Kind<'_, '_> {
         if !is_service {
             one("aws:PrincipalAccount", self.callers.account.clone());
             one("aws:PrincipalType", self.callers.kind.principal_type().to_owned());
-            if let Some(arn) = self.only_arn() {
-                one("aws:PrincipalArn", arn);
+            if let Some(arn) = self.callers.arn.only() {
+                one("aws:PrincipalArn", arn.to_owned());
             }
             if let Some(organization) = self.organization_of(&self.callers.account) {
                 one("aws:PrincipalOrgID", organization.to_owned());
@@ -132,11 +149,12 @@ impl Kind<'_, '_> {
         fixed
     }
 
-    fn only_arn(&self) -> Option<String> {
-        self.callers.arn.groups.iter().find_map(|group| match &**group {
-            [only] => only.as_literal().map(str::to_owned),
+    /// The endpoint that requests come through, where it is known.
+    pub fn endpoint(&self) -> Option<&str> {
+        match self.net {
+            Net::Known(n) => self.space.endpoints.get(*n).map(|known| known.id.as_str()),
             _ => None,
-        })
+        }
     }
 
     fn organization_of(&self, account: &str) -> Option<&str> {
@@ -153,8 +171,7 @@ impl Kind<'_, '_> {
             Some(Values::Many(_)) | None => {}
         }
         match key {
-            "aws:sourcevpc" | "aws:sourcevpce" | "aws:vpcsourceip" | "aws:sourceip" | "aws:sourcevpcarn"
-            | "aws:vpceaccount" | "aws:vpceorgid" | "aws:vpceorgpaths" => self.network(key),
+            _ if OF_NETWORK.contains(&key) => self.network(key),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => match (self.is_by_service(), key)
             {
                 (false, _) => Domain::absent(),

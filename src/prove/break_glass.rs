@@ -1,5 +1,7 @@
 //! Break-glass as patterns: who may come from outside, and to which tables.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 
 use super::solve::Excluded;
@@ -13,8 +15,9 @@ pub fn break_glass(perimeter: &Perimeter, now: Timestamp) -> Vec<Excluded> {
     in_force
         .flat_map(|entry| {
             let covers_all = entry.tables.is_empty() || entry.tables.iter().any(|table| table == "*");
-            let tables = (!covers_all)
-                .then(|| entry.tables.iter().flat_map(|table| table_patterns(table)).collect::<Vec<_>>());
+            let tables = (!covers_all).then(|| {
+                entry.tables.iter().flat_map(|table| table_patterns(table)).collect::<Rc<[Pattern]>>()
+            });
             callers_of(&entry.principal, perimeter)
                 .into_iter()
                 .map(move |caller| Excluded { caller, tables: tables.clone() })
@@ -46,9 +49,9 @@ fn callers_of(pattern: &str, perimeter: &Perimeter) -> Vec<Pattern> {
 /// A pattern in which a wildcard never crosses a colon.
 fn part_by_part(text: &str) -> Pattern {
     let step = |char| match char {
-        '*' => Step::Many(Class::but(':')),
-        '?' => Step::One(Class::but(':')),
-        _ => Step::One(Class::of(char)),
+        '*' => Step::Many(Class::But(':')),
+        '?' => Step::One(Class::But(':')),
+        _ => Step::One(Class::Of(char)),
     };
     Pattern::new(text.chars().map(step).collect())
 }
@@ -59,9 +62,9 @@ fn table_patterns(table: &str) -> Vec<Pattern> {
         part_by_part(table)
     } else {
         let name = table.chars().map(|char| match char {
-            '*' => Step::Many(Class::but('/')),
-            '?' => Step::One(Class::but('/')),
-            _ => Step::One(Class::of(char)),
+            '*' => Step::Many(Class::But('/')),
+            '?' => Step::One(Class::But('/')),
+            _ => Step::One(Class::Of(char)),
         });
         part_by_part("arn:*:dynamodb:*:*:table/").then(Pattern::new(name.collect()))
     };

@@ -142,6 +142,25 @@ impl Bundle {
     }
 }
 
+impl Bundle {
+    /// What a bundle knows of a principal: the entry of that ARN, else that of everybody.
+    pub fn principal(&self, arn: &str) -> Option<&Principal> {
+        let of = |arn: &str| self.principals.iter().find(|principal| principal.arn == arn);
+        of(arn).or_else(|| of("*"))
+    }
+
+    /// What a bundle knows of a table: the entry of that ARN, else that of every table.
+    pub fn table(&self, arn: &str) -> Option<&Table> {
+        let of = |arn: &str| self.tables.iter().find(|table| table.arn == arn);
+        of(arn).or_else(|| of("*"))
+    }
+
+    /// The policy of an endpoint, where the bundle has one.
+    pub fn policy_of_endpoint(&self, id: &str) -> Option<&Policy> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == id)?.policy.as_ref()
+    }
+}
+
 struct Reader<'t> {
     text: &'t str,
     errors: Vec<BundleError>,

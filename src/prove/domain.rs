@@ -6,19 +6,16 @@
 //! little: the evaluator has the last word on a request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::rc::Rc;
 
 use ipnet::IpNet;
 
+use super::clause::{Clause, Fixed};
 use super::intervals::Intervals;
-use super::strings::{Budget, Class, Language, OutOfBudget, Pattern, Step};
-use crate::iam::condition::passes;
-use crate::iam::document::Condition;
+use super::strings::{Budget, Language, OutOfBudget, Pattern};
 use crate::iam::operand::Operand;
 use crate::iam::operator::{Comparison, Operator, Set, Test};
 use crate::iam::reading::Side;
-use crate::iam::request::{Context, Values};
-use crate::iam::template::{Part, Template};
+use crate::iam::request::Values;
 
 /// What a key may hold.
 #[derive(Clone, Debug)]
@@ -50,9 +47,6 @@ pub enum Present {
     },
 }
 
-/// Keys whose value is known, by which variables are filled in.
-pub type Fixed = Context;
-
 impl Domain {
     /// Never there.
     pub fn absent() -> Self {
@@ -82,7 +76,7 @@ impl Domain {
     /// None of these texts.
     pub fn miss(&mut self, patterns: impl IntoIterator<Item = Pattern>) {
         if let Some(Present::Text(language)) = &mut self.present {
-            language.misses.extend(patterns);
+            language.misses.push(patterns.into_iter().collect());
         }
     }
 
@@ -125,21 +119,28 @@ impl Domain {
     }
 
     /// Leaves what makes the condition hold, or not hold.
-    pub fn narrow(&mut self, condition: &Condition, wanted: bool, side: Side, fixed: &Fixed) {
-        let nothing = Context::default();
-        self.absent &= side.allows(passes(condition, &nothing), wanted);
+    pub fn narrow(&mut self, clause: &Clause<'_>, wanted: bool, side: Side, fixed: &Fixed) {
+        self.absent &= side.allows(clause.absent, wanted);
         let Some(present) = &mut self.present else { return };
-        if condition.operator.test == Test::Null {
-            let mut there = Context::default();
-            there.set(&condition.key, Values::One(String::new()));
-            if !side.allows(passes(condition, &there), wanted) {
-                self.present = None;
-            }
-            return;
-        }
-        let asked = Asked { condition, wanted, side, fixed };
-        if !present.narrow(&asked) {
+        let left = if clause.condition.operator.test == Test::Null {
+            side.allows(clause.of_presence(), wanted)
+        } else {
+            present.narrow(&Asked { clause, wanted, side, fixed })
+        };
+        if !left {
             self.present = None;
+        }
+    }
+
+    /// How many patterns a text has to go with.
+    pub fn patterns(&self) -> usize {
+        let of = |language: &Language| {
+            language.groups.iter().chain(&language.misses).map(|group| group.len()).sum::<usize>()
+        };
+        match &self.present {
+            Some(Present::Text(language)) => of(language),
+            Some(Present::Several { every, some }) => of(every) + some.iter().map(of).sum::<usize>(),
+            _ => 0,
         }
     }
 
@@ -159,8 +160,8 @@ impl Domain {
 }
 
 /// A condition, and what is asked of it.
-struct Asked<'c> {
-    condition: &'c Condition,
+struct Asked<'c, 'p> {
+    clause: &'c Clause<'p>,
     wanted: bool,
     side: Side,
     fixed: &'c Fixed,
@@ -178,9 +179,9 @@ enum Wanted<T> {
     Nothing,
 }
 
-impl Asked<'_> {
+impl Asked<'_, '_> {
     fn operator(&self) -> Operator {
-        self.condition.operator
+        self.clause.condition.operator
     }
 
     /// Is the value to be one of the policy's?
@@ -191,8 +192,9 @@ impl Asked<'_> {
     /// Of what kind the policy's values are to be, where some cannot be compared with: whether a value is
     /// "not equal" to those nobody says.
     fn values<T>(&self, read: impl Fn(&Operand) -> Option<T>) -> Wanted<Vec<T>> {
-        let values: Vec<T> = self.condition.values.iter().filter_map(&read).collect();
-        let incomparable = values.len() < self.condition.values.len() && self.operator().negated;
+        let all = &self.clause.condition.values;
+        let values: Vec<T> = all.iter().filter_map(&read).collect();
+        let incomparable = values.len() < all.len() && self.operator().negated;
         match (self.wants_match(), incomparable, self.side) {
             (true, true, Side::Permissive) => Wanted::Whatever,
             (true, ..) => Wanted::OneOf(values),
@@ -204,12 +206,12 @@ impl Asked<'_> {
 
 impl Present {
     /// Leaves what is asked for. `false`: nothing is left.
-    fn narrow(&mut self, asked: &Asked<'_>) -> bool {
+    fn narrow(&mut self, asked: &Asked<'_, '_>) -> bool {
         let operator = asked.operator();
         match self {
             Present::Flag { yes, no } => {
-                *yes &= asked.holds_for("true");
-                *no &= asked.holds_for("false");
+                *yes &= asked.holds_for(true);
+                *no &= asked.holds_for(false);
                 *yes || *no
             }
             Present::Several { every, some } => several(every, some, asked),
@@ -284,12 +286,10 @@ impl Present {
     }
 }
 
-impl Asked<'_> {
-    /// Is it as asked where the key holds this one value?
-    fn holds_for(&self, value: &str) -> bool {
-        let mut context = self.fixed.clone();
-        context.set(&self.condition.key, Values::One(value.to_owned()));
-        self.side.allows(passes(self.condition, &context), self.wanted)
+impl Asked<'_, '_> {
+    /// Is it as asked where the key holds this?
+    fn holds_for(&self, flag: bool) -> bool {
+        self.side.allows(self.clause.of_flag(flag, self.fixed), self.wanted)
     }
 }
 
@@ -303,7 +303,7 @@ fn address(v4: &Intervals<u32>, v6: &Intervals<u128>) -> Option<IpAddr> {
         .or_else(|| v6.first().map(|first| IpAddr::V6(Ipv6Addr::from(first))))
 }
 
-fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'_>) -> bool {
+fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'_, '_>) -> bool {
     let that = |number: i128| match comparison {
         Comparison::Equals => Intervals::of(number, number),
         Comparison::Less => {
@@ -329,7 +329,7 @@ fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'
     !numbers.is_empty()
 }
 
-fn text(language: &mut Language, asked: &Asked<'_>) -> bool {
+fn text(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
     let operator = asked.operator();
     if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
         return true;
@@ -338,31 +338,22 @@ fn text(language: &mut Language, asked: &Asked<'_>) -> bool {
 }
 
 /// Narrows the language of a text, or of each value of a key of several.
-fn restrict(language: &mut Language, asked: &Asked<'_>) -> bool {
-    let mut patterns = Vec::new();
-    let mut incomparable = false;
-    for operand in &asked.condition.values {
-        match pattern(operand, asked.operator().test, asked.fixed) {
-            Shape::Pattern(pattern) => patterns.push(pattern),
-            Shape::Around(pattern) => {
-                // It may be that, and need not be.
-                if asked.wants_match() {
-                    patterns.push(pattern);
-                }
-            }
-            Shape::None => incomparable = true,
-        }
-    }
-    match (asked.wants_match(), incomparable && asked.operator().negated, asked.side) {
+fn restrict(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
+    let texts = asked.clause.texts(asked.fixed);
+    let negated = asked.operator().negated;
+    match (asked.wants_match(), texts.incomparable && negated, asked.side) {
         (true, true, Side::Permissive) => {}
-        (true, ..) => language.groups.push(patterns.into()),
+        // Where the variable's key is absent nobody says whether a value is "not equal" to it.
+        (true, false, Side::Permissive) if texts.is_open && negated => {}
+        (true, ..) => language.groups.push(texts.may.clone()),
         (false, true, Side::Strict) => return false,
-        (false, ..) => language.misses.extend(patterns),
+        (false, ..) if texts.must.is_empty() => {}
+        (false, ..) => language.misses.push(texts.must.clone()),
     }
     true
 }
 
-fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_>) -> bool {
+fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_, '_>) -> bool {
     let operator = asked.operator();
     if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
         return true;
@@ -378,67 +369,4 @@ fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_>) ->
             restricted
         }
     }
-}
-
-/// What a value of a policy means as a pattern.
-pub enum Shape {
-    Pattern(Pattern),
-    /// With a variable whose key may be anything: every text that it may stand for fits, others too.
-    Around(Pattern),
-    /// It can be compared with nothing.
-    None,
-}
-
-fn pattern(operand: &Operand, test: Test, fixed: &Fixed) -> Shape {
-    match operand {
-        Operand::Text(template) => template_pattern(template, &Class::any(), test == Test::TextFolded, fixed),
-        Operand::Arn(parts) => {
-            let mut all = Pattern::default();
-            let mut around = false;
-            for (n, part) in parts.iter().enumerate() {
-                let wild = if n < 5 { Class::but(':') } else { Class::any() };
-                if n > 0 {
-                    all = all.then(Pattern::literal(":"));
-                }
-                match template_pattern(part, &wild, false, fixed) {
-                    Shape::Pattern(pattern) => all = all.then(pattern),
-                    Shape::Around(pattern) => (all, around) = (all.then(pattern), true),
-                    Shape::None => return Shape::None,
-                }
-            }
-            if around { Shape::Around(all) } else { Shape::Pattern(all) }
-        }
-        Operand::Number(_)
-        | Operand::Bool(_)
-        | Operand::Bytes(_)
-        | Operand::Block(_)
-        | Operand::Unreadable(_) => Shape::None,
-    }
-}
-
-/// A template as a pattern in which wildcards stand for these characters.
-pub fn template_pattern(template: &Template, wild: &Class, folded: bool, fixed: &Fixed) -> Shape {
-    let of = |char: char| Step::One(if folded { Class::folded(char) } else { Class::of(char) });
-    let (mut steps, mut around) = (Vec::new(), false);
-    for part in &template.parts {
-        match part {
-            Part::Literal(text) => steps.extend(text.chars().map(of)),
-            Part::Any => steps.push(Step::Many(wild.clone())),
-            Part::One => steps.push(Step::One(wild.clone())),
-            Part::Variable { key, .. } => match fixed.get(key) {
-                Some(Values::One(value)) => steps.extend(value.chars().map(of)),
-                Some(Values::Many(_)) | None => {
-                    steps.push(Step::Many(Class::any()));
-                    around = true;
-                }
-            },
-        }
-    }
-    let pattern = Pattern::new(steps);
-    if around { Shape::Around(pattern) } else { Shape::Pattern(pattern) }
-}
-
-/// One of the patterns, as a group.
-pub fn one_of(patterns: impl IntoIterator<Item = Pattern>) -> Rc<[Pattern]> {
-    patterns.into_iter().collect()
 }

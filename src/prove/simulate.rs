@@ -36,7 +36,32 @@ pub fn decide<'b>(
     perimeter: &Perimeter,
     asked: &Asked,
 ) -> Result<(Request, Decision<'b>), NoRequest> {
-    let (caller, principal) = caller(bundle, &asked.principal)?;
+    let entry = entry_of(bundle, &asked.principal);
+    let caller = caller(entry, &asked.principal)?;
+    decided(bundle, perimeter, asked, caller, entry)
+}
+
+/// Decides a request that an entry of a bundle makes.
+///
+/// # Errors
+/// Where no service would make such a request.
+pub fn decide_as<'b>(
+    bundle: &'b Bundle,
+    perimeter: &Perimeter,
+    asked: &Asked,
+    entry: &'b Principal,
+) -> Result<(Request, Decision<'b>), NoRequest> {
+    let caller = caller(Some(entry), &asked.principal)?;
+    decided(bundle, perimeter, asked, caller, Some(entry))
+}
+
+fn decided<'b>(
+    bundle: &'b Bundle,
+    perimeter: &Perimeter,
+    asked: &Asked,
+    caller: Caller,
+    entry: Option<&'b Principal>,
+) -> Result<(Request, Decision<'b>), NoRequest> {
     let resource_account = resource_account(asked, &caller)?;
     let request = Request {
         action: action(asked)?,
@@ -45,7 +70,7 @@ pub fn decide<'b>(
         caller,
     };
     let standing = standing(&request.caller, &resource_account, perimeter);
-    let decision = evaluate::evaluate(&request, &guards(bundle, principal, asked), standing);
+    let decision = evaluate::evaluate(&request, &guards(bundle, entry, asked), standing);
     Ok((request, decision))
 }
 
@@ -65,19 +90,20 @@ fn resource_account(asked: &Asked, caller: &Caller) -> Result<String, NoRequest>
     Ok(if arn.account.is_empty() { caller.account.clone() } else { arn.account.to_owned() })
 }
 
-/// Who calls, and what the bundle knows of them: the entry of that ARN, else that of everybody.
-fn caller<'b>(bundle: &'b Bundle, asked: &str) -> Result<(Caller, Option<&'b Principal>), NoRequest> {
-    let entry = bundle
-        .principals
-        .iter()
-        .find(|entry| entry.arn == asked || entry.session_arn.as_deref() == Some(asked))
-        .or_else(|| bundle.principals.iter().find(|entry| entry.arn == "*"));
+/// What the bundle knows of a caller: the entry of that ARN, else that of everybody.
+fn entry_of<'b>(bundle: &'b Bundle, asked: &str) -> Option<&'b Principal> {
+    let is_it = |entry: &&Principal| entry.arn == asked || entry.session_arn.as_deref() == Some(asked);
+    bundle.principals.iter().find(is_it).or_else(|| bundle.principals.iter().find(|entry| entry.arn == "*"))
+}
+
+/// Who calls.
+fn caller(entry: Option<&Principal>, asked: &str) -> Result<Caller, NoRequest> {
     let named = entry.filter(|entry| entry.arn != "*");
     let session = named.and_then(|entry| entry.session_arn.clone());
     let arn = named.map_or(asked, |entry| entry.arn.as_str());
     let mut caller = caller_of(arn).ok_or_else(|| NoRequest::Principal(asked.to_owned()))?;
     caller.session_arn = session.or(caller.session_arn);
-    Ok((caller, entry))
+    Ok(caller)
 }
 
 /// A caller by its ARN, or by a service's name.

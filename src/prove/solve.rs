@@ -1,48 +1,49 @@
 //! Is there a request of one kind that all policies allow? A search over what could let it through.
 //!
 //! For each layer that must allow, one of its statements does; for each statement that denies, one of its
-//! elements does not match. Each such choice narrows domains of keys. A branch in which nothing is left
+//! elements does not match. Each such choice narrows what a key may hold. A branch in which nothing is left
 //! of some key is given up; one that gets through everything is a request. As domains never lose a
 //! request, a search that finds none is a proof.
 
-use super::axioms::Kind;
-use super::domain::{Domain, Fixed, Present, Shape, one_of, template_pattern};
-use super::plan::{Candidate, Need, Plan};
-use super::strings::{Budget, Class, Language, OutOfBudget, Pattern};
-use crate::iam::condition;
-use crate::iam::document::{Condition, Element, ResourcePattern};
+use std::rc::Rc;
+
+use super::clause::Fixed;
+use super::domain::{Domain, Present};
+use super::plan::Task;
+use super::scene::{CALLER, Candidate, KEYS, Need, RESOURCE, narrow_resource};
+use super::strings::{Budget, Language, OutOfBudget, Pattern};
 use crate::iam::operand::Operand;
 use crate::iam::reading::Side;
-use crate::iam::request::{CallerKind, Values};
+use crate::iam::request::Values;
 use crate::iam::template::{Part, Template};
 
-/// What is left of each key, and of caller and resource.
+/// What is left of caller, resource and each key.
 #[derive(Clone, Debug)]
-pub struct State {
-    keys: Vec<(String, Domain)>,
-    pub caller: Language,
-    pub resource: Language,
+struct State<'q> {
+    domains: Vec<Rc<Domain>>,
     /// Keys that are to be what a text with variables comes to.
-    ties: Vec<(String, Template)>,
+    ties: Vec<(usize, &'q Template)>,
 }
 
-/// A request of a kind, as far as it is decided: every key that policies ask for, and present ones alone.
+/// A request of a kind, as far as it is decided.
 #[derive(Clone, Debug)]
 pub struct Found {
     pub caller: String,
     pub resource: String,
-    pub keys: Vec<(String, Values)>,
+    /// What each key holds, where it is there, in the order of the question's keys.
+    pub keys: Vec<Option<Values>>,
 }
 
 /// One search.
-pub struct Search<'s, 'p> {
-    pub kind: Kind<'s, 'p>,
-    pub plan: &'s Plan<'p>,
-    pub side: Side,
+pub struct Search<'s> {
+    /// What caller, resource and keys may hold to begin with.
+    pub start: &'s [Rc<Domain>],
+    pub asks: Side,
+    pub fixed: &'s Fixed,
     /// Callers and tables that break-glass covers, which are not asked about.
     pub excluded: &'s [Excluded],
-    pub keys: &'s [String],
-    pub fixed: &'s Fixed,
+    /// The question's keys.
+    pub keys: &'s [&'s str],
 }
 
 /// Whoever fits the first calls for whatever fits the second.
@@ -50,7 +51,7 @@ pub struct Search<'s, 'p> {
 pub struct Excluded {
     pub caller: Pattern,
     /// `None`: every table.
-    pub tables: Option<Vec<Pattern>>,
+    pub tables: Option<Rc<[Pattern]>>,
 }
 
 /// Statements that may deny one request. The search goes one step deeper for each, so there must be an end.
@@ -59,26 +60,57 @@ const MAX_DENIES: usize = 400;
 /// Steps that a choice counts for: as much work as so many of an automaton's.
 const CHOICE: usize = 100;
 
-type Walk<T> = Result<Option<T>, OutOfBudget>;
+/// Why a search gives up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TooHard {
+    /// So many statements may deny one request.
+    Denies(usize),
+    /// There are more ways through so many statements than can be tried.
+    Ways(usize),
+    /// What this may hold, narrowed by so many patterns.
+    Text(String, usize),
+}
 
-impl<'p> Search<'_, 'p> {
+impl std::fmt::Display for TooHard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it takes more steps than a proof may: ")?;
+        match self {
+            TooHard::Denies(count) => write!(f, "{count} statements may deny one request"),
+            TooHard::Ways(count) => {
+                write!(f, "the ways past {count} statements that may deny one request are too many")
+            }
+            TooHard::Text(what, patterns) => {
+                write!(f, "{what} has to go with {patterns} patterns of the policies at once")
+            }
+        }
+    }
+}
+
+type Walk = Result<Option<Found>, TooHard>;
+
+/// What is still to be chosen: a statement for each layer, then a way past each that denies.
+struct Rest<'t, 'c, 'q, 'p> {
+    layers: &'t [Vec<&'c Candidate<'q, 'p>>],
+    denies: &'t [&'c Candidate<'q, 'p>],
+    /// How many there are at all.
+    all: usize,
+}
+
+impl<'s> Search<'s> {
     /// A request that is allowed, if there is one.
     ///
     /// # Errors
     /// Where the budget is used up before that is known.
-    pub fn run(&self, budget: &mut Budget) -> Walk<Found> {
-        let start = State {
-            keys: self.keys.iter().map(|key| (key.clone(), self.kind.domain(key, self.fixed))).collect(),
-            caller: self.kind.callers.arn.clone(),
-            resource: self.kind.resources.arn.clone(),
-            ties: Vec::new(),
-        };
-        if self.plan.denies.len() > MAX_DENIES {
-            return Err(OutOfBudget);
+    pub fn run<'c, 'q: 'c, 'p: 'q>(&self, task: &Task<'c, 'q, 'p>, budget: &mut Budget) -> Walk {
+        let all = task.denies.len();
+        if all > MAX_DENIES {
+            return Err(TooHard::Denies(all));
         }
-        for layers in &self.plan.ways {
-            budget.take(CHOICE)?;
-            if let Some(found) = self.allow(layers, &self.plan.denies, start.clone(), budget)? {
+        for layers in &task.ways {
+            take(budget, all)?;
+            let rest = Rest { layers, denies: &task.denies, all };
+            let state = State { domains: self.start.to_vec(), ties: Vec::new() };
+            if let Some(found) = self.allow(&rest, state, budget)? {
                 return Ok(Some(found));
             }
         }
@@ -86,19 +118,15 @@ impl<'p> Search<'_, 'p> {
     }
 
     /// Chooses a statement of each layer that matches, and goes on to what denies.
-    fn allow(
-        &self,
-        layers: &[Vec<Candidate<'p>>],
-        denies: &[Candidate<'p>],
-        state: State,
-        budget: &mut Budget,
-    ) -> Walk<Found> {
-        let Some((layer, rest)) = layers.split_first() else { return self.escape(denies, state, budget) };
+    fn allow<'q>(&self, rest: &Rest<'_, '_, 'q, '_>, state: State<'q>, budget: &mut Budget) -> Walk {
+        let Some((layer, layers)) = rest.layers.split_first() else {
+            return self.escape(rest, state, budget);
+        };
         for candidate in layer {
-            budget.take(CHOICE)?;
+            take(budget, rest.all)?;
             let mut next = state.clone();
             let holds = candidate.needs.iter().all(|need| self.hold(&mut next, need, true));
-            if holds && let Some(found) = self.allow(rest, denies, next, budget)? {
+            if holds && let Some(found) = self.allow(&Rest { layers, ..*rest }, next, budget)? {
                 return Ok(Some(found));
             }
         }
@@ -106,15 +134,15 @@ impl<'p> Search<'_, 'p> {
     }
 
     /// Chooses for each statement that denies something of it that does not match.
-    fn escape(&self, denies: &[Candidate<'p>], state: State, budget: &mut Budget) -> Walk<Found> {
-        let Some((deny, rest)) = denies.split_first() else {
+    fn escape<'q>(&self, rest: &Rest<'_, '_, 'q, '_>, state: State<'q>, budget: &mut Budget) -> Walk {
+        let Some((deny, denies)) = rest.denies.split_first() else {
             return self.miss_excluded(self.excluded, state, budget);
         };
         for need in &deny.needs {
-            budget.take(CHOICE)?;
+            take(budget, rest.all)?;
             let mut next = state.clone();
             if self.hold(&mut next, need, false)
-                && let Some(found) = self.escape(rest, next, budget)?
+                && let Some(found) = self.escape(&Rest { denies, ..*rest }, next, budget)?
             {
                 return Ok(Some(found));
             }
@@ -123,143 +151,138 @@ impl<'p> Search<'_, 'p> {
     }
 
     /// What break-glass covers is not asked about.
-    fn miss_excluded(&self, excluded: &[Excluded], state: State, budget: &mut Budget) -> Walk<Found> {
+    fn miss_excluded(&self, excluded: &[Excluded], state: State<'_>, budget: &mut Budget) -> Walk {
         let Some((first, rest)) = excluded.split_first() else { return self.found(&state, budget) };
-        budget.take(CHOICE)?;
+        take(budget, excluded.len())?;
         let mut by_other = state.clone();
-        by_other.caller.misses.push(first.caller.clone());
+        narrow(&mut by_other, CALLER, |caller| caller.misses.push([first.caller.clone()].into()));
         if let Some(found) = self.miss_excluded(rest, by_other, budget)? {
             return Ok(Some(found));
         }
         let Some(tables) = &first.tables else { return Ok(None) };
         let mut elsewhere = state;
-        elsewhere.resource.misses.extend(tables.iter().cloned());
+        narrow(&mut elsewhere, RESOURCE, |resource| resource.misses.push(tables.clone()));
         self.miss_excluded(rest, elsewhere, budget)
     }
 
     /// Makes a need hold, or not hold. `false`: nothing is left.
-    fn hold(&self, state: &mut State, need: &Need<'p>, wanted: bool) -> bool {
+    fn hold<'q>(&self, state: &mut State<'q>, need: &Need<'q, '_>, wanted: bool) -> bool {
         match need {
-            Need::Open => self.side == Side::Permissive,
-            Need::Caller(patterns) | Need::NotCaller(patterns) => {
-                if wanted == matches!(need, Need::Caller(_)) {
-                    state.caller.groups.push(one_of(patterns.iter().cloned()));
+            Need::Caller { patterns, within } => narrow(state, CALLER, |caller| {
+                if wanted == *within {
+                    caller.groups.push(patterns.clone());
                 } else {
-                    state.caller.misses.extend(patterns.iter().cloned());
+                    caller.misses.push(patterns.clone());
                 }
-                state.caller.is_plausible()
-            }
-            Need::Resource(element) => {
-                self.hold_resource(state, element, wanted) && state.resource.is_plausible()
-            }
-            Need::Condition(condition) => self.hold_condition(state, condition, wanted),
-        }
-    }
-
-    fn hold_condition(&self, state: &mut State, condition: &Condition, wanted: bool) -> bool {
-        let key = alias(&condition.key);
-        if key == "aws:principalarn" {
-            return self.hold_arn(state, condition, wanted);
-        }
-        if wanted != condition.operator.negated {
-            let templates = condition.values.iter().filter_map(|value| match value {
-                Operand::Text(template) if template.variables().next().is_some() => Some(template.clone()),
-                _ => None,
-            });
-            state.ties.extend(templates.map(|template| (key.to_owned(), template)));
-        }
-        let Some((_, domain)) = state.keys.iter_mut().find(|(name, _)| name == key) else { return true };
-        domain.narrow(condition, wanted, self.side, self.fixed);
-        !domain.is_plainly_empty()
-    }
-
-    /// The caller's ARN is a key like any other, but for being the caller's.
-    fn hold_arn(&self, state: &mut State, condition: &Condition, wanted: bool) -> bool {
-        if self.kind.callers.kind == CallerKind::Service {
-            return self.side.allows(condition::passes(condition, &Fixed::default()), wanted);
-        }
-        let mut domain = Domain::language(state.caller.clone());
-        domain.narrow(condition, wanted, self.side, self.fixed);
-        match domain.present {
-            Some(Present::Text(language)) => {
-                state.caller = language;
-                state.caller.is_plausible()
-            }
-            _ => false,
-        }
-    }
-
-    fn hold_resource(&self, state: &mut State, element: &Element<ResourcePattern>, wanted: bool) -> bool {
-        // What is asked of the list itself; of several readings, the one that leaves more.
-        let listed = wanted != element.negated;
-        let generous = self.side == Side::Permissive;
-        let patterns: Vec<Readings> =
-            element.items.iter().map(|item| Readings::of(item, self.fixed)).collect();
-        if listed {
-            let group = patterns.into_iter().flat_map(|readings| {
-                if generous { readings.may } else { readings.must.into_iter().collect() }
-            });
-            state.resource.groups.push(group.collect());
-        } else {
-            for readings in patterns {
-                match readings.must {
-                    Some(must) if generous => state.resource.misses.push(must),
-                    // What no pattern surely matches is missed by any text.
-                    None if generous => {}
-                    Some(_) | None => state.resource.misses.extend(readings.may),
+            }),
+            Need::Resource { readings, negated } => narrow(state, RESOURCE, |resource| {
+                narrow_resource(resource, readings, wanted != *negated, *negated, self.asks);
+            }),
+            Need::Clause { slot, clause } => {
+                if clause.has_variables && wanted != clause.condition.operator.negated {
+                    let templates = clause.condition.values.iter().filter_map(|value| match value {
+                        Operand::Text(template) if template.variables().next().is_some() => Some(template),
+                        _ => None,
+                    });
+                    state.ties.extend(templates.map(|template| (*slot, template)));
                 }
+                let Some(domain) = state.domains.get_mut(*slot) else { return true };
+                let domain = Rc::make_mut(domain);
+                domain.narrow(clause, wanted, self.asks, self.fixed);
+                !domain.is_plainly_empty()
             }
         }
-        true
     }
 
     /// All is chosen: values are picked.
-    fn found(&self, state: &State, budget: &mut Budget) -> Walk<Found> {
-        let mut keys = Vec::new();
-        for (key, domain) in &state.keys {
-            match domain.pick(budget)? {
-                None => return Ok(None),
-                Some(None) => {}
-                Some(Some(values)) => keys.push((key.clone(), values)),
+    fn found(&self, state: &State<'_>, budget: &mut Budget) -> Walk {
+        let mut picked = Vec::new();
+        for (slot, domain) in state.domains.iter().enumerate() {
+            match domain.pick(budget) {
+                Err(OutOfBudget) => return Err(TooHard::Text(self.name(slot), domain.patterns())),
+                Ok(None) => return Ok(None),
+                Ok(Some(values)) => picked.push(values),
             }
         }
-        let Some(caller) = state.caller.shortest(budget)? else { return Ok(None) };
-        let Some(resource) = state.resource.shortest(budget)? else { return Ok(None) };
-        for (key, template) in &state.ties {
-            self.tie(state, &mut keys, key, template);
+        let mut keys = picked.split_off(KEYS.min(picked.len()));
+        let mut texts = picked.into_iter().map(|values| match values {
+            Some(Values::One(text)) => text,
+            Some(Values::Many(_)) | None => String::new(),
+        });
+        let (caller, resource) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+        for (slot, template) in &state.ties {
+            self.tie(state, &mut keys, (*slot, &caller), template);
         }
-        one_vpc(state, &mut keys);
+        self.one_vpc(state, &mut keys);
         Ok(Some(Found { caller, resource, keys }))
+    }
+
+    fn name(&self, slot: usize) -> String {
+        match slot {
+            CALLER => "the caller's ARN".to_owned(),
+            RESOURCE => "the resource's ARN".to_owned(),
+            _ => self.keys.get(slot - KEYS).map(|key| format!("`{key}`")).unwrap_or_default(),
+        }
+    }
+
+    fn key(&self, name: &str) -> Option<usize> {
+        self.keys.iter().position(|key| *key == name)
     }
 
     /// Gives the one variable of a template the value by which it comes to what the key holds, where that may
     /// be. Whether it then fits, the evaluator says.
-    fn tie(&self, state: &State, keys: &mut Vec<(String, Values)>, key: &str, template: &Template) {
-        let Some((_, Values::One(value))) = keys.iter().find(|(name, _)| name == key) else { return };
+    fn tie(
+        &self,
+        state: &State<'_>,
+        keys: &mut [Option<Values>],
+        (slot, caller): (usize, &str),
+        template: &Template,
+    ) {
+        let value = match slot.checked_sub(KEYS).map(|key| keys.get(key)) {
+            None if slot == CALLER => caller,
+            Some(Some(Some(Values::One(value)))) => value,
+            _ => return,
+        };
         let Some((variable, wanted)) = filled(template, value, self.fixed) else { return };
-        put(state, keys, alias(&variable), wanted);
+        if let Some(key) = self.key(super::clause::alias(&variable)) {
+            put(state, keys, key, wanted);
+        }
+    }
+
+    /// A VPC's ARN ends in its id: where both are there, the id follows the ARN.
+    fn one_vpc(&self, state: &State<'_>, keys: &mut [Option<Values>]) {
+        let (Some(arn), Some(id)) = (self.key("aws:sourcevpcarn"), self.key("aws:sourcevpc")) else { return };
+        let Some(Some(Values::One(arn))) = keys.get(arn) else { return };
+        if let Some(wanted) = arn.rsplit('/').next().map(str::to_owned) {
+            put(state, keys, id, wanted);
+        }
+    }
+}
+
+fn take(budget: &mut Budget, denies: usize) -> Result<(), TooHard> {
+    budget.take(CHOICE).map_err(|OutOfBudget| TooHard::Ways(denies))
+}
+
+/// Narrows a text. `false`: nothing is left.
+fn narrow(state: &mut State<'_>, slot: usize, by: impl FnOnce(&mut Language)) -> bool {
+    let Some(domain) = state.domains.get_mut(slot) else { return true };
+    match &mut Rc::make_mut(domain).present {
+        Some(Present::Text(language)) => {
+            by(language);
+            language.is_plausible()
+        }
+        _ => true,
     }
 }
 
 /// Gives a key a value, if it may have that.
-fn put(state: &State, keys: &mut Vec<(String, Values)>, key: &str, value: String) {
-    let domain = state.keys.iter().find(|(name, _)| name == key).map(|(_, domain)| domain);
-    let may_be = domain.is_some_and(|domain| match &domain.present {
-        Some(Present::Text(language)) => language.has(&value),
-        _ => false,
-    });
-    if may_be {
-        keys.retain(|(name, _)| name != key);
-        keys.push((key.to_owned(), Values::One(value)));
+fn put(state: &State<'_>, keys: &mut [Option<Values>], key: usize, value: String) {
+    let domain = state.domains.get(KEYS + key).map(|domain| &domain.present);
+    if let (Some(Some(Present::Text(language))), Some(there)) = (domain, keys.get_mut(key))
+        && language.has(&value)
+    {
+        *there = Some(Values::One(value));
     }
-}
-
-/// A VPC's ARN ends in its id: where both are there, the id follows the ARN.
-fn one_vpc(state: &State, keys: &mut Vec<(String, Values)>) {
-    let arn = keys.iter().find(|(name, _)| name == "aws:sourcevpcarn");
-    let Some((_, Values::One(arn))) = arn else { return };
-    let Some(id) = arn.rsplit('/').next().map(str::to_owned) else { return };
-    put(state, keys, "aws:sourcevpc", id);
 }
 
 /// What the only variable of a template without wildcards must be for it to come to a text.
@@ -279,31 +302,4 @@ fn filled(template: &Template, text: &str, fixed: &Fixed) -> Option<(String, Str
     }
     let value = text.strip_prefix(before.as_str())?.strip_suffix(behind.as_str())?;
     Some((variable?, value.to_owned()))
-}
-
-/// `aws:EpochTime` and `aws:CurrentTime` are one time.
-pub fn alias(key: &str) -> &str {
-    if key == "aws:epochtime" { "aws:currenttime" } else { key }
-}
-
-/// What a resource's pattern matches in every reading, and what in some.
-struct Readings {
-    must: Option<Pattern>,
-    may: Vec<Pattern>,
-}
-
-impl Readings {
-    fn of(item: &ResourcePattern, fixed: &Fixed) -> Self {
-        let plain = match template_pattern(&item.template, &Class::any(), false, fixed) {
-            Shape::Pattern(pattern) => pattern,
-            Shape::Around(pattern) => return Self { must: None, may: vec![pattern] },
-            Shape::None => return Self { must: None, may: Vec::new() },
-        };
-        match plain.by_parts() {
-            // What fits part by part fits as a whole.
-            Some((parts, true)) => Self { must: Some(parts.clone()), may: vec![plain, parts] },
-            Some((parts, false)) => Self { must: None, may: vec![plain, parts] },
-            None => Self { must: Some(plain.clone()), may: vec![plain] },
-        }
-    }
 }

@@ -8,7 +8,7 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::bundle::{Bundle, Principal, Table};
+use super::bundle::{Bundle, Endpoint, Principal, Table};
 use super::domain::Domain;
 use super::simulate::caller_of;
 use super::strings::{Class, Language, Pattern, Step};
@@ -39,9 +39,26 @@ pub struct Resources<'b> {
     /// `None`: it lies in no region.
     pub region: Option<String>,
     pub arn: Language,
+    /// The table of the bundle whose it is, or that stands for it.
+    pub entry: &'b str,
     pub policy: Option<&'b Policy>,
     /// The table's tags, where they are known.
     pub tags: Option<&'b [(String, String)]>,
+}
+
+impl<'b> Resources<'b> {
+    /// Do keys not tell them apart?
+    pub fn is_in_one_place_with(&self, other: &Self) -> bool {
+        self.account == other.account && self.region == other.region && self.tags == other.tags
+    }
+
+    /// The policy that they have in another bundle.
+    pub fn policy_in<'o>(&self, bundle: &'o Bundle) -> Option<&'o Policy> {
+        let kind = self.kind?;
+        let entry = bundle.table(self.entry)?;
+        let is_it = entry.arn == self.entry && kind == "stream" && self.entry.contains("/stream/");
+        entry.policy.as_ref().filter(|_| is_it || has_table_policy(kind))
+    }
 }
 
 /// Where a request comes from.
@@ -73,12 +90,11 @@ pub enum Other {
 
 /// An endpoint that is known.
 #[derive(Clone, Debug)]
-pub struct KnownEndpoint<'b> {
+pub struct KnownEndpoint {
     pub id: String,
     /// `None`: nobody says which.
     pub vpc: Option<VpcKey>,
     pub is_approved: bool,
-    pub policy: Option<&'b Policy>,
 }
 
 /// All requests that a question ranges over.
@@ -87,7 +103,7 @@ pub struct Space<'b> {
     pub bundle: &'b Bundle,
     pub perimeter: &'b Perimeter,
     pub now: Timestamp,
-    pub endpoints: Vec<KnownEndpoint<'b>>,
+    pub endpoints: Vec<KnownEndpoint>,
     /// The approved VPCs, in order.
     pub vpcs: Vec<&'b VpcKey>,
     /// One region of each kind that policies tell apart.
@@ -118,8 +134,16 @@ fn id(prefix: &str) -> Pattern {
 
 impl<'b> Space<'b> {
     /// Everything that is known, put together.
-    pub fn new(bundle: &'b Bundle, perimeter: &'b Perimeter, now: Timestamp) -> Self {
-        let endpoints = known_endpoints(bundle, perimeter);
+    /// `old`: a set of policies that another one is compared with, and that may know of other endpoints.
+    pub fn new(
+        bundle: &'b Bundle,
+        old: Option<&'b Bundle>,
+        perimeter: &'b Perimeter,
+        now: Timestamp,
+    ) -> Self {
+        let listed: Vec<&Endpoint> =
+            [Some(bundle), old].into_iter().flatten().flat_map(|bundle| &bundle.endpoints).collect();
+        let endpoints = known_endpoints(&listed, perimeter);
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
         let mut space = Self { bundle, perimeter, now, endpoints, vpcs, regions: Vec::new() };
@@ -183,10 +207,10 @@ impl<'b> Space<'b> {
                 let start = || Pattern::literal(&format!("arn:{partition}:iam::{account}:{word}"));
                 let name = Pattern::new(vec![Step::One(name_class()), Step::Many(name_class())]);
                 let path =
-                    Pattern::new(vec![Step::Many(Class::ranges(&[('!', '~')])), Step::One(Class::of('/'))]);
+                    Pattern::new(vec![Step::Many(Class::ranges(&[('!', '~')])), Step::One(Class::Of('/'))]);
                 let service = start().then(Pattern::glob("aws-service-role/*"));
                 for arn in [start().then(name.clone()), start().then(path).then(name)] {
-                    let arn = Language { misses: vec![service.clone()], ..Language::of(arn) };
+                    let arn = Language::of(arn).but([service.clone()]);
                     callers.push(Callers {
                         kind,
                         account: account.to_owned(),
@@ -225,12 +249,12 @@ impl<'b> Space<'b> {
                 let partition = partition_of(region);
                 let start = format!("arn:{partition}:dynamodb:{region}:{account}:table/");
                 for (kind, arn) in shapes(&Pattern::literal(&start).then(table_name())) {
-                    let misses = listed.iter().chain(&beneath).cloned().collect();
                     all.push(Resources {
                         kind: Some(kind),
                         account: account.to_owned(),
                         region: Some(region.clone()),
-                        arn: Language { misses, ..Language::of(arn) },
+                        arn: Language::of(arn).but(listed.iter().chain(&beneath).cloned()),
+                        entry: &table.arn,
                         policy: if has_table_policy(kind) { table.policy.as_ref() } else { None },
                         tags: None,
                     });
@@ -242,12 +266,13 @@ impl<'b> Space<'b> {
                 account: account.to_owned(),
                 region: None,
                 arn: Language::of(Pattern::literal(&global).then(table_name())),
+                entry: &table.arn,
                 policy: None,
                 tags: None,
             });
         }
         if self.enforced().any(|account| account == caller_account) {
-            all.extend(self.without_resource(caller_account));
+            all.extend(self.without_resource(table, caller_account));
         }
         all
     }
@@ -260,6 +285,7 @@ impl<'b> Space<'b> {
             account: arn.account.to_owned(),
             region: (!arn.region.is_empty()).then(|| arn.region.to_owned()),
             arn: Language::of(pattern),
+            entry: &table.arn,
             policy,
             tags: table.tags.as_deref(),
         };
@@ -281,17 +307,18 @@ impl<'b> Space<'b> {
             .collect();
         all.iter_mut()
             .filter(|shape| shape.kind == Some("stream"))
-            .for_each(|shape| shape.arn.misses.extend(streams.iter().cloned()));
+            .for_each(|shape| shape.arn.misses.push(streams.as_slice().into()));
         all
     }
 
     /// What an action that names no resource is asked about with.
-    fn without_resource(&self, account: &str) -> Vec<Resources<'b>> {
+    fn without_resource(&self, table: &'b Table, account: &str) -> Vec<Resources<'b>> {
         let of = |arn: &str, region: Option<&String>| Resources {
             kind: None,
             account: account.to_owned(),
             region: region.cloned(),
             arn: Language::of(Pattern::literal(arn)),
+            entry: &table.arn,
             policy: None,
             tags: None,
         };
@@ -302,6 +329,18 @@ impl<'b> Space<'b> {
             all.push(of(&format!("arn:{partition}:dynamodb:{region}:{account}:table/*"), Some(region)));
         }
         all
+    }
+
+    /// Every way in which a request may come.
+    pub fn nets(&self) -> Vec<Net> {
+        let known = (0..self.endpoints.len()).map(Net::Known);
+        let others =
+            [Net::Public, Net::Endpoint, Net::ServiceNowhere, Net::ServicePublic, Net::ServiceEndpoint];
+        let exact = self.perimeter.prove.vpc_identity_exact;
+        let vpcs = 0..if exact { self.vpcs.len() } else { 0 };
+        let namesakes =
+            vpcs.flat_map(|vpc| [Other::Region, Other::Owner].map(|other| Net::Namesake { vpc, other }));
+        others.into_iter().chain(known).chain(namesakes).collect()
     }
 
     /// Public addresses that are approved now.
@@ -343,11 +382,8 @@ fn has_table_policy(kind: &str) -> bool {
     matches!(kind, "table" | "index")
 }
 
-fn known_endpoints<'b>(bundle: &'b Bundle, perimeter: &Perimeter) -> Vec<KnownEndpoint<'b>> {
-    let policy = |id: &str| {
-        bundle.endpoints.iter().find(|endpoint| endpoint.id == id).and_then(|found| found.policy.as_ref())
-    };
-    let mut known: Vec<KnownEndpoint<'b>> = perimeter
+fn known_endpoints(listed: &[&Endpoint], perimeter: &Perimeter) -> Vec<KnownEndpoint> {
+    let mut known: Vec<KnownEndpoint> = perimeter
         .endpoints
         .iter()
         .map(|endpoint| KnownEndpoint {
@@ -358,17 +394,11 @@ fn known_endpoints<'b>(bundle: &'b Bundle, perimeter: &Perimeter) -> Vec<KnownEn
             } else {
                 perimeter.vpcs.keys().any(|vpc| vpc.id == endpoint.vpc.id)
             },
-            policy: policy(endpoint.id.as_str()),
         })
         .collect();
-    for endpoint in &bundle.endpoints {
+    for endpoint in listed {
         if !known.iter().any(|other| other.id == endpoint.id) {
-            known.push(KnownEndpoint {
-                id: endpoint.id.clone(),
-                vpc: None,
-                is_approved: false,
-                policy: endpoint.policy.as_ref(),
-            });
+            known.push(KnownEndpoint { id: endpoint.id.clone(), vpc: None, is_approved: false });
         }
     }
     known
@@ -377,7 +407,7 @@ fn known_endpoints<'b>(bundle: &'b Bundle, perimeter: &Perimeter) -> Vec<KnownEn
 /// What a VPC's ARN may be, of these parts.
 pub fn vpc_arn(region: Pattern, owner: Pattern, id: Pattern) -> Pattern {
     let colon = || Pattern::literal(":");
-    let part = Pattern::new(vec![Step::Many(Class::but(':'))]);
+    let part = Pattern::new(vec![Step::Many(Class::But(':'))]);
     let start = Pattern::literal("arn:").then(part).then(Pattern::literal(":ec2:"));
     start.then(region).then(colon()).then(owner).then(Pattern::literal(":vpc/")).then(id)
 }

@@ -8,52 +8,55 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-/// Characters: ranges, rising, that do not touch.
+/// Characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Class(Vec<(char, char)>);
+pub enum Class {
+    Any,
+    Of(char),
+    /// Every one but this.
+    But(char),
+    /// Those of ranges, rising, that do not touch.
+    Ranges(Rc<[(char, char)]>),
+}
 
 impl Class {
-    /// Every character.
-    pub fn any() -> Self {
-        Self(vec![('\0', char::MAX)])
-    }
-
-    /// One.
-    pub fn of(char: char) -> Self {
-        Self(vec![(char, char)])
-    }
-
     /// One in either case.
     pub fn folded(char: char) -> Self {
         let mut chars: Vec<char> = char.to_lowercase().chain(char.to_uppercase()).chain([char]).collect();
         chars.sort_unstable();
         chars.dedup();
-        Self(chars.into_iter().map(|char| (char, char)).collect())
-    }
-
-    /// Every character but one.
-    pub fn but(char: char) -> Self {
-        let before = char_before(char).map(|end| ('\0', end));
-        let behind = char_behind(char).map(|start| (start, char::MAX));
-        Self(before.into_iter().chain(behind).collect())
+        match chars.as_slice() {
+            [only] => Class::Of(*only),
+            _ => Class::Ranges(chars.into_iter().map(|char| (char, char)).collect()),
+        }
     }
 
     /// These ranges, rising.
     pub fn ranges(ranges: &[(char, char)]) -> Self {
-        Self(ranges.to_vec())
+        Class::Ranges(ranges.into())
     }
 
     fn contains(&self, char: char) -> bool {
-        self.0.iter().any(|(first, last)| (*first..=*last).contains(&char))
+        match self {
+            Class::Any => true,
+            Class::Of(only) => *only == char,
+            Class::But(other) => *other != char,
+            Class::Ranges(ranges) => ranges.iter().any(|(first, last)| (*first..=*last).contains(&char)),
+        }
     }
-}
 
-fn char_before(char: char) -> Option<char> {
-    ('\0'..char).next_back()
-}
-
-fn char_behind(char: char) -> Option<char> {
-    (char..=char::MAX).nth(1)
+    /// Where characters begin that are of the class and the one before is not, or the other way round.
+    fn borders(&self, add: &mut impl FnMut(u32)) {
+        let mut range = |first: char, last: char| {
+            add(first as u32);
+            add(last as u32 + 1);
+        };
+        match self {
+            Class::Any => {}
+            Class::Of(char) | Class::But(char) => range(*char, *char),
+            Class::Ranges(ranges) => ranges.iter().for_each(|(first, last)| range(*first, *last)),
+        }
+    }
 }
 
 /// One step of a pattern.
@@ -69,8 +72,10 @@ pub enum Step {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Pattern {
     steps: Rc<[Step]>,
-    /// The only text that fits, where there is only one.
-    literal: Option<Rc<str>>,
+    /// What every text that fits begins with, as far as it is letter by letter.
+    start: Rc<str>,
+    /// How many steps that is.
+    started: usize,
 }
 
 impl Default for Pattern {
@@ -82,39 +87,42 @@ impl Default for Pattern {
 impl Pattern {
     /// A pattern of these steps.
     pub fn new(steps: Vec<Step>) -> Self {
-        let only = |step: &Step| match step {
-            Step::One(Class(ranges)) => match ranges.as_slice() {
-                [(first, last)] if first == last => Some(*first),
-                _ => None,
-            },
-            Step::Many(_) => None,
+        let letter = |step: &Step| match step {
+            Step::One(Class::Of(char)) => Some(*char),
+            _ => None,
         };
-        let literal: Option<String> = steps.iter().map(only).collect();
-        Self { steps: steps.into(), literal: literal.map(Into::into) }
+        let start: String = steps.iter().map_while(letter).collect();
+        let started = steps.iter().take_while(|step| letter(step).is_some()).count();
+        Self { steps: steps.into(), start: start.into(), started }
     }
 
     /// A text, letter by letter.
     pub fn literal(text: &str) -> Self {
-        Self::new(text.chars().map(|char| Step::One(Class::of(char))).collect())
+        let steps: Rc<[Step]> = text.chars().map(|char| Step::One(Class::Of(char))).collect();
+        Self { started: steps.len(), steps, start: text.into() }
     }
 
     /// A text with wildcards, which stand for anything.
     pub fn glob(text: &str) -> Self {
-        Self::new(text.chars().map(|char| step(char, &Class::any())).collect())
+        Self::new(text.chars().map(|char| step(char, &Class::Any)).collect())
     }
 
     /// The only text that fits, where there is only one.
     pub fn as_literal(&self) -> Option<&str> {
-        self.literal.as_deref()
+        (self.started == self.steps.len()).then_some(&*self.start)
     }
 
     /// The same for an ARN, part by part: before the fifth colon a wildcard stands for no colon, and what is
     /// missing at the end is anything. The second value tells whether whatever fits so fits this as well.
     /// `None`: both are one.
     pub fn by_parts(&self) -> Option<(Self, bool)> {
-        let colon = Step::One(Class::of(':'));
-        let any = Step::Many(Class::any());
+        let colon = Step::One(Class::Of(':'));
+        let any = Step::Many(Class::Any);
         if *self.steps == [any.clone()] {
+            return None;
+        }
+        let colons_of_start = self.start.bytes().filter(|byte| *byte == b':').count();
+        if colons_of_start >= 5 {
             return None;
         }
         let mut colons = 0;
@@ -122,8 +130,8 @@ impl Pattern {
         for step in self.steps.iter() {
             colons += usize::from(*step == colon);
             parts.push(match step {
-                Step::Many(class) if colons < 5 && *class == Class::any() => Step::Many(Class::but(':')),
-                Step::One(class) if colons < 5 && *class == Class::any() => Step::One(Class::but(':')),
+                Step::Many(Class::Any) if colons < 5 => Step::Many(Class::But(':')),
+                Step::One(Class::Any) if colons < 5 => Step::One(Class::But(':')),
                 step => step.clone(),
             });
         }
@@ -148,17 +156,34 @@ impl Pattern {
 
     /// Does the whole of a text fit?
     pub fn matches(&self, text: &str) -> bool {
-        if let Some(literal) = &self.literal {
-            return **literal == *text;
+        if let Some(literal) = self.as_literal() {
+            return literal == text;
         }
+        self.places_behind(text).is_some_and(|places| has(&places, self.steps.len()))
+    }
+
+    /// The places where one may be behind the beginning of a text; `None`: nothing that begins so fits.
+    fn places_behind(&self, text: &str) -> Option<Vec<u64>> {
+        let rest = text.strip_prefix(&*self.start)?;
         let mut places = vec![0; self.words()];
-        enter(&mut places, &self.steps, 0);
+        enter(&mut places, &self.steps, self.started);
         let mut next = places.clone();
-        for char in text.chars() {
+        for char in rest.chars() {
             advance(&places, &mut next, &self.steps, char);
             std::mem::swap(&mut places, &mut next);
         }
-        has(&places, self.steps.len())
+        places.iter().any(|word| *word != 0).then_some(places)
+    }
+
+    /// May anything that begins so fit?
+    fn may_begin(&self, text: &str) -> bool {
+        self.start.starts_with(text) || self.places_behind(text).is_some()
+    }
+
+    /// Does whatever begins so fit?
+    fn covers(&self, text: &str) -> bool {
+        self.steps.last() == Some(&Step::Many(Class::Any))
+            && self.places_behind(text).is_some_and(|places| takes_anything(&places, self))
     }
 
     /// Words of a set of places in it: where one may be, a bit a place; the last place is its end.
@@ -171,7 +196,7 @@ fn step(char: char, wild: &Class) -> Step {
     match char {
         '*' => Step::Many(wild.clone()),
         '?' => Step::One(wild.clone()),
-        _ => Step::One(Class::of(char)),
+        _ => Step::One(Class::Of(char)),
     }
 }
 
@@ -217,7 +242,7 @@ fn all(places: &[u64]) -> impl Iterator<Item = usize> + '_ {
 
 /// Does whatever follows fit? So it is where only steps are left that take anything.
 fn takes_anything(places: &[u64], pattern: &Pattern) -> bool {
-    let any = Step::Many(Class::any());
+    let any = Step::Many(Class::Any);
     let open = pattern.steps.iter().rev().take_while(|step| **step == any).count();
     let steps = pattern.steps.len();
     open > 0 && (steps - open..steps).any(|place| has(places, place))
@@ -254,7 +279,7 @@ impl Budget {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Language {
     pub groups: Vec<Rc<[Pattern]>>,
-    pub misses: Vec<Pattern>,
+    pub misses: Vec<Rc<[Pattern]>>,
 }
 
 impl Language {
@@ -263,18 +288,44 @@ impl Language {
         Self { groups: vec![[pattern].into()], misses: Vec::new() }
     }
 
+    /// Those of them that do not fit these.
+    pub fn but(mut self, patterns: impl IntoIterator<Item = Pattern>) -> Self {
+        self.misses.push(patterns.into_iter().collect());
+        self
+    }
+
+    /// The only text, where there is only one to begin with.
+    pub fn only(&self) -> Option<&str> {
+        self.groups.iter().find_map(|group| match &**group {
+            [only] => only.as_literal(),
+            _ => None,
+        })
+    }
+
+    fn all_misses(&self) -> impl Iterator<Item = &Pattern> {
+        self.misses.iter().flat_map(|misses| misses.iter())
+    }
+
     /// Is the text one of them?
     pub fn has(&self, text: &str) -> bool {
         self.groups.iter().all(|group| group.iter().any(|pattern| pattern.matches(text)))
-            && !self.misses.iter().any(|pattern| pattern.matches(text))
+            && !self.all_misses().any(|pattern| pattern.matches(text))
     }
 
-    /// May there be one, as far as a quick look tells?
+    /// May there be one, as far as a quick look tells? It looks at how the first group's texts begin.
     pub fn is_plausible(&self) -> bool {
-        self.groups.iter().all(|group| {
-            !group.is_empty()
-                && group.iter().any(|pattern| pattern.as_literal().is_none_or(|text| self.has(text)))
-        })
+        let Some((first, rest)) = self.groups.split_first() else {
+            return !self.all_misses().any(|pattern| pattern.covers(""));
+        };
+        first.iter().any(|pattern| match pattern.as_literal() {
+            Some(text) => self.has(text),
+            None => {
+                let fits = |group: &Rc<[Pattern]>| group.iter().any(|other| other.may_begin(&pattern.start));
+                rest.iter().all(fits) && !self.all_misses().any(|other| other.covers(&pattern.start))
+            }
+        }) && rest
+            .iter()
+            .all(|group| group.iter().any(|pattern| pattern.as_literal().is_none_or(|text| self.has(text))))
     }
 
     /// The shortest of them, if there is one.
@@ -288,7 +339,7 @@ impl Language {
         // Where only a few texts can be meant there is nothing to search.
         if let Some(mut texts) = self.groups.iter().find_map(|group| literals(group)) {
             texts.sort_by_key(|text| text.len());
-            let patterns = self.groups.iter().map(|group| group.len()).sum::<usize>() + self.misses.len();
+            let patterns = self.groups.iter().chain(&self.misses).map(|group| group.len()).sum::<usize>();
             budget.take(texts.iter().map(|text| text.len() + 1).sum::<usize>() * patterns)?;
             return Ok(texts.into_iter().find(|text| self.has(text)).map(str::to_owned));
         }
@@ -316,7 +367,7 @@ type State = Rc<[u64]>;
 impl<'p> Search<'p> {
     fn new(language: &'p Language) -> Self {
         let patterns: Vec<&Pattern> =
-            language.groups.iter().flat_map(|group| group.iter()).chain(&language.misses).collect();
+            language.groups.iter().chain(&language.misses).flat_map(|group| group.iter()).collect();
         let mut starts = vec![0];
         for pattern in &patterns {
             starts.push(starts.last().copied().unwrap_or_default() + pattern.words());
@@ -337,6 +388,16 @@ impl<'p> Search<'p> {
         for (pattern, start) in self.patterns.iter().zip(&self.starts) {
             enter(next.get_mut(*start..).unwrap_or_default(), &pattern.steps, 0);
         }
+        // What every text begins with needs no search.
+        let begin = match self.language.groups.first().map(|group| &**group) {
+            Some([only]) => &*only.start,
+            _ => "",
+        };
+        for char in begin.chars() {
+            budget.take(words)?;
+            let state = next.clone();
+            self.advance(&state, &mut next, char);
+        }
         let mut came: HashMap<State, Option<(State, char)>> = HashMap::new();
         let mut queue = VecDeque::new();
         if !self.is_dead(&next) {
@@ -346,15 +407,11 @@ impl<'p> Search<'p> {
         }
         while let Some(state) = queue.pop_front() {
             if self.is_accepted(&state) {
-                return Ok(Some(text_to(&came, state)));
+                return Ok(Some(format!("{begin}{}", text_to(&came, state))));
             }
             for char in self.alphabet.iter().filter(|char| self.may_follow(&state, **char)) {
                 budget.take(words)?;
-                for (n, pattern) in self.patterns.iter().enumerate() {
-                    let start = self.starts.get(n).copied().unwrap_or_default();
-                    let places = next.get_mut(start..start + pattern.words()).unwrap_or_default();
-                    advance(self.of(&state, n), places, &pattern.steps, *char);
-                }
+                self.advance(&state, &mut next, *char);
                 if !self.is_dead(&next) && !came.contains_key(next.as_slice()) {
                     let next: State = next.as_slice().into();
                     came.insert(next.clone(), Some((state.clone(), *char)));
@@ -363,6 +420,15 @@ impl<'p> Search<'p> {
             }
         }
         Ok(None)
+    }
+
+    /// The state behind a character.
+    fn advance(&self, state: &[u64], next: &mut [u64], char: char) {
+        for (n, pattern) in self.patterns.iter().enumerate() {
+            let start = self.starts.get(n).copied().unwrap_or_default();
+            let places = next.get_mut(start..start + pattern.words()).unwrap_or_default();
+            advance(self.of(state, n), places, &pattern.steps, char);
+        }
     }
 
     /// Is the character one that the first group goes on with? Most of a text is told letter by letter.
@@ -391,7 +457,7 @@ impl<'p> Search<'p> {
             }
             n += group.len();
         }
-        !self.language.misses.iter().enumerate().any(|(m, pattern)| never(self.of(state, n + m), pattern))
+        !self.language.all_misses().enumerate().any(|(m, pattern)| never(self.of(state, n + m), pattern))
     }
 
     fn is_accepted(&self, state: &[u64]) -> bool {
@@ -418,12 +484,8 @@ fn text_to(came: &HashMap<State, Option<(State, char)>>, mut state: State) -> St
 /// One character of each class that patterns tell apart: letters and digits where there are any.
 fn alphabet<'p>(patterns: impl Iterator<Item = &'p Pattern>) -> Vec<char> {
     let mut starts: Vec<u32> = vec![0];
-    for Step::One(Class(ranges)) | Step::Many(Class(ranges)) in
-        patterns.flat_map(|pattern| pattern.steps.iter())
-    {
-        for (first, last) in ranges {
-            starts.extend([*first as u32, *last as u32 + 1]);
-        }
+    for Step::One(class) | Step::Many(class) in patterns.flat_map(|pattern| pattern.steps.iter()) {
+        class.borders(&mut |start| starts.push(start));
     }
     starts.sort_unstable();
     starts.dedup();
@@ -452,7 +514,7 @@ mod tests {
                 .iter()
                 .map(|group| group.iter().map(|text| Pattern::glob(text)).collect())
                 .collect(),
-            misses: misses.iter().map(|text| Pattern::glob(text)).collect(),
+            misses: vec![misses.iter().map(|text| Pattern::glob(text)).collect()],
         }
     }
 
@@ -467,7 +529,8 @@ mod tests {
         let role = Pattern::literal("arn:aws:iam::111122223333:role/").then(path);
         let carve_out = Pattern::glob("arn:aws:iam::*:role/your-emergency-role");
         let itself = Pattern::literal("arn:aws:iam::111122223333:role/your-emergency-role");
-        let escapes = Language { groups: vec![[role].into(), [carve_out].into()], misses: vec![itself] };
+        let escapes =
+            Language { groups: vec![[role].into(), [carve_out].into()], misses: vec![[itself].into()] };
         let found = escapes.shortest(&mut Budget(10_000_000)).unwrap();
         assert_eq!(found.as_deref(), Some("arn:aws:iam::111122223333:role/:role/your-emergency-role"));
     }
@@ -511,7 +574,7 @@ mod tests {
             let glob = |texts: &Vec<String>| texts.iter().map(|text| Pattern::glob(text)).collect::<Vec<_>>();
             let language = Language {
                 groups: groups.iter().map(|group| glob(group).into()).collect(),
-                misses: glob(&misses),
+                misses: vec![glob(&misses).into()],
             };
             let found = language.shortest(&mut Budget(10_000_000)).unwrap();
             if let Some(found) = &found {

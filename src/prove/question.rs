@@ -1,0 +1,432 @@
+//! One principal, one table: the searches that answer for them.
+//!
+//! Requests are gone through by who may call, where the resource lies, where the request comes from and
+//! what kind of resource it is; then by actions that no statement tells apart. Each such kind is one search,
+//! and those that come to the same are searched once.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::actions::Actions;
+use super::axioms::{Kind, is_of_network};
+use super::baseline;
+use super::blame::{self, Blamed};
+use super::bundle::{Asked, Bundle, Principal, Table};
+use super::clause::alias;
+use super::plan::{Means, Plan, Task};
+use super::rules::Rule;
+use super::scene::{CALLER, Candidate, KEYS, Line, Scene, Taken};
+use super::setting::Setting;
+use super::simulate::{NoRequest, decide, decide_as, standing};
+use super::solve::{Excluded, Search};
+use super::space::{Callers, Net, Resources, Space};
+use super::strings::Budget;
+use super::witness;
+use crate::iam::document::Condition;
+use crate::iam::evaluate::{Decision, Guards, Layer, Outcome, Policy, Standing, applying};
+use crate::iam::operand::Operand;
+use crate::iam::request::{Caller, Request};
+
+/// One set of policies: all that has a say in what a principal does to a table.
+#[derive(Debug)]
+pub struct Guarded<'p> {
+    pub bundle: &'p Bundle,
+    /// The principal's entry; `None`: the set knows of no such principal, and so lets it do nothing.
+    pub principal: Option<&'p Principal>,
+    /// Its statements, among the question's.
+    pub lines: Range<usize>,
+}
+
+/// What is asked of the requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which {
+    Outside,
+    OutsideByBreakGlass,
+    Any,
+}
+
+/// Some actions on the nth resource of a place, and how policies are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    pub n: usize,
+    pub all: Actions,
+    pub taken: Taken,
+}
+
+/// What a search over all kinds of requests came to.
+#[derive(Debug)]
+pub enum Came {
+    Witness(Asked),
+    Nothing,
+    Unknown(String),
+}
+
+/// A principal, a table, and the policies between them.
+#[derive(Debug)]
+pub struct Question<'q, 'p> {
+    pub space: &'q Space<'p>,
+    pub table: &'p Table,
+    pub callers: &'q [Callers],
+    /// What break-glass covers.
+    pub break_glass: &'q [Excluded],
+    pub lines: Vec<Line<'q, 'p>>,
+    /// The keys that statements ask for, and those that tell where a request comes from.
+    pub keys: Vec<&'q str>,
+    pub new: Guarded<'p>,
+    /// What is asked about is what this one does not allow.
+    pub old: Option<Guarded<'p>>,
+}
+
+const NETWORK: [&str; 5] =
+    ["aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:viaawsservice", "aws:vpcsourceip"];
+
+impl<'q, 'p> Question<'q, 'p> {
+    /// A question about a set of policies; `old`: about what is new in it.
+    pub fn new(
+        space: &'q Space<'p>,
+        table: &'p Table,
+        callers: &'q [Callers],
+        break_glass: &'q [Excluded],
+        (new, rules): (Guarded<'p>, Vec<&'q Rule<'p>>),
+        old: Option<(Guarded<'p>, Vec<&'q Rule<'p>>)>,
+    ) -> Self {
+        let mut question = Self {
+            space,
+            table,
+            callers,
+            break_glass,
+            lines: Vec::new(),
+            keys: NETWORK.to_vec(),
+            new,
+            old: None,
+        };
+        question.new.lines = question.add(rules);
+        if let Some((mut old, rules)) = old {
+            old.lines = question.add(rules);
+            question.old = Some(old);
+        }
+        question
+    }
+
+    fn add(&mut self, rules: Vec<&'q Rule<'p>>) -> Range<usize> {
+        let from = self.lines.len();
+        for rule in rules {
+            let first = self.lines.last().map_or(0, |line| line.first + line.slots.len());
+            let slots = rule.clauses.iter().map(|clause| self.slot(clause.key())).collect();
+            for key in variables(rule) {
+                self.slot(alias(key));
+            }
+            self.lines.push(Line { rule, slots, first });
+        }
+        from..self.lines.len()
+    }
+
+    fn slot(&mut self, key: &'q str) -> usize {
+        if key == "aws:principalarn" {
+            return CALLER;
+        }
+        let known = self.keys.iter().position(|known| *known == key);
+        KEYS + known.unwrap_or_else(|| {
+            self.keys.push(key);
+            self.keys.len() - 1
+        })
+    }
+
+    /// Is what a slot holds told by where a request comes from?
+    pub fn is_of_network(&self, slot: usize) -> bool {
+        slot.checked_sub(KEYS).and_then(|key| self.keys.get(key)).is_some_and(|key| is_of_network(key))
+    }
+
+    /// How a line's statement is taken: of the old set, what may not be allowed is what is asked about.
+    pub fn taken(&self, line: usize, taken: Taken) -> Taken {
+        let is_old = self.old.as_ref().is_some_and(|old| old.lines.contains(&line));
+        if is_old { taken.turned() } else { taken }
+    }
+
+    /// A request of those that are asked about, if there is one.
+    pub fn search(&self, which: Which, budget: &mut Budget) -> Came {
+        let mut doubt = None;
+        for callers in self.callers {
+            let Some(excluded) = self.excluded(which, callers) else { continue };
+            let resources = self.space.resources(self.table, &callers.account);
+            for place in resources.chunk_by(Resources::is_in_one_place_with) {
+                let setting = Setting::new(self, callers, place, Taken::GENEROUS);
+                let certain = OnceCell::new();
+                let asked = At { question: self, setting: &setting, certain, which, excluded: &excluded };
+                for net in self.nets(which) {
+                    match asked.from(&net, budget) {
+                        Came::Nothing => {}
+                        Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
+                        came => return came,
+                    }
+                }
+            }
+        }
+        doubt.map_or(Came::Nothing, Came::Unknown)
+    }
+
+    /// May some of the callers be break-glass?
+    pub fn has_break_glass(&self) -> bool {
+        self.callers.iter().any(|callers| !self.covering(callers).is_empty())
+    }
+
+    /// The break-glass patterns that some of these callers fit.
+    fn covering(&self, callers: &Callers) -> Vec<Excluded> {
+        let fits = |excluded: &&Excluded| callers.arn.only().is_none_or(|arn| excluded.caller.matches(arn));
+        self.break_glass.iter().filter(fits).cloned().collect()
+    }
+
+    /// What is not asked about; `None`: all of these callers' requests.
+    fn excluded(&self, which: Which, callers: &Callers) -> Option<Vec<Excluded>> {
+        if which != Which::Outside {
+            return Some(Vec::new());
+        }
+        let covering = self.covering(callers);
+        let all = callers.arn.only().is_some() && covering.iter().any(|excluded| excluded.tables.is_none());
+        (!all).then_some(covering)
+    }
+
+    /// Where requests may come from: for any at all, first from where most are allowed.
+    fn nets(&self, which: Which) -> Vec<Net> {
+        let mut nets = self.space.nets();
+        if which == Which::Any {
+            nets.sort_by_key(|net| !matches!(net, Net::Known(_)));
+        }
+        nets
+    }
+
+    /// What a set of policies makes of a kind of request.
+    pub fn plan<'c>(
+        &self,
+        set: &Guarded<'p>,
+        scene: &Scene<'_, 'q, 'p>,
+        candidates: &'c [Candidate<'q, 'p>],
+        part: Part,
+    ) -> Plan<'c, 'q, 'p> {
+        let (guards, standing) = self.guards(set, scene.kind);
+        let Kind { callers, resources, .. } = scene.kind;
+        let means = Means { guards: &guards, standing, kind: callers.kind, side: part.taken.speaks };
+        Plan::new(candidates, means, Actions::done_to(resources.kind).and(part.all))
+    }
+
+    /// The statements of a set that may match a kind of request.
+    pub fn candidates(
+        &self,
+        set: &Guarded<'p>,
+        scene: &Scene<'_, 'q, 'p>,
+        taken: Taken,
+    ) -> Vec<Candidate<'q, 'p>> {
+        let (guards, _) = self.guards(set, scene.kind);
+        let applies = |n: usize, line: &Line<'_, 'p>| {
+            set.lines.contains(&n)
+                && match line.rule.layer {
+                    Layer::ServiceControl { .. } => !guards.service_control.is_empty(),
+                    Layer::ResourceControl { .. } => !guards.resource_control.is_empty(),
+                    Layer::Endpoint => is_one(guards.endpoint, line.rule.policy),
+                    Layer::Resource => is_one(guards.resource, line.rule.policy),
+                    Layer::Identity => guards.identity.is_some(),
+                    Layer::Boundary => guards.boundary.is_some(),
+                    Layer::Session => guards.session.is_some(),
+                }
+        };
+        scene.candidates(taken.speaks, applies)
+    }
+
+    /// The policies of a set that apply to a kind of request, whatever the action.
+    fn guards(&self, set: &Guarded<'p>, kind: Kind<'_, 'p>) -> (Guards<'p>, Standing) {
+        let caller = Caller {
+            kind: kind.callers.kind,
+            arn: String::new(),
+            session_arn: None,
+            account: kind.callers.account.clone(),
+        };
+        let standing = standing(&caller, &kind.resources.account, self.space.perimeter);
+        let is_old = !std::ptr::eq(set, &raw const self.new);
+        let guards = Guards {
+            identity: set.principal.and_then(|entry| entry.identity.as_deref()),
+            boundary: set.principal.and_then(|entry| entry.boundary.as_ref()),
+            session: set.principal.and_then(|entry| entry.session.as_deref()),
+            service_control: &set.bundle.service_control,
+            resource_control: &set.bundle.resource_control,
+            resource: if is_old { kind.resources.policy_in(set.bundle) } else { kind.resources.policy },
+            endpoint: kind.endpoint().and_then(|id| set.bundle.policy_of_endpoint(id)),
+        };
+        // Which actions a table's policy counts for, its statements are told by.
+        (applying(caller.kind, "dynamodb:GetItem", &guards, standing), standing)
+    }
+
+    /// The statements that let a request through.
+    pub fn blamed(&self, asked: &Asked) -> Vec<Blamed> {
+        let decided = self.decided(&self.new, asked);
+        decided.map(|(request, decision)| blame::blamed(&decision, &request.context)).unwrap_or_default()
+    }
+
+    /// What a set of policies makes of a request.
+    pub fn decided(&self, set: &Guarded<'p>, asked: &Asked) -> Result<(Request, Decision<'p>), NoRequest> {
+        let named = set.principal.filter(|entry| entry.arn != "*");
+        match named {
+            Some(entry) => decide_as(set.bundle, self.space.perimeter, asked, entry),
+            None => decide(set.bundle, self.space.perimeter, asked),
+        }
+    }
+
+    /// The request, if the evaluator allows it whatever the documentation leaves open; and if the old set, where
+    /// there is one, does not.
+    fn confirmed(&self, asked: Asked) -> Result<Asked, String> {
+        let is_sure = |set: &Guarded<'p>, wanted: bool| {
+            let (_, decision) = self.decided(set, &asked).map_err(|error| error.to_string())?;
+            if (decision.outcome == Outcome::Allow) == wanted && decision.otherwise.is_none() {
+                return Ok(());
+            }
+            let question = decision.open_questions().next().map(|(_, why)| why.to_owned());
+            Err(question.unwrap_or_else(|| "a condition whose values a proof cannot choose".to_owned()))
+        };
+        is_sure(&self.new, true)?;
+        match &self.old {
+            Some(old) if old.principal.is_some() => is_sure(old, false)?,
+            Some(_) | None => {}
+        }
+        Ok(asked)
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &'q Condition> + Clone + '_ {
+        self.lines.iter().flat_map(|line| &line.rule.statement.conditions)
+    }
+}
+
+/// What a principal may ask for, as far as one search goes.
+struct At<'s, 'q, 'p> {
+    question: &'s Question<'q, 'p>,
+    setting: &'s Setting<'s, 'q, 'p>,
+    /// The same, as far as it is certain: what is found must hold there too.
+    certain: OnceCell<Setting<'s, 'q, 'p>>,
+    which: Which,
+    excluded: &'s [Excluded],
+}
+
+impl<'s, 'q, 'p> At<'s, 'q, 'p> {
+    /// Requests that come so.
+    fn from(&self, net: &Net, budget: &mut Budget) -> Came {
+        let outside = self.which != Which::Any;
+        let Some(kind) = self.setting.kind(0, net, outside).filter(Kind::is_possible) else {
+            return Came::Nothing;
+        };
+        let mut start = self.setting.start(&kind);
+        // What comes to the same as something that was searched is not searched again.
+        let (mut searched, mut doubt) = (HashSet::new(), None);
+        for n in 0..self.setting.place.len() {
+            let Some(kind) = self.setting.kind(n, net, outside) else { break };
+            let scene = self.setting.scene(n, kind, &mut start);
+            let part = Part { n, all: Actions::all(), taken: Taken::GENEROUS };
+            match self.of_kind(part, &scene, &mut searched, budget) {
+                Came::Nothing => {}
+                Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
+                came => return came,
+            }
+        }
+        doubt.map_or(Came::Nothing, Came::Unknown)
+    }
+
+    /// Requests to one resource.
+    fn of_kind(
+        &self,
+        part: Part,
+        scene: &Scene<'_, 'q, 'p>,
+        searched: &mut HashSet<Vec<usize>>,
+        budget: &mut Budget,
+    ) -> Came {
+        let (question, mut doubt) = (self.question, None);
+        let candidates = question.candidates(&question.new, scene, part.taken);
+        let plan = question.plan(&question.new, scene, &candidates, part);
+        let old = question.old.as_ref().filter(|old| old.principal.is_some());
+        let turned = Part { taken: part.taken.turned(), ..part };
+        let old_candidates = old.map(|old| question.candidates(old, scene, turned.taken));
+        let old = old.zip(old_candidates.as_ref());
+        let old = old.map(|(old, candidates)| question.plan(old, scene, candidates, turned));
+        let tells_tables = self.excluded.iter().any(|excluded| excluded.tables.is_some());
+        for class in plan.classes(old.as_ref()) {
+            let task = plan.task(class);
+            let tasks = match &old {
+                Some(old) => baseline::tasks(&task, &baseline::refusals(old, class)),
+                None => vec![task],
+            };
+            for task in tasks {
+                let mut signature = task.signature();
+                signature.extend((tells_tables || task.tells_resources()).then_some(part.n));
+                if !searched.insert(signature) {
+                    continue;
+                }
+                match self.of_task(part, scene, &task, budget) {
+                    Came::Nothing => {}
+                    Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
+                    came => return came,
+                }
+            }
+        }
+        doubt.map_or(Came::Nothing, Came::Unknown)
+    }
+
+    /// Requests for one class of actions.
+    fn of_task(
+        &self,
+        part: Part,
+        scene: &Scene<'_, 'q, 'p>,
+        task: &Task<'_, 'q, 'p>,
+        budget: &mut Budget,
+    ) -> Came {
+        let question = self.question;
+        let search = Search {
+            start: scene.start,
+            asks: part.taken.asks,
+            fixed: scene.fixed,
+            excluded: self.excluded,
+            keys: &question.keys,
+        };
+        let found = match search.run(task, budget) {
+            Err(hard) => return Came::Unknown(hard.to_string()),
+            Ok(None) => return Came::Nothing,
+            Ok(Some(found)) => found,
+        };
+        let action = task.actions.first().unwrap_or_default();
+        let conditions = question.conditions();
+        let asked = witness::asked(&found, &question.keys, scene.kind.callers, &action, conditions);
+        let confirmed = if witness::is_one_vpc(&found, &question.keys) {
+            question.confirmed(asked)
+        } else {
+            Err("the id of a VPC and its ARN hang together".to_owned())
+        };
+        match confirmed {
+            Ok(asked) => Came::Witness(asked),
+            Err(reason) if part.taken.is_certain() => Came::Unknown(reason),
+            Err(reason) => match self.certainly(part.n, scene.kind.net, task.actions, budget) {
+                Came::Nothing => Came::Unknown(reason),
+                came => came,
+            },
+        }
+    }
+
+    /// The same requests, of which only those count that are allowed whatever the documentation leaves open.
+    fn certainly(&self, n: usize, net: &Net, all: Actions, budget: &mut Budget) -> Came {
+        let Setting { callers, place, .. } = self.setting;
+        let setting =
+            self.certain.get_or_init(|| Setting::new(self.question, callers, place, Taken::CERTAIN));
+        let Some(kind) = setting.kind(n, net, self.which != Which::Any) else { return Came::Nothing };
+        let mut start = setting.start(&kind);
+        let scene = setting.scene(n, kind, &mut start);
+        let part = Part { n, all, taken: Taken::CERTAIN };
+        self.of_kind(part, &scene, &mut HashSet::new(), budget)
+    }
+}
+
+/// Is it this policy?
+fn is_one(policy: Option<&Policy>, other: &Policy) -> bool {
+    policy.is_some_and(|policy| std::ptr::eq(policy, other))
+}
+
+/// The keys that a rule's variables stand for.
+fn variables<'q>(rule: &'q Rule<'_>) -> impl Iterator<Item = &'q str> {
+    let resources = rule.statement.resources.items.iter().flat_map(|item| item.template.variables());
+    let operands = rule.statement.conditions.iter().flat_map(|condition| &condition.values);
+    resources.chain(operands.flat_map(Operand::variables))
+}

@@ -1,0 +1,155 @@
+//! What requests of some callers, to one place, may hold before any statement is made to match: worked out once
+//! for all ways in which they may come, then for each way as far as that matters.
+
+use std::rc::Rc;
+
+use super::axioms::{Kind, is_of_network};
+use super::clause::{Clause, Fixed};
+use super::domain::Domain;
+use super::question::Question;
+use super::scene::{CALLER, KEYS, Outlook, RESOURCE, Scene, Taken, Whom, outlook, resource_outlook, whom};
+use super::space::{Callers, Net, Resources};
+use crate::iam::request::CallerKind;
+
+/// Resources that keys do not tell apart: they are of one account, region and table.
+pub type Place<'p> = [Resources<'p>];
+
+/// Callers and a place, wherever requests come from.
+#[derive(Debug)]
+pub struct Setting<'s, 'q, 'p> {
+    question: &'s Question<'q, 'p>,
+    pub callers: &'s Callers,
+    pub place: &'s Place<'p>,
+    pub taken: Taken,
+    anywhere: Start,
+    whom: Vec<Vec<Whom>>,
+    /// How each line's resources stand to each kind of resource.
+    resources: Vec<Vec<Outlook>>,
+}
+
+/// What a request may hold to begin with.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    pub fixed: Fixed,
+    /// Of the caller, the resource, and each key.
+    pub domains: Vec<Rc<Domain>>,
+    /// How each clause of the question stands to that.
+    outlooks: Vec<Outlook>,
+}
+
+impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
+    /// Works out what does not hang on where requests come from. A place has some resource.
+    pub fn new(
+        question: &'s Question<'q, 'p>,
+        callers: &'s Callers,
+        place: &'s Place<'p>,
+        taken: Taken,
+    ) -> Self {
+        let mut setting = Self {
+            question,
+            callers,
+            place,
+            taken,
+            anywhere: Start::default(),
+            whom: Vec::new(),
+            resources: Vec::new(),
+        };
+        if let Some(kind) = setting.kind(0, &Net::ServiceNowhere, false) {
+            setting.anywhere = setting.anywhere(&kind);
+        }
+        setting.whom = question
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(n, line)| {
+                let statement = line.rule.statement;
+                let side = question.taken(n, taken).speaks;
+                whom(statement.principals.as_ref(), statement.effect, callers, side)
+            })
+            .collect();
+        setting.resources = place
+            .iter()
+            .map(|resources| {
+                let fixed = &setting.anywhere.fixed;
+                question
+                    .lines
+                    .iter()
+                    .map(|line| resource_outlook(line.rule, resources, taken.asks, fixed))
+                    .collect()
+            })
+            .collect();
+        setting
+    }
+
+    /// A kind of request: to the nth resource, coming so.
+    pub fn kind<'k>(&'k self, n: usize, net: &'k Net, outside: bool) -> Option<Kind<'k, 'p>> {
+        let resources = self.place.get(n)?;
+        Some(Kind { space: self.question.space, callers: self.callers, resources, net, outside })
+    }
+
+    fn anywhere(&self, kind: &Kind<'_, 'p>) -> Start {
+        let fixed = kind.fixed_anywhere();
+        let absent = Rc::new(Domain::absent());
+        let mut domains = vec![Rc::new(Domain::language(self.callers.arn.clone())), absent.clone()];
+        domains.extend(
+            self.question.keys.iter().map(|key| {
+                if is_of_network(key) { absent.clone() } else { Rc::new(kind.domain(key, &fixed)) }
+            }),
+        );
+        let mut start = Start { fixed, domains, outlooks: Vec::new() };
+        start.outlooks = self.clauses().map(|(clause, slot)| self.outlook(&start, clause, slot)).collect();
+        start
+    }
+
+    /// What requests that come so may hold.
+    pub fn start(&self, kind: &Kind<'_, 'p>) -> Start {
+        let mut start = Start { fixed: kind.fixed(), ..self.anywhere.clone() };
+        for (key, domain) in self.question.keys.iter().zip(start.domains.iter_mut().skip(KEYS)) {
+            if is_of_network(key) {
+                *domain = Rc::new(kind.domain(key, &start.fixed));
+            }
+        }
+        for (n, (clause, slot)) in self.clauses().enumerate() {
+            let outlook = (clause.has_variables || self.question.is_of_network(slot))
+                .then(|| self.outlook(&start, clause, slot));
+            if let (Some(outlook), Some(known)) = (outlook, start.outlooks.get_mut(n)) {
+                *known = outlook;
+            }
+        }
+        start
+    }
+
+    /// The nth resource, as requests that come so find it.
+    pub fn scene<'k>(&'k self, n: usize, kind: Kind<'k, 'p>, start: &'k mut Start) -> Scene<'k, 'q, 'p> {
+        if let Some(domain) = start.domains.get_mut(RESOURCE) {
+            *domain = Rc::new(Domain::language(kind.resources.arn.clone()));
+        }
+        let resources = self.resources.get(n).map(Vec::as_slice).unwrap_or_default();
+        Scene {
+            lines: &self.question.lines,
+            kind,
+            fixed: &start.fixed,
+            start: &start.domains,
+            outlooks: &start.outlooks,
+            whom: &self.whom,
+            resources,
+        }
+    }
+
+    fn clauses(&self) -> impl Iterator<Item = (&'q Clause<'p>, usize)> + '_ {
+        let of = |line: &'_ super::scene::Line<'q, 'p>| {
+            let rule = line.rule;
+            rule.clauses.iter().zip(line.slots.clone())
+        };
+        self.question.lines.iter().flat_map(of)
+    }
+
+    fn outlook(&self, start: &Start, clause: &Clause<'_>, slot: usize) -> Outlook {
+        // A service by itself has an ARN, and no `aws:PrincipalArn`.
+        let is_nobody = slot == CALLER && self.callers.kind == CallerKind::Service;
+        match start.domains.get(slot) {
+            Some(domain) if !is_nobody => outlook(domain, clause, self.taken.asks, &start.fixed),
+            _ => outlook(&Domain::absent(), clause, self.taken.asks, &start.fixed),
+        }
+    }
+}

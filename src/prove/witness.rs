@@ -1,0 +1,82 @@
+//! From what a search found to a request that can be put to `simulate`.
+
+use jiff::Timestamp;
+
+use super::bundle::Asked;
+use super::clause::alias;
+use super::solve::Found;
+use super::space::Callers;
+use crate::iam::catalogue;
+use crate::iam::document::Condition;
+use crate::iam::request::Values;
+
+/// The request that was found, with every key as policies spell it.
+pub fn asked<'c>(
+    found: &Found,
+    keys: &[&'c str],
+    callers: &Callers,
+    action: &str,
+    conditions: impl Iterator<Item = &'c Condition> + Clone,
+) -> Asked {
+    let mut context: Vec<(String, Values)> = Vec::new();
+    for (key, values) in keys.iter().zip(&found.keys) {
+        let Some(values) = values else { continue };
+        for (name, key) in spellings(key, conditions.clone()) {
+            let values = if is_time(key) { time_as(key, values) } else { values.clone() };
+            context.push((name, values));
+        }
+    }
+    let principal = callers.session_arn.clone().unwrap_or_else(|| found.caller.clone());
+    Asked { action: action.to_owned(), resource: found.resource.clone(), principal, context }
+}
+
+/// Is the VPC of its id and of its ARN one?
+pub fn is_one_vpc(found: &Found, keys: &[&str]) -> bool {
+    let value = |key: &str| match keys.iter().zip(&found.keys).find(|(name, _)| **name == key) {
+        Some((_, Some(Values::One(value)))) => Some(value.as_str()),
+        _ => None,
+    };
+    match (value("aws:sourcevpc"), value("aws:sourcevpcarn")) {
+        (Some(id), Some(arn)) => arn.rsplit('/').next() == Some(id),
+        _ => true,
+    }
+}
+
+/// The names under which policies ask for a key: of a time, both.
+fn spellings<'k>(key: &'k str, conditions: impl Iterator<Item = &'k Condition>) -> Vec<(String, &'k str)> {
+    let mut names: Vec<(String, &str)> = Vec::new();
+    for condition in conditions.filter(|condition| alias(&condition.key) == key) {
+        if !names.iter().any(|(_, known)| *known == condition.key) {
+            names.push((spelled(&condition.key_name), &condition.key));
+        }
+    }
+    if names.is_empty() {
+        names.push((spelled(key), key));
+    }
+    names
+}
+
+/// A key as AWS spells it; of one with a variable part, as the policy does.
+fn spelled(name: &str) -> String {
+    match catalogue::find_key(name) {
+        Some(found) if found.variable.is_none() => found.key.name.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+fn is_time(key: &str) -> bool {
+    alias(key) == "aws:currenttime"
+}
+
+/// Nanoseconds as the key has them: a date, or seconds.
+fn time_as(key: &str, values: &Values) -> Values {
+    let Values::One(text) = values else { return values.clone() };
+    let Ok(nanoseconds) = text.parse::<i128>() else { return values.clone() };
+    let seconds =
+        nanoseconds.div_euclid(1_000_000_000) + i128::from(nanoseconds.rem_euclid(1_000_000_000) != 0);
+    if key == "aws:epochtime" {
+        return Values::One(seconds.to_string());
+    }
+    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    Values::One(time.map_or_else(|| text.clone(), |time| time.to_string()))
+}
