@@ -195,6 +195,12 @@ impl Common {
         }
     }
 
+    /// How many threads are wanted.
+    fn threads(&self) -> usize {
+        let wanted = self.threads.map(usize::from);
+        wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
     /// Says something that only those hear who want to know more.
     fn detail(&self, text: &str) {
         if self.verbose > 0 {

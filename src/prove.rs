@@ -11,6 +11,7 @@ pub mod break_glass;
 pub mod bundle;
 pub mod clause;
 pub mod domain;
+pub mod explain;
 pub mod intervals;
 pub mod plan;
 pub mod prover;

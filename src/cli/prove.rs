@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::output::Output;
 use super::view::{json, proof};
 use super::{Common, Done, Ending, Format};
-use crate::prove::answer::{Verdict, prove};
+use crate::prove::answer::{Inquiry, Verdict};
 
 /// Arguments of `prove`.
 #[derive(Args, Debug)]
@@ -16,11 +16,18 @@ pub struct Prove {
     /// Bundles of policies, in JSON; `-` for standard input
     #[arg(required = true, value_name = "BUNDLE")]
     bundles: Vec<PathBuf>,
+    /// Ask what is newly allowed from outside, beside what this bundle allows
+    #[arg(long, value_name = "OLD")]
+    baseline: Option<PathBuf>,
+    /// Say what keeps requests out, for every answer but `open`
+    #[arg(long)]
+    explain: bool,
 }
 
 impl Prove {
     /// Runs the command.
     pub fn run(&self, common: &Common) -> Done {
+        let baseline = self.baseline.as_ref().map(|path| common.bundle(path)).transpose()?;
         let mut out = Output::open(common)?;
         let (mut ending, mut verdicts) = (Ending::Clean, Vec::new());
         for path in &self.bundles {
@@ -33,7 +40,15 @@ impl Prove {
                 }
             };
             let perimeter = common.perimeter_of(&named.bundle)?;
-            let answers = prove(&named.bundle, &perimeter, Timestamp::now());
+            let inquiry = Inquiry {
+                bundle: &named.bundle,
+                perimeter: &perimeter,
+                now: Timestamp::now(),
+                baseline: baseline.as_ref().map(|named| &named.bundle),
+                explain: self.explain,
+                threads: common.threads(),
+            };
+            let answers = inquiry.answers();
             for answer in &answers {
                 ending = ending.max(match answer.verdict {
                     Verdict::Open => Ending::Findings,

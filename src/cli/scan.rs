@@ -117,7 +117,7 @@ impl Scan {
         common.detail(&format!("store {url}"));
         let endpoints = settings.inventory.endpoints().count() as u64;
         common.detail(&format!("{} known", counted(endpoints, "endpoint", "endpoints")));
-        common.detail(&counted(threads(common) as u64, "thread", "threads"));
+        common.detail(&counted(common.threads() as u64, "thread", "threads"));
         let cuts = [
             ("--since", self.since.is_some()),
             ("--until", self.until.is_some()),
@@ -170,7 +170,7 @@ impl Scan {
         progress: &Progress<'_>,
         out: &mut Output,
     ) -> (Inputs, Result<(), Failure>) {
-        let threads = threads(common);
+        let threads = common.threads();
         let share = lock(gathered).share(threads);
         let buffers = BUFFERS / threads;
         let (jobs, lanes) = sync_channel(2 * threads);
@@ -186,11 +186,6 @@ impl Scan {
         });
         (queue.into_inner().unwrap_or_else(PoisonError::into_inner).inputs, written)
     }
-}
-
-fn threads(common: &Common) -> usize {
-    let wanted = common.threads.map(usize::from);
-    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// What stands behind `s3://`.

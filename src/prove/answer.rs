@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::blame::Blamed;
 use super::bundle::{Asked, Bundle};
+use super::explain::KeptOut;
 use super::prover::Prover;
 use crate::perimeter::Perimeter;
 
@@ -55,6 +56,10 @@ pub struct Answer {
     pub blamed: Vec<Blamed>,
     /// Why it cannot be told.
     pub reason: Option<String>,
+    /// What keeps requests out, where that was asked.
+    pub kept_out: Vec<KeptOut>,
+    /// It is about what is allowed beside what another set allows.
+    pub is_of_baseline: bool,
     /// How long it took.
     pub took: Duration,
 }

@@ -119,11 +119,18 @@ impl<'c, 'q, 'p> Plan<'c, 'q, 'p> {
 
     /// What is left, in parts that no statement tells apart, of this set of policies or another.
     pub fn classes(&self, other: Option<&Plan<'_, '_, '_>>) -> Vec<Actions> {
-        let told = [Some(self), other].into_iter().flatten().flat_map(|plan| {
-            let counts = plan.ways.iter().flatten().map(|layered| layered.counts);
-            plan.candidates.iter().map(|candidate| candidate.actions).chain(counts)
-        });
-        self.left.parts(told)
+        self.left.parts([Some(self), other].into_iter().flatten().flat_map(Plan::told_apart))
+    }
+
+    /// Likewise of these actions, whether anything is left of them or not.
+    pub fn all_classes(&self, actions: Actions) -> Vec<Actions> {
+        actions.parts(self.told_apart())
+    }
+
+    /// Actions that something tells from others.
+    fn told_apart(&self) -> impl Iterator<Item = Actions> {
+        let counts = self.ways.iter().flatten().map(|layered| layered.counts);
+        self.candidates.iter().map(|candidate| candidate.actions).chain(counts)
     }
 
     /// What it takes for the actions of one class.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Inquiry, Verdict};
 use super::break_glass::break_glass;
 use super::bundle::{Bundle, Principal, Table};
+use super::explain::{KeptOut, kept_out};
 use super::question::{Came, Guarded, Question, Which};
 use super::rules::{Rule, rules};
 use super::solve::Excluded;
@@ -24,6 +25,7 @@ pub struct Prover<'b> {
     break_glass: Vec<Excluded>,
     new: Shared<'b>,
     old: Option<Shared<'b>>,
+    explain: bool,
 }
 
 /// The statements of a bundle that its principals share.
@@ -39,10 +41,10 @@ struct Shared<'b> {
 impl<'b> Prover<'b> {
     /// Makes ready what is shared.
     pub fn new(inquiry: &Inquiry<'b>) -> Self {
-        let Inquiry { bundle, perimeter, now, baseline, .. } = *inquiry;
+        let Inquiry { bundle, perimeter, now, baseline, explain, .. } = *inquiry;
         let space = Space::new(bundle, baseline, perimeter, perimeter.prove.now.unwrap_or(now));
         let break_glass = break_glass(perimeter, space.now);
-        Self { bundle, space, break_glass, new: Shared::new(bundle), old: baseline.map(Shared::new) }
+        Self { bundle, space, break_glass, new: Shared::new(bundle), old: baseline.map(Shared::new), explain }
     }
 
     /// The answers for some principals, by their places, and every table.
@@ -66,8 +68,12 @@ impl<'b> Prover<'b> {
                 old.guarded(known, table, &own_before)
             });
             let question = Question::new(&self.space, table, &callers, &self.break_glass, new, old);
-            let answer = answer(&question, principal);
-            answers.push(Answer { took: began.elapsed(), ..answer });
+            let mut answer = answer(&question, principal);
+            answer.took = began.elapsed();
+            if self.explain {
+                answer.kept_out = explanation(&question, answer.verdict);
+            }
+            answers.push(answer);
             began = Instant::now();
         }
         answers
@@ -130,6 +136,8 @@ fn answer(question: &Question<'_, '_>, principal: &Principal) -> Answer {
         witness: None,
         blamed: Vec::new(),
         reason: None,
+        kept_out: Vec::new(),
+        is_of_baseline: question.old.is_some(),
         took: Duration::ZERO,
     };
     let mut budget = Budget(STEPS);
@@ -164,4 +172,13 @@ fn searches(question: &Question<'_, '_>) -> Vec<(Which, Verdict)> {
         searches.push((Which::Any, Verdict::Enforced));
     }
     searches
+}
+
+/// What keeps requests out, by what was found.
+fn explanation(question: &Question<'_, '_>, verdict: Verdict) -> Vec<KeptOut> {
+    match verdict {
+        Verdict::Open => Vec::new(),
+        Verdict::NoAccess => kept_out(question, Which::Any),
+        Verdict::Enforced | Verdict::BreakGlassOnly | Verdict::Unknown => kept_out(question, Which::Outside),
+    }
 }

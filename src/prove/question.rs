@@ -178,7 +178,7 @@ impl<'q, 'p> Question<'q, 'p> {
     }
 
     /// What is not asked about; `None`: all of these callers' requests.
-    fn excluded(&self, which: Which, callers: &Callers) -> Option<Vec<Excluded>> {
+    pub fn excluded(&self, which: Which, callers: &Callers) -> Option<Vec<Excluded>> {
         if which != Which::Outside {
             return Some(Vec::new());
         }

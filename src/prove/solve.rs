@@ -196,12 +196,19 @@ impl<'s> Search<'s> {
 
     /// All is chosen: values are picked.
     fn found(&self, state: &State<'_>, budget: &mut Budget) -> Walk {
-        let mut picked = Vec::new();
-        for (slot, domain) in state.domains.iter().enumerate() {
+        // What was narrowed may have nothing left: that is looked at first.
+        let is_narrowed = |slot: &usize| match (state.domains.get(*slot), self.start.get(*slot)) {
+            (Some(domain), Some(start)) => !Rc::ptr_eq(domain, start),
+            _ => true,
+        };
+        let (narrowed, others): (Vec<usize>, _) = (0..state.domains.len()).partition(is_narrowed);
+        let mut picked = vec![None; state.domains.len()];
+        for slot in narrowed.into_iter().chain(others) {
+            let (Some(domain), Some(place)) = (state.domains.get(slot), picked.get_mut(slot)) else { break };
             match domain.pick(budget) {
                 Err(OutOfBudget) => return Err(TooHard::Text(self.name(slot), domain.patterns())),
                 Ok(None) => return Ok(None),
-                Ok(Some(values)) => picked.push(values),
+                Ok(Some(values)) => *place = values,
             }
         }
         let mut keys = picked.split_off(KEYS.min(picked.len()));

@@ -5,8 +5,10 @@
 //! together. The search goes through sets of places in all patterns at once, shortest text first, by one
 //! representative of each class of characters that no pattern tells apart; it is bounded in steps.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 /// Characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -76,6 +78,8 @@ pub struct Pattern {
     start: Rc<str>,
     /// How many steps that is.
     started: usize,
+    /// The place from which on whatever follows fits, if there is one: only steps are left that take anything.
+    open: Option<usize>,
 }
 
 impl Default for Pattern {
@@ -93,13 +97,15 @@ impl Pattern {
         };
         let start: String = steps.iter().map_while(letter).collect();
         let started = steps.iter().take_while(|step| letter(step).is_some()).count();
-        Self { steps: steps.into(), start: start.into(), started }
+        let open = steps.iter().rev().take_while(|step| **step == Step::Many(Class::Any)).count();
+        let open = (open > 0).then(|| steps.len() - open);
+        Self { steps: steps.into(), start: start.into(), started, open }
     }
 
     /// A text, letter by letter.
     pub fn literal(text: &str) -> Self {
         let steps: Rc<[Step]> = text.chars().map(|char| Step::One(Class::Of(char))).collect();
-        Self { started: steps.len(), steps, start: text.into() }
+        Self { started: steps.len(), steps, start: text.into(), open: None }
     }
 
     /// A text with wildcards, which stand for anything.
@@ -182,8 +188,7 @@ impl Pattern {
 
     /// Does whatever begins so fit?
     fn covers(&self, text: &str) -> bool {
-        self.steps.last() == Some(&Step::Many(Class::Any))
-            && self.places_behind(text).is_some_and(|places| takes_anything(&places, self))
+        self.open.is_some() && self.places_behind(text).is_some_and(|places| takes_anything(&places, self))
     }
 
     /// Words of a set of places in it: where one may be, a bit a place; the last place is its end.
@@ -240,12 +245,9 @@ fn all(places: &[u64]) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-/// Does whatever follows fit? So it is where only steps are left that take anything.
+/// Does whatever follows fit?
 fn takes_anything(places: &[u64], pattern: &Pattern) -> bool {
-    let any = Step::Many(Class::Any);
-    let open = pattern.steps.iter().rev().take_while(|step| **step == any).count();
-    let steps = pattern.steps.len();
-    open > 0 && (steps - open..steps).any(|place| has(places, place))
+    pattern.open.is_some_and(|open| has(places, open))
 }
 
 /// Steps that a search may still take.
@@ -357,8 +359,6 @@ struct Search<'p> {
     patterns: Vec<&'p Pattern>,
     /// Where in a state the places of each pattern begin; and the end.
     starts: Vec<usize>,
-    /// One character of each class that some pattern tells from the others.
-    alphabet: Vec<char>,
 }
 
 /// Places in all patterns: group by group, then those to miss.
@@ -372,8 +372,7 @@ impl<'p> Search<'p> {
         for pattern in &patterns {
             starts.push(starts.last().copied().unwrap_or_default() + pattern.words());
         }
-        let alphabet = alphabet(patterns.iter().copied());
-        Self { language, patterns, starts, alphabet }
+        Self { language, patterns, starts }
     }
 
     fn of<'s>(&self, state: &'s [u64], n: usize) -> &'s [u64] {
@@ -399,7 +398,7 @@ impl<'p> Search<'p> {
             self.advance(&state, &mut next, char);
         }
         let mut came: HashMap<State, Option<(State, char)>> = HashMap::new();
-        let mut queue = VecDeque::new();
+        let (mut queue, mut borders) = (VecDeque::new(), Vec::new());
         if !self.is_dead(&next) {
             let start: State = next.as_slice().into();
             came.insert(start.clone(), None);
@@ -409,12 +408,13 @@ impl<'p> Search<'p> {
             if self.is_accepted(&state) {
                 return Ok(Some(format!("{begin}{}", text_to(&came, state))));
             }
-            for char in self.alphabet.iter().filter(|char| self.may_follow(&state, **char)) {
+            self.told_apart(&state, &mut borders);
+            for char in representatives(&borders) {
                 budget.take(words)?;
-                self.advance(&state, &mut next, *char);
+                self.advance(&state, &mut next, char);
                 if !self.is_dead(&next) && !came.contains_key(next.as_slice()) {
                     let next: State = next.as_slice().into();
-                    came.insert(next.clone(), Some((state.clone(), *char)));
+                    came.insert(next.clone(), Some((state.clone(), char)));
                     queue.push_back(next);
                 }
             }
@@ -431,15 +431,19 @@ impl<'p> Search<'p> {
         }
     }
 
-    /// Is the character one that the first group goes on with? Most of a text is told letter by letter.
-    fn may_follow(&self, state: &State, char: char) -> bool {
-        let Some(first) = self.language.groups.first() else { return true };
-        first.iter().enumerate().any(|(n, pattern)| {
-            all(self.of(state, n)).any(|place| match pattern.steps.get(place) {
-                Some(Step::One(class) | Step::Many(class)) => class.contains(char),
-                None => false,
-            })
-        })
+    /// Where characters begin that some step, of those that may follow, tells from the ones before.
+    fn told_apart(&self, state: &[u64], borders: &mut Vec<u32>) {
+        borders.clear();
+        borders.push(0);
+        for (n, pattern) in self.patterns.iter().enumerate() {
+            for place in all(self.of(state, n)) {
+                if let Some(Step::One(class) | Step::Many(class)) = pattern.steps.get(place) {
+                    class.borders(&mut |border| borders.push(border));
+                }
+            }
+        }
+        borders.sort_unstable();
+        borders.dedup();
     }
 
     /// Of each group some place that passes the test, and of the misses none that passes theirs.
@@ -481,18 +485,12 @@ fn text_to(came: &HashMap<State, Option<(State, char)>>, mut state: State) -> St
     chars.into_iter().rev().collect()
 }
 
-/// One character of each class that patterns tell apart: letters and digits where there are any.
-fn alphabet<'p>(patterns: impl Iterator<Item = &'p Pattern>) -> Vec<char> {
-    let mut starts: Vec<u32> = vec![0];
-    for Step::One(class) | Step::Many(class) in patterns.flat_map(|pattern| pattern.steps.iter()) {
-        class.borders(&mut |start| starts.push(start));
-    }
-    starts.sort_unstable();
-    starts.dedup();
-    let ends = starts.iter().skip(1).copied().chain([char::MAX as u32 + 1]);
+/// One character of each range between borders: letters and digits first.
+fn representatives(borders: &[u32]) -> Vec<char> {
+    let ends = borders.iter().skip(1).copied().chain([char::MAX as u32 + 1]);
     let mut chars: Vec<char> =
-        starts.iter().zip(ends).filter_map(|(start, end)| readable(*start, end)).collect();
-    chars.sort_by_key(|char| (!char.is_ascii_alphanumeric(), *char));
+        borders.iter().zip(ends).filter_map(|(start, end)| readable(*start, end)).collect();
+    chars.sort_unstable_by_key(|char| (!char.is_ascii_alphanumeric(), *char));
     chars
 }
 

@@ -18,6 +18,7 @@ use crate::iam::reading::Reading;
 use crate::iam::request::Values;
 use crate::prove::answer::{Answer, Verdict};
 use crate::prove::bundle::Asked;
+use crate::prove::explain::{KeptBy, KeptOut};
 
 /// All answers, as JSON has them.
 #[derive(Serialize)]
@@ -34,6 +35,12 @@ pub struct Shown {
     counterexample: Option<Value>,
     blamed: Vec<Value>,
     reason: Option<String>,
+    /// It is about what is allowed beside what another bundle allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<bool>,
+    /// What keeps requests out, where that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    excluded: Vec<Value>,
     micros: u64,
 }
 
@@ -51,9 +58,31 @@ impl Shown {
             counterexample: answer.witness.as_ref().map(request),
             blamed: blamed.collect(),
             reason: answer.reason.clone(),
+            baseline: answer.is_of_baseline.then_some(true),
+            excluded: answer.kept_out.iter().flat_map(excluded).collect(),
             micros: u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// Where requests come from, and what keeps which actions out; `*`: all that could be asked for.
+fn excluded(kept_out: &KeptOut) -> impl Iterator<Item = Value> {
+    kept_out.by.iter().map(|(by, actions)| {
+        let actions: Vec<String> =
+            if kept_out.by.len() == 1 { vec!["*".to_owned()] } else { actions.names().collect() };
+        let mut shown = json!({"from": kept_out.from, "actions": actions});
+        match by {
+            KeptBy::Denied(statements) => {
+                let statement =
+                    |(policy, label): &(String, String)| json!({"policy": policy, "statement": label});
+                shown["by"] = statements.iter().map(statement).collect();
+            }
+            KeptBy::Missing(missing) => shown["missing"] = layer(*missing).into(),
+            KeptBy::Unchanged => shown["unchanged"] = true.into(),
+            KeptBy::Undecided => shown["undecided"] = true.into(),
+        }
+        shown
+    })
 }
 
 fn request(asked: &Asked) -> Value {
@@ -86,12 +115,19 @@ pub fn text(out: &mut Output, name: &str, answers: &[Answer]) -> io::Result<()> 
         .filter(|verdict| count(*verdict) > 0)
         .map(|verdict| format!("{} {}", count(verdict), words(verdict)))
         .collect();
-    let answers = counted(answers.len() as u64, "answer", "answers");
-    writeln!(out, "\n  {answers}: {}", counts.join(", "))
+    let counted = counted(answers.len() as u64, "answer", "answers");
+    let beside =
+        if answers.iter().any(|answer| answer.is_of_baseline) { ", beside the baseline" } else { "" };
+    writeln!(out, "\n  {counted}{beside}: {}", counts.join(", "))
 }
 
 fn one(out: &mut Output, paint: Paint, answer: &Answer) -> io::Result<()> {
-    let verdict = paint.text(of_verdict(answer.verdict), &format!("{:<16}", words(answer.verdict)));
+    let verdict = match (answer.verdict, answer.is_of_baseline) {
+        (Verdict::Open, true) => "newly open",
+        (Verdict::Enforced, true) => "nothing new",
+        (verdict, _) => words(verdict),
+    };
+    let verdict = paint.text(of_verdict(answer.verdict), &format!("{verdict:<16}"));
     let (principal, table) = (plain_line(&answer.principal), plain_line(&answer.table));
     writeln!(out, "\n  {verdict}  {principal} to {table}")?;
     if let Some(asked) = &answer.witness {
@@ -111,9 +147,48 @@ fn one(out: &mut Output, paint: Paint, answer: &Answer) -> io::Result<()> {
         let line = format!("{}, {}: {}", blamed.policy, blamed.statement, blamed.why);
         bullet(out, &plain_line(&line))?;
     }
-    match &answer.reason {
-        Some(reason) => bullet(out, &plain_line(reason)),
-        None => Ok(()),
+    if let Some(reason) = &answer.reason {
+        bullet(out, &plain_line(reason))?;
+    }
+    kept_out(out, paint, &answer.kept_out)
+}
+
+/// What keeps requests out, by where they come from.
+fn kept_out(out: &mut Output, paint: Paint, all: &[KeptOut]) -> io::Result<()> {
+    for kept in all {
+        let heading = format!("from {}:", kept.from.join("; "));
+        for line in wrap(&plain_line(&heading), out.width.saturating_sub(4)) {
+            writeln!(out, "    {}", paint.text(DIM, &line))?;
+        }
+        for (by, actions) in &kept.by {
+            let by = by_what(by);
+            let line = if kept.by.len() == 1 { by } else { format!("{by}: {}", some(actions.names())) };
+            bullet(out, &plain_line(&line))?;
+        }
+    }
+    Ok(())
+}
+
+fn by_what(by: &KeptBy) -> String {
+    match by {
+        KeptBy::Denied(statements) => {
+            let named = |(policy, label): &(String, String)| format!("{policy}, {label}");
+            format!("denied by {}", statements.iter().map(named).collect::<Vec<_>>().join(" and "))
+        }
+        KeptBy::Missing(missing) => format!("allowed by no statement of the {}", layer(*missing)),
+        KeptBy::Unchanged => "allowed, and was so before".to_owned(),
+        KeptBy::Undecided => "not known".to_owned(),
+    }
+}
+
+/// A few names, and how many there are beside them.
+fn some(names: impl Iterator<Item = String>) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<String> = names.collect();
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
     }
 }
 
