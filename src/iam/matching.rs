@@ -196,7 +196,8 @@ fn is_session_of(arn: &str, caller: &Caller) -> bool {
         && name.is_some_and(|(name, _)| role.resource.rsplit('/').next() == Some(name))
 }
 
-/// Everybody but those listed. Whoever is to be left out must be listed, and so must the account.
+/// Everybody but those listed. Whoever is to be left out must be listed, and so must the account; of an account
+/// that is listed without any of its principals it is open whether they are left out.
 fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
     if effect == Effect::Allow {
         return Reading::Unclear("`NotPrincipal` with `Allow`");
@@ -207,11 +208,72 @@ fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
     };
     let itself = listed(&[Grant::Direct, Grant::Role, Grant::Everybody]);
     let account = listed(&[Grant::Account, Grant::Everybody]);
+    let is_alone = !items.iter().any(|item| is_of_account(item, &caller.account));
     match (itself, account) {
+        // Root goes by its account's name alone, and a service has no account.
+        _ if caller.kind == CallerKind::Root => !account,
+        _ if caller.kind == CallerKind::Service => !itself,
+        (Reading::No, Reading::Yes) if is_alone => {
+            Reading::Unclear("`NotPrincipal` that lists an account without any of its principals")
+        }
         (Reading::No, _) => Reading::Yes,
         (itself, Reading::Yes) => !itself,
         (_, Reading::No | Reading::Unclear(_)) => {
             Reading::Unclear("`NotPrincipal` that lists a principal without its account")
+        }
+    }
+}
+
+/// Is it a role, user or session of the account?
+pub fn is_of_account(principal: &Principal, account: &str) -> bool {
+    matches!(principal, Principal::Arn(arn) if Arn::parse(arn).is_some_and(|arn| arn.account == account))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prove::simulate::caller_of;
+
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/run";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+    const ROOT: &str = "arn:aws:iam::111122223333:root";
+    const SERVICE: &str = "dax.amazonaws.com";
+
+    /// Does a `Deny` of all but these speak of the caller?
+    fn denies_all_but(listed: &[&str], caller: &str) -> &'static str {
+        let principal = |text: &&str| match *text {
+            "*" => Principal::Everybody,
+            ROOT => Principal::Account("111122223333".into()),
+            SERVICE => Principal::Service(SERVICE.into()),
+            arn => Principal::Arn(arn.into()),
+        };
+        let items: Vec<Principal> = listed.iter().map(principal).collect();
+        match all_but(&items, Effect::Deny, &caller_of(caller).unwrap()) {
+            Reading::Yes => "yes",
+            Reading::No => "no",
+            Reading::Unclear(_) => "unclear",
+        }
+    }
+
+    #[test]
+    fn who_is_left_out_is_listed_with_the_account() {
+        let other = "arn:aws:iam::111122223333:role/other";
+        for (listed, caller, expected) in [
+            (&[ROLE, ROOT][..], ROLE, "no"),
+            (&[ROLE, ROOT], SESSION, "no"),
+            (&[SESSION, ROOT], SESSION, "no"),
+            (&[SESSION, ROOT], ROLE, "unclear"),
+            (&[ROLE], SESSION, "unclear"),
+            (&[ROOT], SESSION, "unclear"),
+            (&[other, ROOT], ROLE, "yes"),
+            (&[other], ROLE, "yes"),
+            (&["*"], ROLE, "no"),
+            (&[ROOT], ROOT, "no"),
+            (&[ROLE], ROOT, "yes"),
+            (&[SERVICE], SERVICE, "no"),
+            (&[ROOT], SERVICE, "yes"),
+        ] {
+            assert_eq!(denies_all_but(listed, caller), expected, "{listed:?} {caller}");
         }
     }
 }

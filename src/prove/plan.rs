@@ -292,27 +292,43 @@ impl<'p> Planner<'_, 'p> {
         if listed.is_empty() { Vec::new() } else { vec![(Some(Need::Caller(listed)), grant)] }
     }
 
+    /// Everybody but those listed, as `matching` reads it.
     fn all_but(&self, element: &Element<Principal>, wanted: bool) -> Vec<(Option<Need<'p>>, Grant)> {
         let callers = self.callers;
+        let everybody = |need| vec![(need, Grant::Everybody)];
         if wanted {
-            return vec![(Some(Need::Open), Grant::Everybody)];
+            return everybody(Some(Need::Open));
         }
-        if element.items.contains(&Principal::Everybody) {
+        let permissive = self.side == Side::Permissive;
+        let has_account = element.items.contains(&Principal::Account(callers.account.clone()));
+        let has_session =
+            callers.session_arn.clone().is_some_and(|arn| element.items.contains(&Principal::Arn(arn)));
+        let is_alone = !element.items.iter().any(|item| matching::is_of_account(item, &callers.account));
+        // What is open is no denial.
+        let spares_all = match callers.kind {
+            CallerKind::Root => has_account,
+            _ if permissive => has_session || (has_account && is_alone),
+            _ => has_session && has_account,
+        };
+        if spares_all || element.items.contains(&Principal::Everybody) {
             return Vec::new();
         }
-        let arns = element.items.iter().filter_map(|item| match item {
-            Principal::Arn(arn) | Principal::Service(arn) => Some(Pattern::literal(arn)),
-            _ => None,
-        });
-        let arns: Vec<Pattern> = arns.collect();
-        let has_account = element.items.contains(&Principal::Account(callers.account.clone()));
-        if arns.is_empty() {
-            return vec![(None, Grant::Everybody)];
-        }
-        // Without its account it is open whether a principal that is listed is left out.
-        let need =
-            if has_account || self.side == Side::Permissive { Some(Need::NotCaller(arns)) } else { None };
-        vec![(need, Grant::Everybody)]
+        let is_sure = permissive || has_account || callers.kind == CallerKind::Service;
+        let listed = if is_sure { self.listed(element) } else { Vec::new() };
+        everybody((!listed.is_empty()).then_some(Need::NotCaller(listed)))
+    }
+
+    /// The callers that are listed, or may be: a role's session, where it is not known which it is.
+    fn listed(&self, element: &Element<Principal>) -> Vec<Pattern> {
+        let may_be_session = self.side == Side::Permissive && self.callers.session_arn.is_none();
+        let patterns = |item: &Principal| match item {
+            Principal::Arn(arn) if arn.contains(":assumed-role/") => {
+                session_of(arn, &self.callers.account).filter(|_| may_be_session).unwrap_or_default()
+            }
+            Principal::Arn(arn) | Principal::Service(arn) => vec![Pattern::literal(arn)],
+            _ => Vec::new(),
+        };
+        element.items.iter().flat_map(patterns).collect()
     }
 }
 
