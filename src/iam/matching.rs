@@ -45,9 +45,12 @@ pub enum Grant {
     Own,
 }
 
-/// Does the statement match the request?
-pub fn matched<'s>(statement: &'s Statement, request: &Request) -> Matched<'s> {
+/// Does the statement match the request? `has_boundary`: of a caller who has a permissions boundary.
+pub fn matched<'s>(statement: &'s Statement, request: &Request, has_boundary: bool) -> Matched<'s> {
     let (whom, grant) = match &statement.principals {
+        Some(principals) if has_boundary && denies_all_but(principals, statement.effect) => {
+            (Reading::Yes, Grant::Everybody)
+        }
         Some(principals) => principal(principals, statement.effect, &request.caller),
         None => (Reading::Yes, Grant::Own),
     };
@@ -196,6 +199,13 @@ fn is_session_of(arn: &str, caller: &Caller) -> bool {
         && name.is_some_and(|(name, _)| role.resource.rsplit('/').next() == Some(name))
 }
 
+/// Is it a `Deny` of all but those listed? Who has a boundary is always denied by it, listed or not.
+///
+/// Source: IAM user guide, "NotPrincipal", "Permissions boundaries for IAM entities".
+pub fn denies_all_but(principals: &Element<Principal>, effect: Effect) -> bool {
+    principals.negated && effect == Effect::Deny
+}
+
 /// Everybody but those listed. Whoever is to be left out must be listed, and so must the account; of an account
 /// that is listed without any of its principals it is open whether they are left out.
 fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
@@ -232,6 +242,7 @@ pub fn is_of_account(principal: &Principal, account: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iam::document::{Document, Kind};
     use crate::prove::simulate::caller_of;
 
     const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/run";
@@ -274,6 +285,23 @@ mod tests {
             (&[ROOT], SERVICE, "yes"),
         ] {
             assert_eq!(denies_all_but(listed, caller), expected, "{listed:?} {caller}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_boundary_is_never_left_out() {
+        let request = Request {
+            action: "dynamodb:GetItem".into(),
+            resource: "*".into(),
+            caller: caller_of(ROLE).unwrap(),
+            context: Context::default(),
+        };
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Deny","NotPrincipal":{{"AWS":["{ROLE}","{ROOT}"]}},"Action":"*","Resource":"*"}}}}"#
+        );
+        let document = Document::parse(&text, Kind::Table).unwrap();
+        for (has_boundary, expected) in [(false, Reading::No), (true, Reading::Yes)] {
+            assert_eq!(matched(&document.statements[0], &request, has_boundary).reading, expected);
         }
     }
 }

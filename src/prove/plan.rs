@@ -292,12 +292,15 @@ impl<'p> Planner<'_, 'p> {
         if listed.is_empty() { Vec::new() } else { vec![(Some(Need::Caller(listed)), grant)] }
     }
 
-    /// Everybody but those listed, as `matching` reads it.
+    /// Everybody but those listed, as `matching` reads it; who has a boundary is never left out.
     fn all_but(&self, element: &Element<Principal>, wanted: bool) -> Vec<(Option<Need<'p>>, Grant)> {
         let callers = self.callers;
         let everybody = |need| vec![(need, Grant::Everybody)];
         if wanted {
             return everybody(Some(Need::Open));
+        }
+        if self.guards.boundary.is_some() {
+            return everybody(None);
         }
         let permissive = self.side == Side::Permissive;
         let has_account = element.items.contains(&Principal::Account(callers.account.clone()));

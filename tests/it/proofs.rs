@@ -95,6 +95,8 @@ fn a_deny_of_all_but_those_listed_is_sure_only_where_it_is() -> Tested {
     let role = "arn:aws:iam::111122223333:role/app";
     let session = "arn:aws:sts::111122223333:assumed-role/app/run";
     let known = json!({ "session_arn": session });
+    let all = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
+    let boundary = json!({ "name": "boundary", "document": { "Statement": all } });
     for (listed, principal, expected) in [
         (&[role, root][..], json!({}), Verdict::Open),
         (&[role], json!({}), Verdict::Unknown),
@@ -104,6 +106,7 @@ fn a_deny_of_all_but_those_listed_is_sure_only_where_it_is() -> Tested {
         (&[session, root], json!({}), Verdict::Unknown),
         (&[session, root], known.clone(), Verdict::Open),
         (&[session], known, Verdict::Unknown),
+        (&[role, root], json!({ "boundary": boundary }), Verdict::Enforced),
     ] {
         assert_eq!(spared(listed, principal.clone())?, expected, "{listed:?} {principal}");
     }
