@@ -243,15 +243,20 @@ pub fn is_of_account(principal: &Principal, account: &str) -> bool {
 mod tests {
     use super::*;
     use crate::iam::document::{Document, Kind};
-    use crate::prove::simulate::caller_of;
 
     const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/run";
     const ROLE: &str = "arn:aws:iam::111122223333:role/app";
     const ROOT: &str = "arn:aws:iam::111122223333:root";
     const SERVICE: &str = "dax.amazonaws.com";
 
+    /// Of the account 111122223333, or a service.
+    fn caller(kind: CallerKind, arn: &str, session: Option<&str>) -> Caller {
+        let account = if kind == CallerKind::Service { "" } else { "111122223333" };
+        Caller { kind, arn: arn.into(), session_arn: session.map(str::to_owned), account: account.into() }
+    }
+
     /// Does a `Deny` of all but these speak of the caller?
-    fn denies_all_but(listed: &[&str], caller: &str) -> &'static str {
+    fn all_but_these(listed: &[&str], caller: &Caller) -> &'static str {
         let principal = |text: &&str| match *text {
             "*" => Principal::Everybody,
             ROOT => Principal::Account("111122223333".into()),
@@ -259,7 +264,7 @@ mod tests {
             arn => Principal::Arn(arn.into()),
         };
         let items: Vec<Principal> = listed.iter().map(principal).collect();
-        match all_but(&items, Effect::Deny, &caller_of(caller).unwrap()) {
+        match all_but(&items, Effect::Deny, caller) {
             Reading::Yes => "yes",
             Reading::No => "no",
             Reading::Unclear(_) => "unclear",
@@ -269,22 +274,26 @@ mod tests {
     #[test]
     fn who_is_left_out_is_listed_with_the_account() {
         let other = "arn:aws:iam::111122223333:role/other";
+        let role = &caller(CallerKind::Role, ROLE, None);
+        let session = &caller(CallerKind::Role, ROLE, Some(SESSION));
+        let root = &caller(CallerKind::Root, ROOT, None);
+        let service = &caller(CallerKind::Service, SERVICE, None);
         for (listed, caller, expected) in [
-            (&[ROLE, ROOT][..], ROLE, "no"),
-            (&[ROLE, ROOT], SESSION, "no"),
-            (&[SESSION, ROOT], SESSION, "no"),
-            (&[SESSION, ROOT], ROLE, "unclear"),
-            (&[ROLE], SESSION, "unclear"),
-            (&[ROOT], SESSION, "unclear"),
-            (&[other, ROOT], ROLE, "yes"),
-            (&[other], ROLE, "yes"),
-            (&["*"], ROLE, "no"),
-            (&[ROOT], ROOT, "no"),
-            (&[ROLE], ROOT, "yes"),
-            (&[SERVICE], SERVICE, "no"),
-            (&[ROOT], SERVICE, "yes"),
+            (&[ROLE, ROOT][..], role, "no"),
+            (&[ROLE, ROOT], session, "no"),
+            (&[SESSION, ROOT], session, "no"),
+            (&[SESSION, ROOT], role, "unclear"),
+            (&[ROLE], session, "unclear"),
+            (&[ROOT], session, "unclear"),
+            (&[other, ROOT], role, "yes"),
+            (&[other], role, "yes"),
+            (&["*"], role, "no"),
+            (&[ROOT], root, "no"),
+            (&[ROLE], root, "yes"),
+            (&[SERVICE], service, "no"),
+            (&[ROOT], service, "yes"),
         ] {
-            assert_eq!(denies_all_but(listed, caller), expected, "{listed:?} {caller}");
+            assert_eq!(all_but_these(listed, caller), expected, "{listed:?} {}", caller.arn);
         }
     }
 
@@ -293,7 +302,7 @@ mod tests {
         let request = Request {
             action: "dynamodb:GetItem".into(),
             resource: "*".into(),
-            caller: caller_of(ROLE).unwrap(),
+            caller: caller(CallerKind::Role, ROLE, None),
             context: Context::default(),
         };
         let text = format!(
