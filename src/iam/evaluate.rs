@@ -147,10 +147,11 @@ fn is_service_linked(kind: CallerKind) -> bool {
 
 fn steps<'p>(request: &Request, guards: &Guards<'p>) -> Vec<Step<'p>> {
     let mut steps = Vec::new();
+    let has_boundary = guards.boundary.is_some();
     let mut add = |layer: Layer, policies: &'p [Policy]| {
         for policy in policies {
             for statement in &policy.document.statements {
-                let matched = matching::matched(statement, request);
+                let matched = matching::matched(statement, request, has_boundary);
                 steps.push(Step { layer, policy, statement, matched });
             }
         }

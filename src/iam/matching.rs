@@ -45,9 +45,12 @@ pub enum Grant {
     Own,
 }
 
-/// Does the statement match the request?
-pub fn matched<'s>(statement: &'s Statement, request: &Request) -> Matched<'s> {
+/// Does the statement match the request? `has_boundary`: of a caller who has a permissions boundary.
+pub fn matched<'s>(statement: &'s Statement, request: &Request, has_boundary: bool) -> Matched<'s> {
     let (whom, grant) = match &statement.principals {
+        Some(principals) if has_boundary && denies_all_but(principals, statement.effect) => {
+            (Reading::Yes, Grant::Everybody)
+        }
         Some(principals) => principal(principals, statement.effect, &request.caller),
         None => (Reading::Yes, Grant::Own),
     };
@@ -196,7 +199,15 @@ fn is_session_of(arn: &str, caller: &Caller) -> bool {
         && name.is_some_and(|(name, _)| role.resource.rsplit('/').next() == Some(name))
 }
 
-/// Everybody but those listed. Whoever is to be left out must be listed, and so must the account.
+/// Is it a `Deny` of all but those listed? Who has a boundary is always denied by it, listed or not.
+///
+/// Source: IAM user guide, "NotPrincipal", "Permissions boundaries for IAM entities".
+pub fn denies_all_but(principals: &Element<Principal>, effect: Effect) -> bool {
+    principals.negated && effect == Effect::Deny
+}
+
+/// Everybody but those listed. Whoever is to be left out must be listed, and so must the account; of an account
+/// that is listed without any of its principals it is open whether they are left out.
 fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
     if effect == Effect::Allow {
         return Reading::Unclear("`NotPrincipal` with `Allow`");
@@ -207,11 +218,99 @@ fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
     };
     let itself = listed(&[Grant::Direct, Grant::Role, Grant::Everybody]);
     let account = listed(&[Grant::Account, Grant::Everybody]);
+    let is_alone = !items.iter().any(|item| is_of_account(item, &caller.account));
     match (itself, account) {
+        // Root goes by its account's name alone, and a service has no account.
+        _ if caller.kind == CallerKind::Root => !account,
+        _ if caller.kind == CallerKind::Service => !itself,
+        (Reading::No, Reading::Yes) if is_alone => {
+            Reading::Unclear("`NotPrincipal` that lists an account without any of its principals")
+        }
         (Reading::No, _) => Reading::Yes,
         (itself, Reading::Yes) => !itself,
         (_, Reading::No | Reading::Unclear(_)) => {
             Reading::Unclear("`NotPrincipal` that lists a principal without its account")
+        }
+    }
+}
+
+/// Is it a role, user or session of the account?
+pub fn is_of_account(principal: &Principal, account: &str) -> bool {
+    matches!(principal, Principal::Arn(arn) if Arn::parse(arn).is_some_and(|arn| arn.account == account))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iam::document::{Document, Kind};
+
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/run";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
+    const ROOT: &str = "arn:aws:iam::111122223333:root";
+    const SERVICE: &str = "dax.amazonaws.com";
+
+    /// Of the account 111122223333, or a service.
+    fn caller(kind: CallerKind, arn: &str, session: Option<&str>) -> Caller {
+        let account = if kind == CallerKind::Service { "" } else { "111122223333" };
+        Caller { kind, arn: arn.into(), session_arn: session.map(str::to_owned), account: account.into() }
+    }
+
+    /// Does a `Deny` of all but these speak of the caller?
+    fn all_but_these(listed: &[&str], caller: &Caller) -> &'static str {
+        let principal = |text: &&str| match *text {
+            "*" => Principal::Everybody,
+            ROOT => Principal::Account("111122223333".into()),
+            SERVICE => Principal::Service(SERVICE.into()),
+            arn => Principal::Arn(arn.into()),
+        };
+        let items: Vec<Principal> = listed.iter().map(principal).collect();
+        match all_but(&items, Effect::Deny, caller) {
+            Reading::Yes => "yes",
+            Reading::No => "no",
+            Reading::Unclear(_) => "unclear",
+        }
+    }
+
+    #[test]
+    fn who_is_left_out_is_listed_with_the_account() {
+        let other = "arn:aws:iam::111122223333:role/other";
+        let role = &caller(CallerKind::Role, ROLE, None);
+        let session = &caller(CallerKind::Role, ROLE, Some(SESSION));
+        let root = &caller(CallerKind::Root, ROOT, None);
+        let service = &caller(CallerKind::Service, SERVICE, None);
+        for (listed, caller, expected) in [
+            (&[ROLE, ROOT][..], role, "no"),
+            (&[ROLE, ROOT], session, "no"),
+            (&[SESSION, ROOT], session, "no"),
+            (&[SESSION, ROOT], role, "unclear"),
+            (&[ROLE], session, "unclear"),
+            (&[ROOT], session, "unclear"),
+            (&[other, ROOT], role, "yes"),
+            (&[other], role, "yes"),
+            (&["*"], role, "no"),
+            (&[ROOT], root, "no"),
+            (&[ROLE], root, "yes"),
+            (&[SERVICE], service, "no"),
+            (&[ROOT], service, "yes"),
+        ] {
+            assert_eq!(all_but_these(listed, caller), expected, "{listed:?} {}", caller.arn);
+        }
+    }
+
+    #[test]
+    fn who_has_a_boundary_is_never_left_out() {
+        let request = Request {
+            action: "dynamodb:GetItem".into(),
+            resource: "*".into(),
+            caller: caller(CallerKind::Role, ROLE, None),
+            context: Context::default(),
+        };
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Deny","NotPrincipal":{{"AWS":["{ROLE}","{ROOT}"]}},"Action":"*","Resource":"*"}}}}"#
+        );
+        let document = Document::parse(&text, Kind::Table).unwrap();
+        for (has_boundary, expected) in [(false, Reading::No), (true, Reading::Yes)] {
+            assert_eq!(matched(&document.statements[0], &request, has_boundary).reading, expected);
         }
     }
 }

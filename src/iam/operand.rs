@@ -123,15 +123,14 @@ pub fn number(text: &str) -> Option<i128> {
     Some(if negative { -value } else { value })
 }
 
-/// A moment: with its zone, a day (from midnight, UTC), or seconds since 1970.
+/// A moment: seconds since 1970, a time with its zone, a day or a month (from its first midnight, UTC).
 ///
-/// Source: IAM user guide, "Date condition operators" (the W3C's profile of ISO 8601, or epoch time).
+/// Source: IAM user guide, "Date condition operators" (the W3C's profile of ISO 8601, or epoch time). A year
+/// alone is seconds: a number is.
 pub fn date(text: &str) -> Option<i128> {
-    let at_midnight = || format!("{text}T00:00:00Z").parse::<Timestamp>();
-    match text.parse::<Timestamp>().or_else(|_| at_midnight()) {
-        Ok(time) => Some(time.as_nanosecond()),
-        Err(_) => number(text),
-    }
+    let with = |rest: &str| format!("{text}{rest}").parse::<Timestamp>();
+    let time = || text.parse().or_else(|_| with("T00:00:00Z")).or_else(|_| with("-01T00:00:00Z"));
+    number(text).or_else(|| time().ok().map(Timestamp::as_nanosecond))
 }
 
 /// A block of addresses, or one.
@@ -160,7 +159,11 @@ mod tests {
         }
         assert_eq!(date("1970-01-02"), date("1970-01-02T00:00:00Z"));
         assert_eq!(date("1970-01-02T01:00:00+01:00"), date("86400"));
-        assert_eq!(date("next week"), None);
+        assert_eq!(date("2026-07"), date("2026-07-01T00:00:00Z"));
+        assert_eq!((date("20260701"), date("2026")), (number("20260701"), number("2026")));
+        for text in ["next week", "2026-13", "2026-7", "2026-07-01T00:00:00", ""] {
+            assert_eq!(date(text), None, "{text}");
+        }
         let test = Test::Date(Comparison::Less);
         assert_eq!(read("2026-13-01", test), Operand::Unreadable("it is no date"));
     }

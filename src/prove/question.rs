@@ -144,6 +144,12 @@ impl<'q, 'p> Question<'q, 'p> {
         if is_old { taken.turned() } else { taken }
     }
 
+    /// Have the callers a permissions boundary, by the set that a line is of?
+    pub fn has_boundary(&self, line: usize) -> bool {
+        let set = self.old.as_ref().filter(|old| old.lines.contains(&line)).unwrap_or(&self.new);
+        set.principal.is_some_and(|entry| entry.boundary.is_some())
+    }
+
     /// A request of those that are asked about, if there is one.
     pub fn search(&self, which: Which, budget: &mut Budget) -> Came {
         let mut doubt = None;

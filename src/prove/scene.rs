@@ -13,7 +13,7 @@ use super::domain::Domain;
 use super::rules::{Readings, Rule};
 use super::space::{Callers, Resources};
 use super::strings::{Language, Pattern};
-use crate::iam::document::{Effect, Element, Principal};
+use crate::iam::document::{Effect, Element, Principal, Statement};
 use crate::iam::evaluate::Layer;
 use crate::iam::matching::{self, Grant};
 use crate::iam::reading::Side;
@@ -258,16 +258,15 @@ pub fn narrow_resource(
     }
 }
 
-/// Whom a statement speaks of among the callers, and how. Nobody: it does not match.
-pub fn whom(
-    element: Option<&Element<Principal>>,
-    effect: Effect,
-    callers: &Callers,
-    side: Side,
-) -> Vec<Whom> {
-    let Some(element) = element else { return vec![Whom { callers: None, grant: Grant::Own }] };
+/// Whom a statement speaks of among the callers, and how. Nobody: it does not match. `has_boundary`: the callers
+/// have a permissions boundary.
+pub fn whom(statement: &Statement, callers: &Callers, side: Side, has_boundary: bool) -> Vec<Whom> {
+    let effect = statement.effect;
+    let Some(element) = &statement.principals else {
+        return vec![Whom { callers: None, grant: Grant::Own }];
+    };
     if element.negated {
-        return all_but(element, effect, callers, side);
+        return all_but(element, effect, callers, side, has_boundary);
     }
     let spoken = spoken_of(element, effect, callers);
     if effect == Effect::Allow {
@@ -315,24 +314,52 @@ fn spoken_of(element: &Element<Principal>, effect: Effect, callers: &Callers) ->
     element.items.iter().filter_map(of_item).collect()
 }
 
-fn all_but(element: &Element<Principal>, effect: Effect, callers: &Callers, side: Side) -> Vec<Whom> {
+/// Everybody but those listed, as `matching` reads it; who has a boundary is never left out.
+fn all_but(
+    element: &Element<Principal>,
+    effect: Effect,
+    callers: &Callers,
+    side: Side,
+    has_boundary: bool,
+) -> Vec<Whom> {
     let everybody = |callers| vec![Whom { callers, grant: Grant::Everybody }];
+    let permissive = side == Side::Permissive;
     if effect == Effect::Allow {
         // What it means nobody says.
-        return if side == Side::Permissive { everybody(None) } else { Vec::new() };
+        return if permissive { everybody(None) } else { Vec::new() };
     }
-    if element.items.contains(&Principal::Everybody) {
+    if has_boundary {
+        return everybody(None);
+    }
+    let has_account = element.items.contains(&Principal::Account(callers.account.clone()));
+    let has_session =
+        callers.session_arn.clone().is_some_and(|arn| element.items.contains(&Principal::Arn(arn)));
+    let is_alone = !element.items.iter().any(|item| matching::is_of_account(item, &callers.account));
+    // What is open is no denial.
+    let spares_all = match callers.kind {
+        CallerKind::Root => has_account,
+        _ if permissive => has_session || (has_account && is_alone),
+        _ => has_session && has_account,
+    };
+    if spares_all || element.items.contains(&Principal::Everybody) {
         return Vec::new();
     }
-    let arns = element.items.iter().filter_map(|item| match item {
-        Principal::Arn(arn) | Principal::Service(arn) => Some(Pattern::literal(arn)),
-        _ => None,
-    });
-    let arns: Rc<[Pattern]> = arns.collect();
-    let has_account = element.items.contains(&Principal::Account(callers.account.clone()));
-    // Without its account it is open whether a principal that is listed is left out.
-    let is_left_out = !arns.is_empty() && (has_account || side == Side::Permissive);
-    everybody(is_left_out.then_some((arns, false)))
+    let is_sure = permissive || has_account || callers.kind == CallerKind::Service;
+    let listed: Rc<[Pattern]> = if is_sure { listed(element, callers, permissive) } else { Rc::default() };
+    everybody((!listed.is_empty()).then_some((listed, false)))
+}
+
+/// The callers that are listed, or may be: a role's session, where it is not known which it is.
+fn listed(element: &Element<Principal>, callers: &Callers, permissive: bool) -> Rc<[Pattern]> {
+    let may_be_session = permissive && callers.session_arn.is_none();
+    let patterns = |item: &Principal| match item {
+        Principal::Arn(arn) if arn.contains(":assumed-role/") => {
+            session_of(arn, &callers.account).filter(|_| may_be_session).unwrap_or_default()
+        }
+        Principal::Arn(arn) | Principal::Service(arn) => vec![Pattern::literal(arn)],
+        _ => Vec::new(),
+    };
+    element.items.iter().flat_map(patterns).collect()
 }
 
 /// The roles that a session's ARN may be of: it has lost the path.

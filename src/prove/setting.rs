@@ -62,9 +62,8 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
             .iter()
             .enumerate()
             .map(|(n, line)| {
-                let statement = line.rule.statement;
                 let side = question.taken(n, taken).speaks;
-                whom(statement.principals.as_ref(), statement.effect, callers, side)
+                whom(line.rule.statement, callers, side, question.has_boundary(n))
             })
             .collect();
         setting.resources = place

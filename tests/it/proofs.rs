@@ -75,6 +75,44 @@ fn guarded_by(statements: Vec<Value>) -> Result<Value, Box<dyn std::error::Error
     Ok(bundle)
 }
 
+/// What is proven of the worked case `X11`, whose table denies all but these from outside.
+fn spared(listed: &[&str], principal: Value) -> Result<Verdict, Box<dyn std::error::Error>> {
+    let case = cases()?.into_iter().find(|case| case["id"] == "X11").unwrap_or_default();
+    let mut bundle = case["bundle"].clone();
+    for (key, value) in principal.as_object().into_iter().flatten() {
+        bundle["principals"][0][key] = value.clone();
+    }
+    let mut table = bundle["tables"][1].clone();
+    table["policy"]["document"]["Statement"][0]["NotPrincipal"] = json!({ "AWS": listed });
+    bundle["tables"] = json!([table]);
+    let answers = proven(&bundle)?;
+    Ok(answers.first().ok_or("no answer")?.verdict)
+}
+
+#[test]
+fn a_deny_of_all_but_those_listed_is_sure_only_where_it_is() -> Tested {
+    let root = "arn:aws:iam::111122223333:root";
+    let role = "arn:aws:iam::111122223333:role/app";
+    let session = "arn:aws:sts::111122223333:assumed-role/app/run";
+    let known = json!({ "session_arn": session });
+    let all = json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }]);
+    let boundary = json!({ "name": "boundary", "document": { "Statement": all } });
+    for (listed, principal, expected) in [
+        (&[role, root][..], json!({}), Verdict::Open),
+        (&[role], json!({}), Verdict::Unknown),
+        (&[root], json!({}), Verdict::Unknown),
+        (&["arn:aws:iam::111122223333:role/other", root], json!({}), Verdict::Enforced),
+        (&["arn:aws:iam::111122223333:role/other"], json!({}), Verdict::Enforced),
+        (&[session, root], json!({}), Verdict::Unknown),
+        (&[session, root], known.clone(), Verdict::Open),
+        (&[session], known, Verdict::Unknown),
+        (&[role, root], json!({ "boundary": boundary }), Verdict::Enforced),
+    ] {
+        assert_eq!(spared(listed, principal.clone())?, expected, "{listed:?} {principal}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_hostile_set_ends_without_a_guess() -> Tested {
     let deny = |n: usize, operator: &str, value: String| {
