@@ -10,6 +10,7 @@ pub mod break_glass;
 pub mod bundle;
 pub mod domain;
 pub mod intervals;
+pub mod lint;
 pub mod plan;
 pub mod simulate;
 pub mod solve;
