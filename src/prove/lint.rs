@@ -58,18 +58,20 @@ mod tests {
         format!("{{\n  \"scps\": [[{{\"name\": \"é\", \"document\":\n    {document}}}]]\n}}")
     }
 
-    /// Line, column, and place within, of each.
-    fn places(text: &str) -> Vec<(usize, usize, Option<(usize, usize)>)> {
+    type Place = (usize, usize);
+
+    /// Line and column, and place within, of each.
+    fn places(text: &str) -> Vec<(Place, Option<Place>)> {
         let bundle = Bundle::parse(text).unwrap();
-        lints(&bundle, text).into_iter().map(|one| (one.line, one.column, one.within)).collect()
+        lints(&bundle, text).into_iter().map(|one| ((one.line, one.column), one.within)).collect()
     }
 
     #[test]
     fn places_are_of_the_bundle_and_of_a_text_in_it() {
         let document = "{\"Statement\": [\n {\"Effect\": \"Deny\", \"Action\": \"dynamodb:GetItems\", \"Resource\": \"*\"}]}";
-        assert_eq!(places(&bundle(document)), [(3, 5, None), (4, 31, None)]);
+        assert_eq!(places(&bundle(document)), [((3, 5), None), ((4, 31), None)]);
         let as_text = serde_json::to_string(document).unwrap();
-        assert_eq!(places(&bundle(&as_text)), [(3, 5, Some((1, 1))), (3, 5, Some((2, 31)))]);
+        assert_eq!(places(&bundle(&as_text)), [((3, 5), Some((1, 1))), ((3, 5), Some((2, 31)))]);
         assert_eq!(places("{}"), []);
     }
 

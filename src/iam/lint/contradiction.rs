@@ -100,9 +100,12 @@ fn texts(condition: &Condition) -> Option<HashSet<&str>> {
     if condition.operator.test != Test::Text {
         return None;
     }
-    let literal = |value| match value {
-        &Operand::Text(ref template) => template.as_literal(),
-        _ => None,
-    };
     condition.values.iter().map(literal).collect()
+}
+
+fn literal(value: &Operand) -> Option<&str> {
+    match value {
+        Operand::Text(template) => template.as_literal(),
+        _ => None,
+    }
 }

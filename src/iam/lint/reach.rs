@@ -47,10 +47,10 @@ pub fn may_carry(service: &'static Service, action: &Action, key: &str) -> bool 
 }
 
 fn lists(service: &'static Service, action: &Action, key: &str) -> bool {
-    let is = |name: &&'static str| name.eq_ignore_ascii_case(key);
-    action.condition_keys.iter().any(|name| is(name))
+    let is = |name: &&str| name.eq_ignore_ascii_case(key);
+    action.condition_keys.iter().any(is)
         || action.resources.iter().any(|used| {
             let of_type = service.resource_type(used.name).map(|one| one.condition_keys.as_slice());
-            used.condition_keys.iter().chain(of_type.unwrap_or_default()).any(|name| is(name))
+            used.condition_keys.iter().chain(of_type.unwrap_or_default()).any(is)
         })
 }
