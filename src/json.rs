@@ -3,6 +3,8 @@
 //! A name that stands twice in an object is kept twice. Whoever reads the object says what that means:
 //! to IAM it is an error, and a parser that keeps the last one would hide a statement.
 
+pub mod lines;
+
 use std::ops::Range;
 
 use crate::cloudtrail::cursor::{Cause, Cursor, MAX_DEPTH, Stop, Value};

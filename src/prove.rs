@@ -13,6 +13,7 @@ pub mod clause;
 pub mod domain;
 pub mod explain;
 pub mod intervals;
+pub mod lint;
 pub mod plan;
 pub mod prover;
 pub mod question;

@@ -1,10 +1,11 @@
-//! Bundles of any text: read, decided, proven. No panic, no proof past its budget, and nothing open that the
+//! Bundles of any text: read, linted, decided, proven. No panic, no proof past its budget, and nothing open that the
 //! evaluator does not allow.
 #![no_main]
 
 use dynamodb_perimeter::iam::evaluate::Outcome;
 use dynamodb_perimeter::prove::answer::{Verdict, prove};
 use dynamodb_perimeter::prove::bundle::Bundle;
+use dynamodb_perimeter::prove::lint::lints;
 use dynamodb_perimeter::prove::simulate::{decide, simulate};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -19,6 +20,7 @@ fuzz_target!(|text: &str| {
         }
     };
     let perimeter = bundle.perimeter.clone().unwrap_or_default();
+    std::hint::black_box(lints(&bundle, text));
     let _ = simulate(&bundle, &perimeter);
     // A few questions are as good as many.
     if bundle.principals.len() * bundle.tables.len() > 4 {

@@ -10,6 +10,7 @@ use super::Failure;
 use crate::audit::rule::Severity;
 use crate::audit::rules::RULES;
 use crate::findings::finding::Status;
+use crate::iam::lint::LINTS;
 use crate::ids;
 
 /// A severity, in capitals or not.
@@ -27,7 +28,10 @@ pub fn status() -> impl TypedValueParser<Value = Status> {
 /// The name of a rule. Completions know them all; whether it is one, and which may have been meant,
 /// the command says.
 #[derive(Clone, Copy, Debug)]
-pub struct RuleName;
+pub struct RuleName {
+    /// Lints have names too.
+    pub or_lint: bool,
+}
 
 impl TypedValueParser for RuleName {
     type Value = String;
@@ -37,7 +41,8 @@ impl TypedValueParser for RuleName {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(RULES.iter().map(|rule| PossibleValue::new(rule.id))))
+        let lints = LINTS.into_iter().filter(|_| self.or_lint).map(|lint| lint.name);
+        Some(Box::new(RULES.iter().map(|rule| rule.id).chain(lints).map(PossibleValue::new)))
     }
 }
 

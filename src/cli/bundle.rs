@@ -12,6 +12,8 @@ use crate::prove::bundle::{Bundle, MAX_BYTES};
 /// A bundle, and what it is called in messages.
 pub struct Named {
     pub name: String,
+    /// What it was read from, which places point into.
+    pub text: String,
     pub bundle: Bundle,
 }
 
@@ -25,7 +27,7 @@ impl Common {
             let lines: Vec<String> = errors.iter().map(|error| format!("{name}:{error}")).collect();
             Failure::Said(lines.join("\n"))
         })?;
-        Ok(Named { name, bundle })
+        Ok(Named { name, text, bundle })
     }
 
     /// The perimeter that a bundle is judged by: that of `--config`, else its own, else the usual one.

@@ -51,7 +51,7 @@ pub struct List {
     #[arg(long, value_name = "STATUS", value_parser = status(), ignore_case = true, value_delimiter = ',')]
     status: Vec<Status>,
     /// Of this rule
-    #[arg(long, value_name = "RULE", value_parser = RuleName, hide_possible_values = true)]
+    #[arg(long, value_name = "RULE", value_parser = RuleName { or_lint: false }, hide_possible_values = true)]
     rule: Option<String>,
     /// On tables of this account
     #[arg(long, value_name = "ID", value_parser = account)]

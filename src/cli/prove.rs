@@ -6,9 +6,10 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::output::Output;
-use super::view::{json, proof};
+use super::view::{json, lints, proof};
 use super::{Common, Done, Ending, Format};
 use crate::prove::answer::{Inquiry, Verdict};
+use crate::prove::lint;
 
 /// Arguments of `prove`.
 #[derive(Args, Debug)]
@@ -29,7 +30,8 @@ impl Prove {
     pub fn run(&self, common: &Common) -> Done {
         let baseline = self.baseline.as_ref().map(|path| common.bundle(path)).transpose()?;
         let mut out = Output::open(common)?;
-        let (mut ending, mut verdicts) = (Ending::Clean, Vec::new());
+        let mut ending = Ending::Clean;
+        let mut shown = proof::Verdicts::default();
         for path in &self.bundles {
             let named = match common.bundle(path) {
                 Ok(named) => named,
@@ -57,8 +59,15 @@ impl Prove {
                 });
             }
             match common.format {
-                Format::Text => proof::text(&mut out, &named.name, &answers)?,
-                Format::Json => verdicts.extend(answers.iter().map(proof::Shown::of)),
+                Format::Text => {
+                    proof::text(&mut out, &named.name, &answers)?;
+                    lints::text(&mut out, &named.name, &lint::lints(&named.bundle, &named.text))?;
+                }
+                Format::Json => {
+                    shown.verdicts.extend(answers.iter().map(proof::Shown::of));
+                    let found = lint::lints(&named.bundle, &named.text);
+                    shown.lints.extend(found.into_iter().map(|lint| lints::Shown::of(&named.name, lint)));
+                }
                 Format::Ndjson => {
                     answers.iter().try_for_each(|answer| json::line(&mut out, &proof::Shown::of(answer)))?;
                 }
@@ -66,7 +75,7 @@ impl Prove {
             }
         }
         if common.format == Format::Json {
-            json::pretty(&mut out, &proof::Verdicts { verdicts })?;
+            json::pretty(&mut out, &shown)?;
         }
         out.finish()?;
         Ok(ending)

@@ -10,6 +10,8 @@
 pub mod findings;
 mod inert;
 pub mod json;
+pub mod lint_page;
+pub mod lints;
 pub mod onward;
 pub mod paint;
 pub mod proof;

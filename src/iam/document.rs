@@ -44,7 +44,11 @@ pub enum Version {
 /// A policy's content.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Document {
+    /// Where the whole of it stands.
+    pub span: Span,
     pub version: Version,
+    /// It says its version itself.
+    pub has_version: bool,
     /// In their order.
     pub statements: Vec<Statement>,
 }
@@ -133,6 +137,8 @@ pub struct Condition {
     pub values: Vec<Operand>,
     /// The values as written.
     pub texts: Vec<String>,
+    /// Where each value stands.
+    pub places: Vec<Span>,
     /// Where the key stands.
     pub span: Span,
 }

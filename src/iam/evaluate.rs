@@ -17,6 +17,17 @@ use super::table_policy;
 pub struct Policy {
     pub name: String,
     pub document: Document,
+    /// Where the document was a text of its own: the places in it are of that text.
+    pub own_text: Option<OwnText>,
+}
+
+/// A policy's text that stands as a string in a larger one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OwnText {
+    /// Where the string begins in the larger text, in bytes.
+    pub at: usize,
+    /// What it holds, without the larger text's escapes.
+    pub text: String,
 }
 
 /// Every policy that may have a say in a request.

@@ -3,12 +3,15 @@
 //! The shape is that of interface.md, and so are its rules: `identity` that is absent allows
 //! everything, `[]` is none; `"arn": "*"` stands for every role and user, or for every table.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::iam::document::{Document, Kind, Problem};
-use crate::iam::evaluate::Policy;
+use crate::iam::evaluate::{OwnText, Policy};
 use crate::iam::request::Values;
+use crate::iam::size;
 use crate::ids::Arn;
+use crate::json::lines::Lines;
 use crate::json::{self, Member, Node, Tree};
 use crate::perimeter::Perimeter;
 use crate::perimeter::config;
@@ -110,7 +113,7 @@ impl Bundle {
     /// # Errors
     /// All that is wrong with it, and with the policies in it.
     pub fn parse(text: &str) -> Result<Self, Vec<BundleError>> {
-        let mut reader = Reader { text, errors: Vec::new() };
+        let mut reader = Reader { text, lines: OnceCell::new(), errors: Vec::new() };
         let bundle = match json::parse(text) {
             Ok(node) => reader.bundle(&node),
             Err(error) => {
@@ -140,6 +143,18 @@ impl Bundle {
         let entry = entry.or_else(|| self.tables.iter().find(|entry| entry.arn == "*" && is_table));
         entry?.policy.as_ref()
     }
+
+    /// Every policy in it, in no order.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        let own = self.principals.iter().flat_map(|principal| {
+            let lists = [&principal.identity, &principal.session].into_iter().flatten().flatten();
+            lists.chain(&principal.boundary)
+        });
+        let levels = self.service_control.iter().chain(&self.resource_control).flatten();
+        let tables = self.tables.iter().filter_map(|table| table.policy.as_ref());
+        let endpoints = self.endpoints.iter().filter_map(|endpoint| endpoint.policy.as_ref());
+        own.chain(levels).chain(tables).chain(endpoints)
+    }
 }
 
 impl Bundle {
@@ -163,6 +178,8 @@ impl Bundle {
 
 struct Reader<'t> {
     text: &'t str,
+    /// Made for the first error: most bundles have none.
+    lines: OnceCell<Lines<'t>>,
     errors: Vec<BundleError>,
 }
 
@@ -170,8 +187,12 @@ struct Reader<'t> {
 type Members<'n> = &'n [Member];
 
 impl Reader<'_> {
+    fn place(&self, at: usize) -> (usize, usize) {
+        self.lines.get_or_init(|| Lines::of(self.text)).place(at)
+    }
+
     fn error(&mut self, span: &Range<usize>, message: impl Into<String>) {
-        let (line, column) = place(self.text, span.start);
+        let (line, column) = self.place(span.start);
         self.errors.push(BundleError {
             line,
             column,
@@ -331,33 +352,62 @@ impl Reader<'_> {
             self.error(&node.span, "a policy needs `document`");
             return None;
         };
-        let (read, own_text) = match &document.tree {
-            Tree::Text(text) => (Document::parse(text, kind), Some(text)),
-            _ => (Document::of(document, kind), None),
+        let own_text = match &document.tree {
+            Tree::Text(text) => Some(text),
+            _ => None,
         };
-        match read {
-            Ok(document) => Some(Policy { name, document }),
+        match self.statements(document, own_text, kind) {
+            Ok(read) => {
+                let own_text = own_text.map(|text| OwnText { at: document.span.start, text: text.clone() });
+                Some(Policy { name, document: read, own_text })
+            }
             Err(problems) => {
-                let errors =
-                    problems.into_iter().map(|problem| self.problem(&name, document, own_text, problem));
-                let errors: Vec<BundleError> = errors.collect();
+                let errors = self.problems(&name, document, own_text, problems);
                 self.errors.extend(errors);
                 None
             }
         }
     }
 
-    fn problem(&self, name: &str, node: &Node, own_text: Option<&String>, problem: Problem) -> BundleError {
-        let at = if own_text.is_some() { node.span.start } else { problem.span.start };
-        let (line, column) = place(self.text, at);
-        BundleError {
-            line,
-            column,
-            within: own_text.map(|text| place(text, problem.span.start)),
-            policy: Some(name.to_owned()),
-            statement: problem.statement,
-            message: problem.message,
+    /// A document that is too long is refused unread, so that none takes long.
+    fn statements(
+        &self,
+        document: &Node,
+        own_text: Option<&String>,
+        kind: Kind,
+    ) -> Result<Document, Vec<Problem>> {
+        let here = self.text.get(document.span.clone()).unwrap_or_default();
+        let (text, span) = own_text.map_or((here, &document.span), |text| (text, &(0..0)));
+        if let Some(excess) = size::excess(text, kind, own_text.is_some()) {
+            return Err(vec![Problem { span: span.clone(), statement: None, message: excess.to_string() }]);
         }
+        match own_text {
+            Some(text) => Document::parse(text, kind),
+            None => Document::of(document, kind),
+        }
+    }
+
+    fn problems(
+        &self,
+        name: &str,
+        node: &Node,
+        own_text: Option<&String>,
+        problems: Vec<Problem>,
+    ) -> Vec<BundleError> {
+        let own_lines = own_text.map(|text| Lines::of(text));
+        let problem = |problem: Problem| {
+            let at = if own_lines.is_some() { node.span.start } else { problem.span.start };
+            let (line, column) = self.place(at);
+            BundleError {
+                line,
+                column,
+                within: own_lines.as_ref().map(|lines| lines.place(problem.span.start)),
+                policy: Some(name.to_owned()),
+                statement: problem.statement,
+                message: problem.message,
+            }
+        };
+        problems.into_iter().map(problem).collect()
     }
 
     fn request(&mut self, node: &Node) -> Asked {
@@ -394,12 +444,4 @@ impl Reader<'_> {
         }
         values
     }
-}
-
-/// Line and column of a byte, from 1; columns are characters.
-fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..text.floor_char_boundary(at)).unwrap_or_default();
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
 }

@@ -55,6 +55,13 @@ fn an_open_set_is_shown_with_its_request_and_who_let_it_through() -> Tested {
           colons and slashes too, which that of `ArnNotLike` does not
 
       1 answer: 1 open
+
+      1 lint:
+        - -:94:39: string-like-principal-arn: policy `scp-level1-1`, statement `DenyDynamoOutsideVpc`:
+          the account's `*` in `arn:aws:iam::*:role/your-emergency-role` goes over colons and slashes
+          under `StringNotLike`: write `ArnNotLike`
+
+      `perimeter explain NAME` says more of one
     "#);
     assert_eq!(code, Some(1));
     Ok(())
@@ -97,5 +104,106 @@ fn what_is_kept_ends_with_0_and_what_iam_refuses_with_2() -> Tested {
     let (_, err, code) = run(&["simulate"], &case("F01")?)?;
     insta::assert_snapshot!(err, @r#"error: -: the bundle has no `request`: what is to be decided?"#);
     assert_eq!(code, Some(2));
+    Ok(())
+}
+
+/// A guard with slips in it: its account is a wildcard of `StringNotLike`, its key does not exist, and so on.
+fn careless() -> Value {
+    json!({
+        "principals": [{"arn": "arn:aws:iam::111122223333:role/app", "identity": []}],
+        "scps": [[{"name": "guard\u{1b}[2J", "document": {
+            "Version": "2012-10-17",
+            "Statement": [{"Sid": "Outside", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*",
+                "Condition": {
+                    "StringNotEquals": {"aws:SourcVpc": "vpc-0a1"},
+                    "StringNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/your-emergency-role"}}}]}},
+            {"name": "as-text", "document": "{\n  \"Statement\": {\"Effect\": \"Deny\",\n    \"Action\": \"dynamodb:GetItems\", \"Resource\": \"*\"}}"}]],
+        "tables": [{"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"}],
+        "perimeter": {"version": 1, "environments": {"production": {"mode": "enforce", "accounts": ["111122223333"]}}}
+    })
+}
+
+#[test]
+fn what_is_hardly_meant_is_said_below_the_verdicts() -> Tested {
+    let (out, err, code) = run(&["prove"], &careless())?;
+    insta::assert_snapshot!(out, @r#"
+    -
+
+      no access         arn:aws:iam::111122223333:role/app to arn:aws:dynamodb:eu-west-1:111122223333:table/orders
+
+      1 answer: 1 no access
+
+      4 lints:
+        - -:28:19: unknown-key: policy `guard\u{1b}[2J`, statement `Outside`: no condition key
+          `aws:SourcVpc` is known, as of 2026-09-26: is `aws:SourceVpc` meant?
+        - -:31:39: string-like-principal-arn: policy `guard\u{1b}[2J`, statement `Outside`: the
+          account's `*` in `arn:aws:iam::*:role/your-emergency-role` goes over colons and slashes under
+          `StringNotLike`: write `ArnNotLike`
+        - -:44:21: no-version: policy `as-text`, line 1, column 1 of its text: the policy has no
+          `Version`, so it is of 2008-10-17, and without variables
+        - -:44:21: unknown-action: policy `as-text`, line 3, column 15 of its text, statement `#1`: no
+          action `dynamodb:getitems` is known, as of 2026-09-26: is `dynamodb:GetItem` meant?
+
+      `perimeter explain NAME` says more of one
+    "#);
+    assert_eq!((err.as_str(), code), ("", Some(0)));
+    let (colored, ..) = run(&["prove", "--color", "always"], &careless())?;
+    assert!(colored.contains("\u{1b}[33munknown-key\u{1b}[0m:"), "{colored:?}");
+    Ok(())
+}
+
+#[test]
+fn lints_for_programs_stand_beside_the_verdicts() -> Tested {
+    let (out, _, code) = run(&["prove", "--format", "json"], &careless())?;
+    let proven: Value = serde_json::from_str(&out)?;
+    let lints = proven["lints"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = lints.iter().filter_map(|lint| lint["name"].as_str()).collect();
+    assert_eq!(names, ["unknown-key", "string-like-principal-arn", "no-version", "unknown-action"]);
+    let (line, column) = (&lints[3]["line"], &lints[3]["column"]);
+    assert_eq!(
+        lints[3],
+        json!({"name": "unknown-action", "bundle": "-", "policy": "as-text", "statement": "#1", "line": line,
+            "column": column, "within": {"line": 3, "column": 15},
+            "message": "no action `dynamodb:getitems` is known, as of 2026-09-26: is `dynamodb:GetItem` meant?"})
+    );
+    assert_eq!((&lints[2]["statement"], &lints[0]["within"]), (&Value::Null, &Value::Null));
+    assert_eq!((proven["verdicts"].as_array().map(Vec::len), code), (Some(1), Some(0)));
+    for format in ["ndjson", "csv"] {
+        let (out, ..) = run(&["prove", "--format", format], &careless())?;
+        assert!(!out.contains("unknown-key"), "{out}");
+    }
+    Ok(())
+}
+
+#[test]
+fn lints_are_explained_as_rules_are() -> Tested {
+    let explain = |arguments: &[&str]| -> Result<String, Box<dyn Error>> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_perimeter"));
+        let output = command.arg("explain").args(arguments).env_remove("PERIMETER_CONFIG").output()?;
+        Ok(String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?)
+    };
+    insta::assert_snapshot!(explain(&["no-version"])?, @r#"
+    said of policies by `perimeter prove`; it changes no verdict
+
+    The policy does not say its version  no-version
+
+    What happens
+      A policy without `Version` is of version 2008-10-17, which has no variables.
+
+    Why it matters
+      It means the same as long as it has none. Whoever adds `${aws:PrincipalTag/team}` adds
+      text that nothing is equal to.
+
+    What to write
+      Begin it with `"Version": "2012-10-17"`.
+
+    Source
+      IAM user guide, "IAM JSON policy elements: Version"
+    "#);
+    let both: Value = serde_json::from_str(&explain(&["no-version", "transit", "--format", "json"])?)?;
+    assert_eq!((&both[0]["raised_by"], &both[1]["raised_by"]), (&json!("lint"), &json!("call")));
+    let table = explain(&["no-version", "transit", "--format", "csv"])?;
+    assert!(table.contains("\nno-version,,,lint,"), "{table}");
+    assert!(explain(&["no-versions"])?.contains("did you mean `no-version`?"));
     Ok(())
 }

@@ -68,10 +68,29 @@ fn what_is_found_open_is_what_simulate_allows() -> Tested {
     Ok(())
 }
 
-/// A set of policies that is one role and one SCP of these statements.
+/// As many characters as one service control policy may have, and some left for what is around its statements.
+const OF_STATEMENTS: usize = 10_000;
+
+/// A set of policies that is one role and these statements, in as many SCPs as hold them.
 fn guarded_by(statements: Vec<Value>) -> Result<Value, Box<dyn std::error::Error>> {
     let mut bundle = cases()?.first().map(|case| case["bundle"].clone()).unwrap_or_default();
-    bundle["scps"][1][1]["document"]["Statement"] = statements.into();
+    let mut policies: Vec<Vec<Value>> = vec![Vec::new()];
+    let mut len = 0;
+    for statement in statements {
+        let more = statement.to_string().len() + 1;
+        if len + more > OF_STATEMENTS {
+            policies.push(Vec::new());
+            len = 0;
+        }
+        len += more;
+        policies.last_mut().ok_or("no policy")?.push(statement);
+    }
+    let level = bundle["scps"][1].as_array_mut().ok_or("no level")?;
+    level.truncate(1);
+    for (n, statements) in policies.into_iter().enumerate() {
+        let document = json!({"Version": "2012-10-17", "Statement": statements});
+        level.push(json!({"name": format!("hostile-{n}"), "document": document}));
+    }
     Ok(bundle)
 }
 
@@ -110,6 +129,26 @@ fn a_deny_of_all_but_those_listed_is_sure_only_where_it_is() -> Tested {
     ] {
         assert_eq!(spared(listed, principal.clone())?, expected, "{listed:?} {principal}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_policy_that_aws_would_refuse_for_its_length_is_refused() -> Tested {
+    let statement = json!({"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceVpc": vec!["vpc-0a1"; 1_200]}}});
+    let mut bundle = guarded_by(Vec::new())?;
+    bundle["scps"][1][1]["document"]["Statement"] = statement.clone();
+    let refused =
+        proven(&bundle).map_err(|errors| errors.split_once("policy `").map(|(_, said)| said.to_owned()));
+    assert_eq!(
+        refused.err().flatten().as_deref(),
+        Some("hostile-0`, the policy has 12,140 characters, and a service control policy may have 10,240")
+    );
+    // Laid out, with its white space, it is as long as it is without.
+    bundle["scps"][1][1]["document"]["Statement"] =
+        json!({"Sid": "a", "Effect": "Deny", "Action": "*", "Resource": "*"});
+    let spaced = bundle.to_string().replace("\"Sid\":", &format!("\"Sid\":{}", " ".repeat(20_000)));
+    assert!(Bundle::parse(&spaced).is_ok());
     Ok(())
 }
 

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::paint::{BOLD, DIM, Paint, WARN};
-use super::plain_line;
 use super::prose::wrap;
 use super::sheet::Sheet;
 use super::short::counted;
+use super::{lints, plain_line};
 use crate::cli::output::Output;
 use crate::iam::evaluate::{Decision, Layer, Step};
 use crate::iam::matching::Misses;
@@ -20,10 +20,11 @@ use crate::prove::answer::{Answer, Verdict};
 use crate::prove::bundle::Asked;
 use crate::prove::explain::{KeptBy, KeptOut};
 
-/// All answers, as JSON has them.
-#[derive(Serialize)]
+/// All answers, as JSON has them, and what is hardly meant in the policies.
+#[derive(Default, Serialize)]
 pub struct Verdicts {
     pub verdicts: Vec<Shown>,
+    pub lints: Vec<lints::Shown>,
 }
 
 /// One answer.

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::paint::{BOLD, DIM, Paint};
-use super::plain_line;
 use super::prose::{Page, wrap};
 use super::rules::{group, raised_by, setting};
 use super::sheet::Sheet;
+use super::{lint_page, plain_line};
 use crate::audit::rule::{Rule, Severity};
 use crate::cli::output::Output;
 use crate::perimeter::RuleSettings;
@@ -47,8 +47,8 @@ impl<'r> Explained<'r> {
     }
 }
 
-/// Writes rules with all that they say as a table for a spreadsheet.
-pub fn csv(out: &mut impl Write, rules: &[Explained]) -> io::Result<()> {
+/// Writes rules, and then lints, with all that they say as a table for a spreadsheet.
+pub fn csv(out: &mut impl Write, rules: &[Explained], lints: &[lint_page::Explained]) -> io::Result<()> {
     let names = [
         "name",
         "severity",
@@ -75,6 +75,9 @@ pub fn csv(out: &mut impl Write, rules: &[Explained]) -> io::Result<()> {
             rule.remedy.into(),
             rule.controls.join(" ").into(),
         ])?;
+    }
+    for lint in lints {
+        sheet.row(lint.row().map(Into::into))?;
     }
     sheet.flush()
 }

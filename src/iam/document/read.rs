@@ -69,7 +69,8 @@ impl Reader {
         };
         let statements = self.statements(&statements.value);
         self.check_labels(&statements);
-        Some(Document { version: self.version, statements })
+        let has_version = find(members, "Version").is_some();
+        Some(Document { span: node.span.clone(), version: self.version, has_version, statements })
     }
 
     fn version(&mut self, members: &[Member]) -> Version {
@@ -365,13 +366,15 @@ impl Reader {
                     Err(message) => self.problem(span, message),
                 }
             }
+            let (texts, places) = texts.into_iter().unzip();
             conditions.push(Condition {
                 operator,
                 operator_name: member.name.clone(),
                 key: key.name.to_ascii_lowercase(),
                 key_name: key.name.clone(),
                 values,
-                texts: texts.into_iter().map(|(text, _)| text).collect(),
+                texts,
+                places,
                 span: key.span.clone(),
             });
         }
