@@ -83,6 +83,7 @@ fn told(matches: bool) -> Match {
 fn matches(test: Test, operand: &Operand, value: &str, context: &Context) -> Match {
     match (test, operand) {
         (_, Operand::Unreadable(why)) => Match::Incomparable(why),
+        (_, Operand::Open(why)) => Match::Told(Reading::Unclear(why)),
         (Test::Text | Test::Like, Operand::Text(template)) => text(template, value, context, false),
         (Test::TextFolded, Operand::Text(template)) => text(template, value, context, true),
         (Test::Arn, Operand::Arn(parts)) => arn(parts, value, context),
@@ -338,7 +339,8 @@ mod tests {
             ("StringLike", r#""arn:aws:iam::*:role/r""#, "arn:aws:iam::1:role/:role/r", "yes"),
             ("ArnLike", r#""arn:aws:iam::*:role/r""#, "arn:aws:iam::1:role/:role/r", "no"),
             ("ArnEquals", r#""arn:aws:iam::*:role/*""#, "arn:aws:iam::1:role/a/b:c", "yes"),
-            ("ArnLike", r#""*""#, "arn:aws:iam::1:role/a", "no"),
+            ("ArnLike", r#""*""#, "arn:aws:iam::1:role/a", UNCLEAR),
+            ("ArnLike", r#""arn:aws:iam""#, "arn:aws:iam::1:role/a", "no"),
             ("ArnNotLike", r#""*""#, "arn:aws:iam::1:role/a", UNCLEAR),
             ("NumericLessThan", "10", "9.5", "yes"),
             ("NumericLessThanEquals", "10", "10", "yes"),

@@ -102,6 +102,8 @@ pub struct ResourcePattern {
     /// As written.
     pub text: String,
     pub template: Template,
+    /// Why the documentation leaves open what it matches, if it does.
+    pub open: Option<&'static str>,
     pub span: Span,
 }
 
@@ -112,6 +114,11 @@ pub enum Principal {
     Everybody,
     /// An account, by its number or its root's ARN: whom it lets.
     Account(String),
+    /// Likewise in the policy of an endpoint: at a gateway endpoint that is the account's root alone, and which kind
+    /// the endpoint is nobody says.
+    ///
+    /// Source: Amazon VPC guide, "Endpoint policies for gateway endpoints".
+    AccountAtEndpoint(String),
     /// A role, user, or session, by its ARN.
     Arn(String),
     /// A role or user that is deleted, by its unique id: nobody.

@@ -103,6 +103,13 @@ pub fn resource(element: &Element<ResourcePattern>, resource: &str, context: &Co
 }
 
 fn one_resource(pattern: &ResourcePattern, resource: &str, context: &Context, negated: bool) -> Reading {
+    match (read_resource(pattern, resource, context, negated), pattern.open) {
+        (Reading::Yes, Some(why)) => Reading::Unclear(why),
+        (reading, _) => reading,
+    }
+}
+
+fn read_resource(pattern: &ResourcePattern, resource: &str, context: &Context, negated: bool) -> Reading {
     if pattern.template.is_as_written {
         return of_text(&pattern.text, resource);
     }
@@ -161,6 +168,17 @@ fn speaks_of(principal: &Principal, caller: &Caller) -> (Reading, Grant) {
         Principal::Everybody => (Reading::Yes, Grant::Everybody),
         Principal::Account(account) => {
             ((caller.kind != CallerKind::Service && *account == caller.account).into(), Grant::Account)
+        }
+        Principal::AccountAtEndpoint(account) => {
+            let reading = match caller.kind {
+                CallerKind::Service => Reading::No,
+                _ if *account != caller.account => Reading::No,
+                CallerKind::Root => Reading::Yes,
+                _ => {
+                    Reading::Unclear("an account in an endpoint's policy, which may stand for its root alone")
+                }
+            };
+            (reading, Grant::Account)
         }
         Principal::Arn(arn) => of_arn(arn, caller),
         Principal::Service(name) => {

@@ -25,6 +25,8 @@ pub enum Operand {
     Block(IpNet),
     /// It is none that the operator can compare with; why.
     Unreadable(&'static str),
+    /// The documentation leaves open what it is compared with; why.
+    Open(&'static str),
 }
 
 /// Billionths in one.
@@ -43,6 +45,9 @@ impl Operand {
             Test::Like => Operand::Text(Template::parse(text, Wildcards::Known, variables)?),
             Test::Arn => match arn(Template::parse(text, Wildcards::Known, variables)?) {
                 Some(parts) => Operand::Arn(parts),
+                None if text.contains(['*', '?']) => {
+                    Operand::Open("an ARN with wildcards and without its six parts")
+                }
                 None => Operand::Unreadable("it has not the six parts of an ARN"),
             },
             Test::Number(_) => number(text).map_or(Operand::Unreadable("it is no number"), Operand::Number),
@@ -66,7 +71,8 @@ impl Operand {
             | Operand::Bool(_)
             | Operand::Bytes(_)
             | Operand::Block(_)
-            | Operand::Unreadable(_) => &[],
+            | Operand::Unreadable(_)
+            | Operand::Open(_) => &[],
         };
         templates.iter().flat_map(Template::variables)
     }
@@ -180,8 +186,11 @@ mod tests {
         };
         assert_eq!(parts[3].as_literal(), Some(""));
         assert_eq!(parts[4].variables().collect::<Vec<_>>(), ["aws:principalaccount"]);
-        for short in ["*", "arn:aws:iam::1", ""] {
+        for short in ["arn:aws:iam::1", ""] {
             assert!(matches!(read(short, Test::Arn), Operand::Unreadable(_)), "{short}");
+        }
+        for short in ["*", "arn:aws:iam::*"] {
+            assert!(matches!(read(short, Test::Arn), Operand::Open(_)), "{short}");
         }
     }
 

@@ -37,10 +37,10 @@ pub struct Texts {
     pub may: Rc<[Pattern]>,
     /// A text that fits one of these is one of the values.
     pub must: Rc<[Pattern]>,
-    /// Some value can be compared with nothing.
-    pub incomparable: bool,
-    /// Some value has a variable whose key may be absent, and then can be compared with nothing.
+    /// The documentation leaves open whether a text is one of the values.
     pub is_open: bool,
+    /// Likewise, where the key of some variable is absent.
+    pub may_be_open: bool,
 }
 
 /// What a value of a policy means as a pattern.
@@ -50,6 +50,8 @@ pub enum Shape {
     Around(Pattern),
     /// It can be compared with nothing.
     None,
+    /// What it is compared with is open.
+    Open,
 }
 
 /// `aws:EpochTime` and `aws:CurrentTime` are one time.
@@ -107,7 +109,8 @@ impl<'p> Clause<'p> {
 
 impl Texts {
     fn of(condition: &Condition, fixed: &Fixed) -> Self {
-        let (mut may, mut must, mut incomparable, mut is_open) = (Vec::new(), Vec::new(), false, false);
+        let negated = condition.operator.negated;
+        let (mut may, mut must, mut is_open, mut may_be_open) = (Vec::new(), Vec::new(), false, false);
         for operand in &condition.values {
             match pattern(operand, condition.operator.test, fixed) {
                 Shape::Pattern(pattern) => {
@@ -116,14 +119,16 @@ impl Texts {
                 }
                 Shape::Around(pattern) => {
                     may.push(pattern);
-                    is_open = true;
+                    // Nobody says whether a value is "not equal" to what can be compared with nothing.
+                    may_be_open |= negated;
                 }
-                Shape::None => incomparable = true,
+                Shape::None => is_open |= negated,
+                Shape::Open => is_open = true,
             }
         }
         let may: Rc<[Pattern]> = may.into();
         let must = if must.len() == may.len() { may.clone() } else { must.into() };
-        Self { may, must, incomparable, is_open }
+        Self { may, must, is_open, may_be_open }
     }
 }
 
@@ -136,6 +141,7 @@ fn pattern(operand: &Operand, test: Test, fixed: &Fixed) -> Shape {
         | Operand::Bytes(_)
         | Operand::Block(_)
         | Operand::Unreadable(_) => Shape::None,
+        Operand::Open(_) => Shape::Open,
     }
 }
 

@@ -340,11 +340,9 @@ fn text(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
 /// Narrows the language of a text, or of each value of a key of several.
 fn restrict(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
     let texts = asked.clause.texts(asked.fixed);
-    let negated = asked.operator().negated;
-    match (asked.wants_match(), texts.incomparable && negated, asked.side) {
+    match (asked.wants_match(), texts.is_open, asked.side) {
         (true, true, Side::Permissive) => {}
-        // Where the variable's key is absent nobody says whether a value is "not equal" to it.
-        (true, false, Side::Permissive) if texts.is_open && negated => {}
+        (true, false, Side::Permissive) if texts.may_be_open => {}
         (true, ..) => language.groups.push(texts.may.clone()),
         (false, true, Side::Strict) => return false,
         (false, ..) if texts.must.is_empty() => {}

@@ -30,7 +30,7 @@ pub struct Rule<'p> {
 pub struct Readings {
     pub must: Rc<[Pattern]>,
     pub may: Rc<[Pattern]>,
-    /// One has a variable whose key may be absent.
+    /// Of some the documentation leaves open what they match.
     pub is_open: bool,
 }
 
@@ -84,8 +84,13 @@ impl Readings {
                     is_open = true;
                     continue;
                 }
-                Shape::None => continue,
+                Shape::None | Shape::Open => continue,
             };
+            if item.open.is_some() {
+                may.push(plain);
+                is_open = true;
+                continue;
+            }
             match plain.by_parts() {
                 // What fits part by part fits as a whole.
                 Some((parts, true)) => {

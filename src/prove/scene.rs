@@ -268,7 +268,7 @@ pub fn whom(statement: &Statement, callers: &Callers, side: Side, has_boundary: 
     if element.negated {
         return all_but(element, effect, callers, side, has_boundary);
     }
-    let spoken = spoken_of(element, effect, callers);
+    let spoken = spoken_of(element, effect, callers, side);
     if effect == Effect::Allow {
         return spoken;
     }
@@ -285,7 +285,9 @@ pub fn whom(statement: &Statement, callers: &Callers, side: Side, has_boundary: 
     grant.map(|grant| Whom { callers: Some((listed, true)), grant }).into_iter().collect()
 }
 
-fn spoken_of(element: &Element<Principal>, effect: Effect, callers: &Callers) -> Vec<Whom> {
+fn spoken_of(element: &Element<Principal>, effect: Effect, callers: &Callers, side: Side) -> Vec<Whom> {
+    // What is open allows, and denies nothing; or the other way round.
+    let is_generous = (side == Side::Permissive) == (effect == Effect::Allow);
     let grant = match callers.kind {
         CallerKind::Role | CallerKind::ServiceLinkedRole => Grant::Role,
         CallerKind::User | CallerKind::FederatedUser | CallerKind::Root | CallerKind::Service => {
@@ -298,6 +300,13 @@ fn spoken_of(element: &Element<Principal>, effect: Effect, callers: &Callers) ->
     let of_item = |item: &Principal| match item {
         Principal::Everybody => all(Grant::Everybody),
         Principal::Account(account) if !is_service && *account == callers.account => all(Grant::Account),
+        Principal::AccountAtEndpoint(account)
+            if !is_service
+                && *account == callers.account
+                && (is_generous || callers.kind == CallerKind::Root) =>
+        {
+            all(Grant::Account)
+        }
         Principal::Arn(arn) if callers.session_arn.as_ref() == Some(arn) => all(Grant::Direct),
         // Whoever calls by a role chooses the session's name; a Deny of one session is passed.
         Principal::Arn(arn) if arn.contains(":assumed-role/") => session_of(arn, &callers.account)
@@ -306,6 +315,7 @@ fn spoken_of(element: &Element<Principal>, effect: Effect, callers: &Callers) ->
         Principal::Arn(arn) => some(vec![Pattern::literal(arn)], grant),
         Principal::Service(name) if is_service => some(vec![Pattern::literal(name)], Grant::Direct),
         Principal::Account(_)
+        | Principal::AccountAtEndpoint(_)
         | Principal::Service(_)
         | Principal::Gone(_)
         | Principal::Federated(_)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::iam::operand::Operand;
 use crate::iam::operator::{self, Operator, Test};
-use crate::iam::template::{Template, Variables, Wildcards};
+use crate::iam::template::{Part, Template, Variables, Wildcards};
 use crate::ids::{Arn, is_account};
 use crate::json::{Member, Node, Span, Tree};
 
@@ -237,7 +237,8 @@ impl Reader {
         }
         match Template::parse(text, Wildcards::Known, self.variables()) {
             Ok(template) => {
-                Some(ResourcePattern { text: text.to_owned(), template, span: node.span.clone() })
+                let open = open(text, &template);
+                Some(ResourcePattern { text: text.to_owned(), template, open, span: node.span.clone() })
             }
             Err(message) => {
                 self.problem(&node.span, message);
@@ -311,6 +312,14 @@ impl Reader {
         items
     }
 
+    fn account(&self, account: &str) -> Principal {
+        let account = account.to_owned();
+        match self.kind {
+            Kind::Endpoint => Principal::AccountAtEndpoint(account),
+            _ => Principal::Account(account),
+        }
+    }
+
     fn of_aws(&mut self, text: &str, node: &Node) -> Option<Principal> {
         let is_unique_id = || {
             text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
@@ -318,10 +327,8 @@ impl Reader {
         let arn = Arn::parse(text).filter(|arn| is_account(arn.account) && !text.contains(['*', '?']));
         match arn {
             _ if text == "*" => Some(Principal::Everybody),
-            _ if is_account(text) => Some(Principal::Account(text.to_owned())),
-            Some(arn) if arn.service == "iam" && arn.resource == "root" => {
-                Some(Principal::Account(arn.account.to_owned()))
-            }
+            _ if is_account(text) => Some(self.account(text)),
+            Some(arn) if arn.service == "iam" && arn.resource == "root" => Some(self.account(arn.account)),
             Some(arn) if matches!(arn.service, "iam" | "sts") => Some(Principal::Arn(text.to_owned())),
             None if is_unique_id() => Some(Principal::Gone(text.to_owned())),
             Some(_) | None => {
@@ -428,4 +435,26 @@ impl Reader {
 
 fn find<'m>(members: &'m [Member], name: &str) -> Option<&'m Member> {
     members.iter().find(|member| member.name == name)
+}
+
+/// Why it is open what a resource's pattern matches.
+///
+/// Source: IAM user guide, "IAM JSON policy elements: Resource" (no wildcard in the service), "IAM policy elements:
+/// Variables and tags" (variables behind the fifth colon).
+fn open(text: &str, template: &Template) -> Option<&'static str> {
+    let service = text.splitn(6, ':').nth(2).unwrap_or_default();
+    if service.contains(['*', '?']) {
+        return Some("a wildcard in the service of a resource");
+    }
+    let mut colons = 0;
+    for part in &template.parts {
+        match part {
+            Part::Literal(text) => colons += text.bytes().filter(|byte| *byte == b':').count(),
+            Part::Variable { .. } if colons < 5 => {
+                return Some("a variable of a resource before its fifth colon");
+            }
+            Part::Variable { .. } | Part::Any | Part::One => {}
+        }
+    }
+    None
 }
