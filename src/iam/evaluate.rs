@@ -323,3 +323,6 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

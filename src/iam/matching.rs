@@ -215,3 +215,6 @@ fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
