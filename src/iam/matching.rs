@@ -189,6 +189,9 @@ fn of_arn(arn: &str, caller: &Caller) -> (Reading, Grant) {
 
 /// Is this the ARN of some session of the caller's role? It has lost the role's path.
 fn is_session_of(arn: &str, caller: &Caller) -> bool {
+    if !matches!(caller.kind, CallerKind::Role | CallerKind::ServiceLinkedRole) {
+        return false;
+    }
     let (Some(session), Some(role)) = (Arn::parse(arn), Arn::parse(&caller.arn)) else { return false };
     let name = session.resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/'));
     session.service == "sts"

@@ -136,6 +136,7 @@ fn principals_are_spoken_of_in_their_ways() {
         (r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/app/work"}"#, by_role(), Some(Grant::Direct)),
         (r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/app/play"}"#, by_role(), None),
         (r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/team/work"}"#, unnamed(), None),
+        (r#"{"AWS":"arn:aws:sts::111122223333:assumed-role/app/work"}"#, user(), None),
         (r#"{"AWS":"arn:aws:iam::111122223333:user/app"}"#, user(), Some(Grant::Direct)),
         (
             r#"{"AWS":["111122223333","arn:aws:iam::111122223333:role/team/app"]}"#,
