@@ -208,8 +208,12 @@ fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
         let spoken = items.iter().map(|item| speaks_of(item, caller));
         Reading::any(spoken.filter(|(_, grant)| wanted.contains(grant)).map(|(reading, _)| reading))
     };
-    let itself = listed(&[Grant::Direct, Grant::Role, Grant::Everybody]);
     let account = listed(&[Grant::Account, Grant::Everybody]);
+    // An account's root user is listed by the account.
+    let itself = match caller.kind {
+        CallerKind::Root => account,
+        _ => listed(&[Grant::Direct, Grant::Role, Grant::Everybody]),
+    };
     match (itself, account) {
         (Reading::No, _) => Reading::Yes,
         (itself, Reading::Yes) => !itself,

@@ -170,6 +170,7 @@ fn whom_a_deny_leaves_out_is_listed_with_its_account() {
         (r#""arn:aws:iam::111122223333:role/team/app""#, by_role(), "unclear"),
         (r#"["222233334444","arn:aws:iam::111122223333:role/team/app"]"#, by_role(), "unclear"),
         (r#""111122223333""#, by_role(), "yes"),
+        (r#""arn:aws:iam::111122223333:root""#, root(), "no"),
         (r#""222233334444""#, root(), "yes"),
         (r#""*""#, by_role(), "no"),
         (r#""AROAEXAMPLEEXAMPLE01""#, by_role(), "yes"),
