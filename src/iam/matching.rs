@@ -15,8 +15,10 @@ use crate::ids::Arn;
 pub struct Matched<'s> {
     /// Does it match?
     pub reading: Reading,
-    /// By which of its principals, where it has any.
+    /// By which of its principals, where it has any: the closest that may speak of the caller.
     pub grant: Grant,
+    /// Likewise, of those that surely do.
+    pub sure_grant: Grant,
     /// What keeps it from matching.
     pub misses: Option<Misses<'s>>,
 }
@@ -47,11 +49,11 @@ pub enum Grant {
 
 /// Does the statement match the request?
 pub fn matched<'s>(statement: &'s Statement, request: &Request) -> Matched<'s> {
-    let (whom, grant) = match &statement.principals {
+    let Spoken { reading: whom, grant, sure_grant } = match &statement.principals {
         Some(principals) => principal(principals, statement.effect, &request.caller),
-        None => (Reading::Yes, Grant::Own),
+        None => Spoken { reading: Reading::Yes, grant: Grant::Own, sure_grant: Grant::Own },
     };
-    let misses = |misses| Matched { reading: Reading::No, grant, misses: Some(misses) };
+    let misses = |misses| Matched { reading: Reading::No, grant, sure_grant, misses: Some(misses) };
     if whom == Reading::No {
         return misses(Misses::Principal);
     }
@@ -69,7 +71,7 @@ pub fn matched<'s>(statement: &'s Statement, request: &Request) -> Matched<'s> {
             return misses(Misses::Condition(condition));
         }
     }
-    Matched { reading, grant, misses: None }
+    Matched { reading, grant, sure_grant, misses: None }
 }
 
 /// Does `Action` or `NotAction` match the action, whatever its case?
@@ -130,24 +132,28 @@ fn of_text(pattern: &str, resource: &str) -> Reading {
     }
 }
 
+/// Whether principals speak of a caller, and how.
+struct Spoken {
+    reading: Reading,
+    grant: Grant,
+    sure_grant: Grant,
+}
+
 /// Does `Principal` or `NotPrincipal` speak of the caller, and how?
-fn principal(element: &Element<Principal>, effect: Effect, caller: &Caller) -> (Reading, Grant) {
+fn principal(element: &Element<Principal>, effect: Effect, caller: &Caller) -> Spoken {
     if element.negated {
-        return (all_but(&element.items, effect, caller), Grant::Everybody);
+        let reading = all_but(&element.items, effect, caller);
+        return Spoken { reading, grant: Grant::Everybody, sure_grant: Grant::Everybody };
     }
-    let mut spoken = (Reading::No, Grant::Own);
-    for item in &element.items {
-        let (reading, grant) = speaks_of(item, caller);
-        let is_closer = match (spoken.0, reading) {
-            (_, Reading::No) => false,
-            (Reading::No, _) => true,
-            (Reading::Unclear(_), Reading::Yes) => true,
-            (Reading::Yes, Reading::Unclear(_)) => false,
-            (Reading::Yes, Reading::Yes) | (Reading::Unclear(_), Reading::Unclear(_)) => grant < spoken.1,
-        };
-        if is_closer {
-            spoken = (reading, grant);
+    let mut spoken = Spoken { reading: Reading::No, grant: Grant::Own, sure_grant: Grant::Own };
+    for (reading, grant) in element.items.iter().map(|item| speaks_of(item, caller)) {
+        if reading != Reading::No {
+            spoken.grant = spoken.grant.min(grant);
         }
+        if reading == Reading::Yes {
+            spoken.sure_grant = spoken.sure_grant.min(grant);
+        }
+        spoken.reading = spoken.reading.or(|| reading);
     }
     spoken
 }

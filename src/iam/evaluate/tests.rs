@@ -237,6 +237,7 @@ fn a_session_that_may_be_the_one_that_is_named() {
     assert_eq!(unnamed().granted_to(SESSION).says(), "allow, or implicit_deny");
     let both = format!(r#"{{"AWS":["{ROLE}","{SESSION}"]}}"#);
     assert_eq!(unnamed().granted_to(&both).says(), "allow");
+    assert_eq!(unnamed().with(Layer::Boundary, OTHERS).granted_to(&both).says(), "allow, or implicit_deny");
 }
 
 #[test]
