@@ -107,7 +107,7 @@ impl Case<'_> {
     }
 
     fn is_asked_about(&self, answer: &Answer, asked: &Asked, caller: &str) -> bool {
-        is_asked_about(asked, caller, (&answer.principal, &answer.table), self.perimeter)
+        is_asked_about(asked, caller, (&answer.principal, &answer.table), (self.bundle, self.perimeter))
     }
 }
 

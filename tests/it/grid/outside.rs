@@ -168,16 +168,19 @@ fn globs(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Is it a request of that principal to that table, or of whom and to what `*` stands for: whatever is in our accounts?
+/// Is it a request of that principal to that table, or of whom and to what `*` stands for: whatever is in our accounts,
+/// and every table of the bundle?
 pub fn is_asked_about(
     asked: &Asked,
     caller: &str,
     (principal, table): (&str, &str),
-    perimeter: &Perimeter,
+    (bundle, perimeter): (&Bundle, &Perimeter),
 ) -> bool {
     let account = |arn| Arn::parse(arn).map(|arn: Arn<'_>| arn.account).filter(|account| !account.is_empty());
     let owner = account(&asked.resource).or(account(caller));
     let is_ours = |account: Option<&str>| account.is_some_and(|account| perimeter.lists(account));
+    let is_listed =
+        || bundle.tables.iter().any(|table| table.arn != "*" && is_of(&asked.resource, &table.arn));
     (principal == caller || principal == "*" && is_ours(account(caller)))
-        && if table == "*" { is_ours(owner) } else { is_of(&asked.resource, table) }
+        && if table == "*" { is_ours(owner) || is_listed() } else { is_of(&asked.resource, table) }
 }
