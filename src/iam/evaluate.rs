@@ -240,7 +240,11 @@ impl Case<'_, '_> {
     fn permitted(&self, side: Side) -> Result<Vec<usize>, Layer> {
         let granted = |grants: &[Grant]| {
             self.counting(side, Effect::Allow, |step| {
-                step.layer == Layer::Resource && grants.contains(&step.matched.grant)
+                let grant = match side {
+                    Side::Permissive => step.matched.grant,
+                    Side::Strict => step.matched.sure_grant,
+                };
+                step.layer == Layer::Resource && grants.contains(&grant)
             })
         };
         if self.request.caller.kind == CallerKind::Service {
@@ -335,3 +339,6 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,10 @@ use crate::ids::Arn;
 pub struct Matched<'s> {
     /// Does it match?
     pub reading: Reading,
-    /// By which of its principals, where it has any.
+    /// By which of its principals, where it has any: the closest that may speak of the caller.
     pub grant: Grant,
+    /// Likewise, of those that surely do.
+    pub sure_grant: Grant,
     /// What keeps it from matching.
     pub misses: Option<Misses<'s>>,
 }
@@ -47,14 +49,14 @@ pub enum Grant {
 
 /// Does the statement match the request? `has_boundary`: of a caller who has a permissions boundary.
 pub fn matched<'s>(statement: &'s Statement, request: &Request, has_boundary: bool) -> Matched<'s> {
-    let (whom, grant) = match &statement.principals {
+    let Spoken { reading: whom, grant, sure_grant } = match &statement.principals {
         Some(principals) if has_boundary && denies_all_but(principals, statement.effect) => {
-            (Reading::Yes, Grant::Everybody)
+            Spoken { reading: Reading::Yes, grant: Grant::Everybody, sure_grant: Grant::Everybody }
         }
         Some(principals) => principal(principals, statement.effect, &request.caller),
-        None => (Reading::Yes, Grant::Own),
+        None => Spoken { reading: Reading::Yes, grant: Grant::Own, sure_grant: Grant::Own },
     };
-    let misses = |misses| Matched { reading: Reading::No, grant, misses: Some(misses) };
+    let misses = |misses| Matched { reading: Reading::No, grant, sure_grant, misses: Some(misses) };
     if whom == Reading::No {
         return misses(Misses::Principal);
     }
@@ -72,7 +74,7 @@ pub fn matched<'s>(statement: &'s Statement, request: &Request, has_boundary: bo
             return misses(Misses::Condition(condition));
         }
     }
-    Matched { reading, grant, misses: None }
+    Matched { reading, grant, sure_grant, misses: None }
 }
 
 /// Does `Action` or `NotAction` match the action, whatever its case?
@@ -140,24 +142,28 @@ fn of_text(pattern: &str, resource: &str) -> Reading {
     }
 }
 
+/// Whether principals speak of a caller, and how.
+struct Spoken {
+    reading: Reading,
+    grant: Grant,
+    sure_grant: Grant,
+}
+
 /// Does `Principal` or `NotPrincipal` speak of the caller, and how?
-fn principal(element: &Element<Principal>, effect: Effect, caller: &Caller) -> (Reading, Grant) {
+fn principal(element: &Element<Principal>, effect: Effect, caller: &Caller) -> Spoken {
     if element.negated {
-        return (all_but(&element.items, effect, caller), Grant::Everybody);
+        let reading = all_but(&element.items, effect, caller);
+        return Spoken { reading, grant: Grant::Everybody, sure_grant: Grant::Everybody };
     }
-    let mut spoken = (Reading::No, Grant::Own);
-    for item in &element.items {
-        let (reading, grant) = speaks_of(item, caller);
-        let is_closer = match (spoken.0, reading) {
-            (_, Reading::No) => false,
-            (Reading::No, _) => true,
-            (Reading::Unclear(_), Reading::Yes) => true,
-            (Reading::Yes, Reading::Unclear(_)) => false,
-            (Reading::Yes, Reading::Yes) | (Reading::Unclear(_), Reading::Unclear(_)) => grant < spoken.1,
-        };
-        if is_closer {
-            spoken = (reading, grant);
+    let mut spoken = Spoken { reading: Reading::No, grant: Grant::Own, sure_grant: Grant::Own };
+    for (reading, grant) in element.items.iter().map(|item| speaks_of(item, caller)) {
+        if reading != Reading::No {
+            spoken.grant = spoken.grant.min(grant);
         }
+        if reading == Reading::Yes {
+            spoken.sure_grant = spoken.sure_grant.min(grant);
+        }
+        spoken.reading = spoken.reading.or(|| reading);
     }
     spoken
 }
@@ -210,6 +216,9 @@ fn of_arn(arn: &str, caller: &Caller) -> (Reading, Grant) {
 
 /// Is this the ARN of some session of the caller's role? It has lost the role's path.
 fn is_session_of(arn: &str, caller: &Caller) -> bool {
+    if !matches!(caller.kind, CallerKind::Role | CallerKind::ServiceLinkedRole) {
+        return false;
+    }
     let (Some(session), Some(role)) = (Arn::parse(arn), Arn::parse(&caller.arn)) else { return false };
     let name = session.resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/'));
     session.service == "sts"
@@ -234,8 +243,8 @@ fn all_but(items: &[Principal], effect: Effect, caller: &Caller) -> Reading {
         let spoken = items.iter().map(|item| speaks_of(item, caller));
         Reading::any(spoken.filter(|(_, grant)| wanted.contains(grant)).map(|(reading, _)| reading))
     };
-    let itself = listed(&[Grant::Direct, Grant::Role, Grant::Everybody]);
     let account = listed(&[Grant::Account, Grant::Everybody]);
+    let itself = listed(&[Grant::Direct, Grant::Role, Grant::Everybody]);
     let is_alone = !items.iter().any(|item| is_of_account(item, &caller.account));
     match (itself, account) {
         // Root goes by its account's name alone, and a service has no account.
@@ -258,77 +267,4 @@ pub fn is_of_account(principal: &Principal, account: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::iam::document::{Document, Kind};
-
-    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/run";
-    const ROLE: &str = "arn:aws:iam::111122223333:role/app";
-    const ROOT: &str = "arn:aws:iam::111122223333:root";
-    const SERVICE: &str = "dax.amazonaws.com";
-
-    /// Of the account 111122223333, or a service.
-    fn caller(kind: CallerKind, arn: &str, session: Option<&str>) -> Caller {
-        let account = if kind == CallerKind::Service { "" } else { "111122223333" };
-        Caller { kind, arn: arn.into(), session_arn: session.map(str::to_owned), account: account.into() }
-    }
-
-    /// Does a `Deny` of all but these speak of the caller?
-    fn all_but_these(listed: &[&str], caller: &Caller) -> &'static str {
-        let principal = |text: &&str| match *text {
-            "*" => Principal::Everybody,
-            ROOT => Principal::Account("111122223333".into()),
-            SERVICE => Principal::Service(SERVICE.into()),
-            arn => Principal::Arn(arn.into()),
-        };
-        let items: Vec<Principal> = listed.iter().map(principal).collect();
-        match all_but(&items, Effect::Deny, caller) {
-            Reading::Yes => "yes",
-            Reading::No => "no",
-            Reading::Unclear(_) => "unclear",
-        }
-    }
-
-    #[test]
-    fn who_is_left_out_is_listed_with_the_account() {
-        let other = "arn:aws:iam::111122223333:role/other";
-        let role = &caller(CallerKind::Role, ROLE, None);
-        let session = &caller(CallerKind::Role, ROLE, Some(SESSION));
-        let root = &caller(CallerKind::Root, ROOT, None);
-        let service = &caller(CallerKind::Service, SERVICE, None);
-        for (listed, caller, expected) in [
-            (&[ROLE, ROOT][..], role, "no"),
-            (&[ROLE, ROOT], session, "no"),
-            (&[SESSION, ROOT], session, "no"),
-            (&[SESSION, ROOT], role, "unclear"),
-            (&[ROLE], session, "unclear"),
-            (&[ROOT], session, "unclear"),
-            (&[other, ROOT], role, "yes"),
-            (&[other], role, "yes"),
-            (&["*"], role, "no"),
-            (&[ROOT], root, "no"),
-            (&[ROLE], root, "yes"),
-            (&[SERVICE], service, "no"),
-            (&[ROOT], service, "yes"),
-        ] {
-            assert_eq!(all_but_these(listed, caller), expected, "{listed:?} {}", caller.arn);
-        }
-    }
-
-    #[test]
-    fn who_has_a_boundary_is_never_left_out() {
-        let request = Request {
-            action: "dynamodb:GetItem".into(),
-            resource: "*".into(),
-            caller: caller(CallerKind::Role, ROLE, None),
-            context: Context::default(),
-        };
-        let text = format!(
-            r#"{{"Statement":{{"Effect":"Deny","NotPrincipal":{{"AWS":["{ROLE}","{ROOT}"]}},"Action":"*","Resource":"*"}}}}"#
-        );
-        let document = Document::parse(&text, Kind::Table).unwrap();
-        for (has_boundary, expected) in [(false, Reading::No), (true, Reading::Yes)] {
-            assert_eq!(matched(&document.statements[0], &request, has_boundary).reading, expected);
-        }
-    }
-}
+mod tests;

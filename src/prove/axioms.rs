@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::domain::Domain;
 use super::space::{
-    Callers, Net, Other, Resources, Space, any_account, any_endpoint, any_region, any_vpc, any_vpc_id,
+    Callers, Net, Other, Path, Resources, Space, any_account, any_endpoint, any_region, any_vpc, any_vpc_id,
     by_type, name_class, vpc_arn,
 };
 use super::strings::{Class, Pattern, Step};
@@ -58,30 +58,33 @@ const OF_NETWORK: [&str; 8] = [
 
 /// Does what the key holds hang on where a request comes from?
 pub fn is_of_network(key: &str) -> bool {
-    OF_NETWORK.contains(&key) || key == "aws:viaawsservice" || key.starts_with("aws:calledvia")
+    OF_NETWORK.contains(&key)
+        || matches!(key, "aws:viaawsservice" | "aws:requestedregion")
+        || key.starts_with("aws:calledvia")
 }
 
 impl Kind<'_, '_> {
     /// May there be any request of this kind, where it is to come from outside?
     pub fn is_possible(&self) -> bool {
-        let approved = self.space.perimeter.prove.service_calls_approved;
-        match self.net {
-            Net::ServiceNowhere | Net::ServicePublic | Net::ServiceEndpoint => {
-                let is_caller =
-                    !matches!(self.callers.kind, CallerKind::Service | CallerKind::ServiceLinkedRole);
-                is_caller && !(self.outside && approved)
+        if self.net.by_service {
+            let approved = self.space.perimeter.prove.service_calls_approved;
+            let by_itself = matches!(self.callers.kind, CallerKind::Service | CallerKind::ServiceLinkedRole);
+            if by_itself || (self.outside && approved) {
+                return false;
             }
-            Net::Known(n) => self.space.endpoints.get(*n).is_some_and(|known| {
+        }
+        match self.net.path {
+            Path::Known(n) => self.space.endpoints.get(n).is_some_and(|known| {
                 !(self.outside && known.is_approved)
                     && known.vpc.as_ref().is_none_or(|vpc| self.may_serve(&vpc.region))
             }),
-            Net::Namesake { vpc, other } => self.space.vpcs.get(*vpc).is_some_and(|vpc| match other {
+            Path::Namesake { vpc, other } => self.space.vpcs.get(vpc).is_some_and(|vpc| match other {
                 Other::Region => {
                     self.resources.region.as_ref() != Some(&vpc.region) || !self.serves_own_region()
                 }
                 Other::Owner => self.may_serve(&vpc.region),
             }),
-            Net::Public | Net::Endpoint => true,
+            Path::Nowhere | Path::Address | Path::Endpoint => true,
         }
     }
 
@@ -94,29 +97,25 @@ impl Kind<'_, '_> {
         !self.serves_own_region() || self.resources.region.as_deref().is_none_or(|asked| asked == region)
     }
 
-    fn is_by_service(&self) -> bool {
-        matches!(self.net, Net::ServiceNowhere | Net::ServicePublic | Net::ServiceEndpoint)
-    }
-
     fn through_endpoint(&self) -> bool {
-        matches!(self.net, Net::Known(_) | Net::Endpoint | Net::ServiceEndpoint | Net::Namesake { .. })
+        matches!(self.net.path, Path::Known(_) | Path::Endpoint | Path::Namesake { .. })
     }
 
     /// The keys whose value is known.
     pub fn fixed(&self) -> Context {
         let mut fixed = self.fixed_anywhere();
         let mut one = |key: &str, value: String| fixed.set(key, Values::One(value));
-        one("aws:ViaAWSService", self.is_by_service().to_string());
-        if let Net::Known(n) = self.net
-            && let Some(known) = self.space.endpoints.get(*n)
+        one("aws:ViaAWSService", self.net.by_service.to_string());
+        if let Path::Known(n) = self.net.path
+            && let Some(known) = self.space.endpoints.get(n)
         {
             one("aws:SourceVpce", known.id.clone());
             if let Some(vpc) = &known.vpc {
                 one("aws:SourceVpc", vpc.id.clone());
             }
         }
-        if let Net::Namesake { vpc, .. } = self.net
-            && let Some(vpc) = self.space.vpcs.get(*vpc)
+        if let Path::Namesake { vpc, .. } = self.net.path
+            && let Some(vpc) = self.space.vpcs.get(vpc)
         {
             one("aws:SourceVpc", vpc.id.clone());
         }
@@ -151,8 +150,8 @@ impl Kind<'_, '_> {
 
     /// The endpoint that requests come through, where it is known.
     pub fn endpoint(&self) -> Option<&str> {
-        match self.net {
-            Net::Known(n) => self.space.endpoints.get(*n).map(|known| known.id.as_str()),
+        match self.net.path {
+            Path::Known(n) => self.space.endpoints.get(n).map(|known| known.id.as_str()),
             _ => None,
         }
     }
@@ -172,15 +171,17 @@ impl Kind<'_, '_> {
         }
         match key {
             _ if OF_NETWORK.contains(&key) => self.network(key),
-            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => match (self.is_by_service(), key)
-            {
-                (false, _) => Domain::absent(),
-                (true, "aws:calledvia") => Domain::several(),
-                (true, _) => Domain::text(),
-            },
+            "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => {
+                match (self.net.by_service, key) {
+                    (false, _) => Domain::absent(),
+                    (true, "aws:calledvia") => Domain::several(),
+                    (true, _) => Domain::text(),
+                }
+            }
             "aws:currenttime" | "aws:epochtime" => Domain::number_from(self.space.now.as_nanosecond()),
             "aws:securetransport" => Domain::flag(None),
-            "aws:resourceorgid" | "aws:requestedregion" => Domain::absent(),
+            "aws:resourceorgid" => Domain::absent(),
+            "aws:requestedregion" => self.region_of_request(),
             _ if key.starts_with("aws:principal") || key.starts_with("aws:user") => self.principal(key),
             _ if key.starts_with("aws:resourcetag/") => {
                 self.tag(key, "aws:resourcetag/", self.resources.tags)
@@ -194,22 +195,41 @@ impl Kind<'_, '_> {
         }
     }
 
+    /// For what lies in no region, where the request was sent: anywhere, or where its endpoint serves.
+    fn region_of_request(&self) -> Domain {
+        let mut region = Domain::of(any_region());
+        if !self.serves_own_region() {
+            return region;
+        }
+        let endpoint = |n: usize| self.space.endpoints.get(n).and_then(|known| known.vpc.as_ref());
+        let vpc = |n: usize| self.space.vpcs.get(n).copied();
+        match self.net.path {
+            Path::Known(n) => endpoint(n).map_or(region, |vpc| Domain::only(&vpc.region)),
+            Path::Namesake { vpc: n, other: Other::Owner } => {
+                vpc(n).map_or(region, |vpc| Domain::only(&vpc.region))
+            }
+            Path::Namesake { vpc: n, other: Other::Region } => {
+                region.miss(vpc(n).map(|vpc| Pattern::literal(&vpc.region)));
+                region
+            }
+            Path::Nowhere | Path::Address | Path::Endpoint => region,
+        }
+    }
+
     fn network(&self, key: &str) -> Domain {
         let space = self.space;
         match key {
-            "aws:sourceip" => match self.net {
-                Net::Public => {
-                    let mut but = PRIVATE.clone();
+            "aws:sourceip" => match (self.net.path, self.net.by_service) {
+                (Path::Address, by_service) => {
+                    let mut but = if by_service { Vec::new() } else { PRIVATE.clone() };
                     but.extend(if self.outside { space.trusted() } else { Vec::new() });
                     Domain::address(&but)
                 }
-                Net::ServicePublic => {
-                    Domain::address(&if self.outside { space.trusted() } else { Vec::new() })
+                // Of what a service may set there nothing is known.
+                (Path::Known(_) | Path::Endpoint | Path::Namesake { .. }, true) => {
+                    Domain::address(&[]).or_absent()
                 }
-                Net::ServiceEndpoint => Domain::address(&[]).or_absent(),
-                Net::Known(_) | Net::Endpoint | Net::Namesake { .. } | Net::ServiceNowhere => {
-                    Domain::absent()
-                }
+                _ => Domain::absent(),
             },
             _ if !self.through_endpoint() => Domain::absent(),
             "aws:sourcevpc" => {
@@ -236,15 +256,15 @@ impl Kind<'_, '_> {
         let literal = Pattern::literal;
         let region = if self.serves_own_region() { self.resources.region.as_deref() } else { None };
         let region = region.map_or_else(any_region, literal);
-        match self.net {
-            Net::Known(n) => match self.space.endpoints.get(*n).and_then(|known| known.vpc.as_ref()) {
+        match self.net.path {
+            Path::Known(n) => match self.space.endpoints.get(n).and_then(|known| known.vpc.as_ref()) {
                 Some(vpc) => {
                     Domain::of(vpc_arn(literal(&vpc.region), literal(vpc.account.as_str()), literal(&vpc.id)))
                 }
                 None => Domain::of(vpc_arn(region, any_account(), any_vpc_id())),
             },
-            Net::Namesake { vpc, other } => {
-                let Some(vpc) = self.space.vpcs.get(*vpc) else { return Domain::absent() };
+            Path::Namesake { vpc, other } => {
+                let Some(vpc) = self.space.vpcs.get(vpc) else { return Domain::absent() };
                 let (own, id) = (|text: &str| Pattern::literal(text), literal(&vpc.id));
                 let mut domain = match other {
                     Other::Region => Domain::of(vpc_arn(region, any_account(), id)),
@@ -254,12 +274,12 @@ impl Kind<'_, '_> {
                 domain.miss(approved.map(|vpc| {
                     vpc_arn(literal(&vpc.region), literal(vpc.account.as_str()), literal(&vpc.id))
                 }));
-                if *other == Other::Region {
+                if other == Other::Region {
                     domain.miss([vpc_arn(own(&vpc.region), any_account(), literal(&vpc.id))]);
                 }
                 domain
             }
-            Net::Public | Net::Endpoint | Net::ServiceNowhere | Net::ServicePublic | Net::ServiceEndpoint => {
+            Path::Nowhere | Path::Address | Path::Endpoint => {
                 let mut domain = Domain::of(vpc_arn(region, any_account(), any_vpc_id()));
                 if self.outside {
                     let ids = self
@@ -276,14 +296,14 @@ impl Kind<'_, '_> {
 
     /// The account of the endpoint, which is that of its VPC.
     fn endpoint_account(&self) -> Domain {
-        match self.net {
-            Net::Known(n) => match self.space.endpoints.get(*n).and_then(|known| known.vpc.as_ref()) {
+        match self.net.path {
+            Path::Known(n) => match self.space.endpoints.get(n).and_then(|known| known.vpc.as_ref()) {
                 Some(vpc) => Domain::only(vpc.account.as_str()),
                 None => Domain::of(any_account()),
             },
-            Net::Namesake { vpc, other: Other::Owner } => {
+            Path::Namesake { vpc, other: Other::Owner } => {
                 let mut domain = Domain::of(any_account());
-                domain.miss(self.space.vpcs.get(*vpc).map(|vpc| Pattern::literal(vpc.account.as_str())));
+                domain.miss(self.space.vpcs.get(vpc).map(|vpc| Pattern::literal(vpc.account.as_str())));
                 domain
             }
             _ => Domain::of(any_account()),

@@ -11,7 +11,7 @@ use super::question::{Part, Question, Which};
 use super::scene::{Scene, Taken};
 use super::setting::Setting;
 use super::solve::{Excluded, Search};
-use super::space::{Net, Other, Resources};
+use super::space::{Net, Other, Path, Resources};
 use super::strings::Budget;
 use crate::iam::document::Effect;
 use crate::iam::evaluate::Layer;
@@ -198,20 +198,18 @@ fn add(all: &mut Vec<KeptOut>, from: &str, by: KeptBy, actions: Actions) {
 /// Where a request comes from.
 fn words(kind: &Kind<'_, '_>) -> String {
     let vpc = |vpc: usize| kind.space.vpcs.get(vpc).map_or("", |vpc| vpc.id.as_str());
-    match kind.net {
-        Net::Public => "the internet".to_owned(),
-        Net::Known(_) => format!("the endpoint {}", kind.endpoint().unwrap_or_default()),
-        Net::Endpoint => "any endpoint that is not listed".to_owned(),
-        Net::ServiceNowhere => "an AWS service, with the caller's credentials".to_owned(),
-        Net::ServicePublic => "an AWS service, with the caller's credentials, from an address".to_owned(),
-        Net::ServiceEndpoint => {
-            "an AWS service, with the caller's credentials, through an endpoint".to_owned()
+    let through = match kind.net.path {
+        Path::Nowhere => return "an AWS service, with the caller's credentials".to_owned(),
+        Path::Address if kind.net.by_service => "an address".to_owned(),
+        Path::Address => "the internet".to_owned(),
+        Path::Known(_) => format!("the endpoint {}", kind.endpoint().unwrap_or_default()),
+        Path::Endpoint => "any endpoint that is not listed".to_owned(),
+        Path::Namesake { vpc: n, other: Other::Region } => {
+            format!("a VPC of another region with the id {}", vpc(n))
         }
-        Net::Namesake { vpc: n, other: Other::Region } => {
-            format!("a VPC of another region with the id {}", vpc(*n))
+        Path::Namesake { vpc: n, other: Other::Owner } => {
+            format!("a VPC of another account with the id {}", vpc(n))
         }
-        Net::Namesake { vpc: n, other: Other::Owner } => {
-            format!("a VPC of another account with the id {}", vpc(*n))
-        }
-    }
+    };
+    if kind.net.by_service { format!("such a service, from {through}") } else { through }
 }

@@ -20,7 +20,7 @@ use super::scene::{CALLER, Candidate, KEYS, Line, Scene, Taken};
 use super::setting::Setting;
 use super::simulate::{NoRequest, decide, decide_as, standing};
 use super::solve::{Excluded, Search};
-use super::space::{Callers, Net, Resources, Space};
+use super::space::{Callers, Net, Path, Resources, Space};
 use super::strings::Budget;
 use super::witness;
 use crate::iam::document::Condition;
@@ -197,7 +197,7 @@ impl<'q, 'p> Question<'q, 'p> {
     fn nets(&self, which: Which) -> Vec<Net> {
         let mut nets = self.space.nets();
         if which == Which::Any {
-            nets.sort_by_key(|net| !matches!(net, Net::Known(_)));
+            nets.sort_by_key(|net| net.by_service || !matches!(net.path, Path::Known(_)));
         }
         nets
     }

@@ -8,7 +8,7 @@ use super::clause::{Clause, Fixed};
 use super::domain::Domain;
 use super::question::Question;
 use super::scene::{CALLER, KEYS, Outlook, RESOURCE, Scene, Taken, Whom, outlook, resource_outlook, whom};
-use super::space::{Callers, Net, Resources};
+use super::space::{Callers, Net, Path, Resources};
 use crate::iam::request::CallerKind;
 
 /// Resources that keys do not tell apart: they are of one account, region and table.
@@ -54,7 +54,7 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
             whom: Vec::new(),
             resources: Vec::new(),
         };
-        if let Some(kind) = setting.kind(0, &Net::ServiceNowhere, false) {
+        if let Some(kind) = setting.kind(0, &Net { by_service: true, path: Path::Nowhere }, false) {
             setting.anywhere = setting.anywhere(&kind);
         }
         setting.whom = question

@@ -62,20 +62,24 @@ impl<'b> Resources<'b> {
 }
 
 /// Where a request comes from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Net {
-    /// From the internet.
-    Public,
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Net {
+    /// A service makes it, and passes the caller's credentials on.
+    pub by_service: bool,
+    pub path: Path,
+}
+
+/// By which way it comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Path {
+    /// From nowhere: a service alone can.
+    Nowhere,
+    /// From an address; without a service, on the internet.
+    Address,
     /// Through an endpoint that is known, by its place in [`Space::endpoints`].
     Known(usize),
     /// Through another endpoint.
     Endpoint,
-    /// By a service that passes the caller's credentials on: from nowhere.
-    ServiceNowhere,
-    /// By such a service, from some address.
-    ServicePublic,
-    /// By such a service, through an endpoint.
-    ServiceEndpoint,
     /// Through an endpoint of a VPC that has the id of an approved one, by its place in [`Space::vpcs`], and
     /// lies in another region, or is of another account.
     Namesake { vpc: usize, other: Other },
@@ -333,14 +337,17 @@ impl<'b> Space<'b> {
 
     /// Every way in which a request may come.
     pub fn nets(&self) -> Vec<Net> {
-        let known = (0..self.endpoints.len()).map(Net::Known);
-        let others =
-            [Net::Public, Net::Endpoint, Net::ServiceNowhere, Net::ServicePublic, Net::ServiceEndpoint];
+        let known = (0..self.endpoints.len()).map(Path::Known);
         let exact = self.perimeter.prove.vpc_identity_exact;
         let vpcs = 0..if exact { self.vpcs.len() } else { 0 };
         let namesakes =
-            vpcs.flat_map(|vpc| [Other::Region, Other::Owner].map(|other| Net::Namesake { vpc, other }));
-        others.into_iter().chain(known).chain(namesakes).collect()
+            vpcs.flat_map(|vpc| [Other::Region, Other::Owner].map(|other| Path::Namesake { vpc, other }));
+        let paths: Vec<Path> =
+            [Path::Address, Path::Endpoint].into_iter().chain(known).chain(namesakes).collect();
+        let itself = paths.iter().map(|path| Net { by_service: false, path: *path });
+        let by_service =
+            [Path::Nowhere].iter().chain(&paths).map(|path| Net { by_service: true, path: *path });
+        itself.chain(by_service).collect()
     }
 
     /// Public addresses that are approved now.

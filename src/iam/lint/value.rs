@@ -44,6 +44,10 @@ pub fn check(notes: &mut Notes<'_>) {
                     let message = format!("`{operator}` cannot compare with {text_quoted}: {why}");
                     notes.note(&UNREADABLE_VALUE, place, message);
                 }
+                Operand::Open(why) => {
+                    let message = format!("nobody says what `{operator}` compares with {text_quoted}: {why}");
+                    notes.note(&UNREADABLE_VALUE, place, message);
+                }
                 Operand::Block(block) if condition.key == "aws:sourceip" && is_private(block) => {
                     let message = format!(
                         "no `aws:SourceIp` is in {text_quoted}, which is private: `aws:VpcSourceIp` may be"

@@ -1,0 +1,186 @@
+//! What the prover is held to, written once more by the specification alone: which requests there can be, which are
+//! from outside, and who is break-glass.
+
+use std::net::IpAddr;
+
+use dynamodb_perimeter::ids::Arn;
+use dynamodb_perimeter::perimeter::{Mode, Perimeter};
+use dynamodb_perimeter::prove::bundle::{Asked, Bundle};
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+/// The one value of a key.
+fn value<'a>(asked: &'a Asked, key: &str) -> Option<&'a str> {
+    let found = asked.context.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+    found.and_then(|(_, values)| values.all().first()).map(String::as_str)
+}
+
+fn is_by_service(asked: &Asked) -> bool {
+    value(asked, "aws:ViaAWSService") == Some("true")
+}
+
+/// Can there be such a request?
+pub fn is_possible(
+    asked: &Asked,
+    (bundle, text): (&Bundle, &str),
+    perimeter: &Perimeter,
+    now: Timestamp,
+) -> bool {
+    let of_a_service =
+        asked.principal.ends_with(".amazonaws.com") || asked.principal.contains("aws-service-role/");
+    network_is_possible(asked, perimeter)
+        && !(of_a_service && is_by_service(asked))
+        && (is_by_service(asked) || value(asked, "aws:CalledVia").is_none())
+        && tags_are_possible(asked, bundle, perimeter, text)
+        && time_is_possible(asked, now)
+        && region_is_possible(asked)
+}
+
+fn network_is_possible(asked: &Asked, perimeter: &Perimeter) -> bool {
+    let of_endpoint = ["aws:SourceVpc", "aws:SourceVpce", "aws:VpcSourceIp"].map(|key| value(asked, key));
+    let [vpc, endpoint, _] = of_endpoint;
+    let address = value(asked, "aws:SourceIp");
+    let known = perimeter.endpoints.iter().find(|known| Some(known.id.as_str()) == endpoint);
+    if known.is_some_and(|known| vpc.is_some_and(|vpc| vpc != known.vpc.id)) {
+        return false;
+    }
+    let more = value(asked, "aws:SourceVpcArn");
+    if more.is_some_and(|arn| arn.rsplit('/').next() != vpc) {
+        return false;
+    }
+    match (is_by_service(asked), address, of_endpoint) {
+        (true, ..) => true,
+        (false, Some(address), [None, None, None]) => is_public(address) && more.is_none(),
+        (false, None, [Some(_), Some(_), Some(_)]) => true,
+        (false, ..) => false,
+    }
+}
+
+/// Could it be somebody's on the internet?
+fn is_public(address: &str) -> bool {
+    let private =
+        ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"];
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    match address {
+        IpAddr::V4(_) => !private.iter().any(|block| block.parse::<IpNet>().unwrap().contains(&address)),
+        IpAddr::V6(_) => "2000::/3".parse::<IpNet>().unwrap().contains(&address),
+    }
+}
+
+/// A tag that is known is as it is known, where policies ask for it.
+fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter, text: &str) -> bool {
+    let is_named = |arn: &str| arn == "*" || arn == asked.principal;
+    let caller = bundle
+        .principals
+        .iter()
+        .find(|entry| is_named(&entry.arn) || entry.session_arn.as_deref() == Some(&asked.principal));
+    let own = caller.and_then(|entry| entry.tags.as_ref()).filter(|_| perimeter.prove.session_tags_none);
+    let tables = bundle.tables.iter().filter(|table| is_of(&asked.resource, &table.arn));
+    let of_table = tables.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref());
+    let fits = |known: Option<&Vec<(String, String)>>, key: String, name: &str| {
+        let Some(known) = known.filter(|_| text.contains(&key)) else { return true };
+        value(asked, &key) == known.iter().find(|(tag, _)| tag == name).map(|(_, value)| value.as_str())
+    };
+    ["t", "u"].iter().all(|name| {
+        fits(own, format!("aws:PrincipalTag/{name}"), name)
+            && fits(of_table, format!("aws:ResourceTag/{name}"), name)
+    })
+}
+
+/// Is it the table, or what hangs on it?
+fn is_of(resource: &str, table: &str) -> bool {
+    resource.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn time_is_possible(asked: &Asked, now: Timestamp) -> bool {
+    let date = value(asked, "aws:CurrentTime").map(|date| date.parse::<Timestamp>().unwrap());
+    let seconds = value(asked, "aws:EpochTime").map(|seconds| seconds.parse::<i64>().unwrap());
+    let is_one = date.is_none() || seconds.is_none() || date.map(Timestamp::as_second) == seconds;
+    is_one && date.is_none_or(|date| date >= now) && seconds.is_none_or(|seconds| seconds >= now.as_second())
+}
+
+fn region_is_possible(asked: &Asked) -> bool {
+    let own = Arn::parse(&asked.resource).map(|arn| arn.region).filter(|region| !region.is_empty());
+    own.is_none() || value(asked, "aws:RequestedRegion").is_none_or(|region| Some(region) == own)
+}
+
+/// Is it from outside the perimeter?
+pub fn is_outside(asked: &Asked, perimeter: &Perimeter) -> bool {
+    if is_by_service(asked) && perimeter.prove.service_calls_approved {
+        return false;
+    }
+    if let Some(vpc) = value(asked, "aws:SourceVpc") {
+        return !is_approved(vpc, asked, perimeter);
+    }
+    let address = value(asked, "aws:SourceIp").and_then(|address| address.parse::<IpAddr>().ok());
+    let trusted = |address| {
+        perimeter.trusted.iter().flat_map(|entry| &entry.cidrs).any(|block| block.contains(address))
+    };
+    !address.as_ref().is_some_and(trusted)
+}
+
+/// Is the VPC approved, as far as the request tells? By its id; or, where that is not enough, by what else it shows.
+fn is_approved(vpc: &str, asked: &Asked, perimeter: &Perimeter) -> bool {
+    let mut approved = perimeter.vpcs.keys().filter(|approved| approved.id == vpc);
+    if !perimeter.prove.vpc_identity_exact {
+        return approved.next().is_some();
+    }
+    let endpoint = value(asked, "aws:SourceVpce");
+    let known = perimeter.endpoints.iter().find(|known| Some(known.id.as_str()) == endpoint);
+    approved.any(|approved| {
+        let arn = format!("arn:aws:ec2:{}:{}:vpc/{}", approved.region, approved.account, approved.id);
+        value(asked, "aws:SourceVpcArn") == Some(&arn) || known.is_some_and(|known| known.vpc == *approved)
+    })
+}
+
+/// May the caller come from anywhere to that resource?
+pub fn is_break_glass(asked: &Asked, caller: &str, perimeter: &Perimeter) -> bool {
+    perimeter.break_glass.iter().any(|entry| {
+        let covers =
+            entry.tables.is_empty() || entry.tables.iter().any(|table| is_of_table(&asked.resource, table));
+        covers && fits(&entry.principal, caller, perimeter)
+    })
+}
+
+fn is_of_table(resource: &str, table: &str) -> bool {
+    let name = Arn::parse(resource).and_then(|arn| arn.resource.strip_prefix("table/"));
+    name.and_then(|name| name.split('/').next()) == Some(table)
+}
+
+/// Part by part, and no wildcard for a colon, nor for an account that is none of ours.
+fn fits(pattern: &str, caller: &str, perimeter: &Perimeter) -> bool {
+    let (patterns, parts): (Vec<&str>, Vec<&str>) =
+        (pattern.split(':').collect(), caller.split(':').collect());
+    let is_ours = |account: &str| perimeter.lists(account) && perimeter.mode_of(account) != Mode::Exempt;
+    patterns.len() == parts.len()
+        && patterns.iter().zip(&parts).all(|(pattern, part)| globs(pattern.as_bytes(), part.as_bytes()))
+        && (!patterns[4].contains('*') || is_ours(parts[4]))
+}
+
+fn globs(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.split_first(), text.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) if globs(rest, text) => true,
+        (Some((b'*', _)), Some((_, behind))) => globs(pattern, behind),
+        (Some((b'?', rest)), Some((_, behind))) => globs(rest, behind),
+        (Some((wanted, rest)), Some((found, behind))) => wanted == found && globs(rest, behind),
+        _ => false,
+    }
+}
+
+/// Is it a request of that principal to that table, or of whom and to what `*` stands for: whatever is in our accounts,
+/// and every table of the bundle?
+pub fn is_asked_about(
+    asked: &Asked,
+    caller: &str,
+    (principal, table): (&str, &str),
+    (bundle, perimeter): (&Bundle, &Perimeter),
+) -> bool {
+    let account = |arn| Arn::parse(arn).map(|arn: Arn<'_>| arn.account).filter(|account| !account.is_empty());
+    let owner = account(&asked.resource).or(account(caller));
+    let is_ours = |account: Option<&str>| account.is_some_and(|account| perimeter.lists(account));
+    let is_listed =
+        || bundle.tables.iter().any(|table| table.arn != "*" && is_of(&asked.resource, &table.arn));
+    (principal == caller || principal == "*" && is_ours(account(caller)))
+        && if table == "*" { is_ours(owner) || is_listed() } else { is_of(&asked.resource, table) }
+}
