@@ -8,7 +8,18 @@
 /// The time is bounded by the product of the lengths, whatever the pattern.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t) = (0, 0);
+    // Most patterns begin with what tells whether a text can match at all, many with the first byte.
+    if let (Some(first), Some(one)) = (pattern.first(), text.first())
+        && first != one
+        && !matches!(first, b'*' | b'?')
+    {
+        return false;
+    }
+    let Some(plain) = memchr::memchr2(b'*', b'?', pattern) else { return pattern == text };
+    if text.get(..plain) != pattern.get(..plain) {
+        return false;
+    }
+    let (mut p, mut t) = (plain, plain);
     // Where to go back to: behind the last star, and one character further than last time.
     let mut retry: Option<(usize, usize)> = None;
     while t < text.len() {

@@ -116,10 +116,43 @@ fn is_base64_of(value: &str, bytes: &[u8]) -> bool {
 }
 
 fn text(template: &Template, value: &str, context: &Context, folded: bool) -> Match {
+    if !folded && let Some(matches) = fits_plainly(&template.parts, value) {
+        return told(matches);
+    }
     match resolve(template, context) {
         Resolved::Pattern(pattern) => told(pattern.matches(value, folded)),
         Resolved::Absent => Match::Incomparable("a variable whose key is absent"),
         Resolved::Several => Match::Told(Reading::Unclear("a variable whose key holds several values")),
+    }
+}
+
+/// Does the whole of a text match, where there are no variables?
+fn fits_plainly(parts: &[Part], text: &str) -> Option<bool> {
+    if parts.iter().any(|part| matches!(part, Part::Variable { .. })) {
+        return None;
+    }
+    let (mut at, mut rest) = (0, text);
+    // Where to go back to: behind the last star, and one character further than last time.
+    let mut retry: Option<(usize, &str)> = None;
+    loop {
+        let fitting = match parts.get(at) {
+            None if rest.is_empty() => return Some(true),
+            Some(Part::Literal(literal)) => rest.strip_prefix(literal.as_str()),
+            Some(Part::One) => rest.chars().next().map(|char| behind(rest, char)),
+            Some(Part::Any) => {
+                retry = Some((at + 1, rest));
+                Some(rest)
+            }
+            None | Some(Part::Variable { .. }) => None,
+        };
+        if let Some(behind) = fitting {
+            (at, rest) = (at + 1, behind);
+            continue;
+        }
+        let Some((star, from)) = retry else { return Some(false) };
+        let Some(skipped) = from.chars().next() else { return Some(false) };
+        (at, rest) = (star, behind(from, skipped));
+        retry = Some((star, rest));
     }
 }
 
@@ -272,6 +305,15 @@ mod tests {
             Reading::Yes => "yes",
             Reading::No => "no",
             Reading::Unclear(_) => UNCLEAR,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_to_match_are_one(pattern in "[ab*?é]{0,8}", text in "[abé]{0,10}") {
+            let template = Template::parse(&pattern, Wildcards::Known, Variables::Known).unwrap();
+            let Resolved::Pattern(tokens) = resolve(&template, &Context::default()) else { panic!("{pattern}") };
+            prop_assert_eq!(fits_plainly(&template.parts, &text), Some(tokens.matches(&text, false)));
         }
     }
 

@@ -126,7 +126,7 @@ pub fn evaluate<'p>(request: &Request, guards: &Guards<'p>, standing: Standing) 
     let steps = steps(request, &applying);
     let case = Case { request, guards: &applying, standing, steps: &steps };
     let (outcome, decided_by, missing) = case.decide(Side::Permissive);
-    let (strict, ..) = case.decide(Side::Strict);
+    let strict = if case.has_open_questions() { case.decide(Side::Strict).0 } else { outcome };
     let otherwise =
         (strict != outcome && (strict == Outcome::Allow || outcome == Outcome::Allow)).then_some(strict);
     Decision { outcome, decided_by, missing, steps, otherwise }
@@ -221,6 +221,17 @@ impl Case<'_, '_> {
             }
             Err(missing) => (Outcome::ImplicitDeny, Vec::new(), Some(missing)),
         }
+    }
+
+    /// May it matter to which side what is open is read?
+    fn has_open_questions(&self) -> bool {
+        let is_open = |step: &Step<'_>| {
+            matches!(step.matched.reading, Reading::Unclear(_))
+                || (step.layer == Layer::Resource
+                    && (step.matched.grant == Grant::Everybody
+                        || step.matched.grant != step.matched.sure_grant))
+        };
+        !self.standing.same_account || self.steps.iter().any(is_open)
     }
 
     /// The statements that count, by their places.

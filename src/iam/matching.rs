@@ -77,10 +77,9 @@ pub fn matched<'s>(statement: &'s Statement, request: &Request, has_boundary: bo
     Matched { reading, grant, sure_grant, misses: None }
 }
 
-/// Does `Action` or `NotAction` match the action, whatever its case?
+/// Does `Action` or `NotAction` match the action, which is in small letters?
 pub fn action(element: &Element<ActionPattern>, action: &str) -> Reading {
-    let action = action.to_ascii_lowercase();
-    let listed = Reading::any(element.items.iter().map(|pattern| one_action(&pattern.text, &action)));
+    let listed = Reading::any(element.items.iter().map(|pattern| one_action(&pattern.text, action)));
     if element.negated { !listed } else { listed }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// One request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
-    /// As `dynamodb:GetItem`; case does not count.
+    /// As `dynamodb:getitem`, in small letters: case does not count.
     pub action: String,
     /// An ARN, or `*`.
     pub resource: String,

@@ -101,23 +101,25 @@ impl Kind<'_, '_> {
         matches!(self.net.path, Path::Known(_) | Path::Endpoint | Path::Namesake { .. })
     }
 
-    /// The keys whose value is known.
-    pub fn fixed(&self) -> Context {
-        let mut fixed = self.fixed_anywhere();
-        let mut one = |key: &str, value: String| fixed.set(key, Values::One(value));
-        one("aws:ViaAWSService", self.net.by_service.to_string());
-        if let Path::Known(n) = self.net.path
-            && let Some(known) = self.space.endpoints.get(n)
-        {
-            one("aws:SourceVpce", known.id.clone());
-            if let Some(vpc) = &known.vpc {
-                one("aws:SourceVpc", vpc.id.clone());
-            }
+    /// The keys whose value is known by the way in which the request comes.
+    pub fn fixed_by_net(&self) -> Context {
+        let mut fixed = Context::default();
+        let mut one = |key: &str, value: &str| fixed.set(key, Values::One(value.to_owned()));
+        one("aws:ViaAWSService", if self.net.by_service { "true" } else { "false" });
+        if let Some(region) = &self.resources.region {
+            one("aws:RequestedRegion", region);
         }
-        if let Path::Namesake { vpc, .. } = self.net.path
-            && let Some(vpc) = self.space.vpcs.get(vpc)
-        {
-            one("aws:SourceVpc", vpc.id.clone());
+        match self.net.path {
+            Path::Known(n) => {
+                if let Some(known) = self.space.endpoints.get(n) {
+                    one("aws:SourceVpce", &known.id);
+                    known.vpc.iter().for_each(|vpc| one("aws:SourceVpc", &vpc.id));
+                }
+            }
+            Path::Namesake { vpc, .. } => {
+                self.space.vpcs.get(vpc).iter().for_each(|vpc| one("aws:SourceVpc", &vpc.id));
+            }
+            Path::Nowhere | Path::Address | Path::Endpoint => {}
         }
         fixed
     }

@@ -41,15 +41,14 @@ fn by_layers<'c, 'q, 'p>(plan: &Plan<'c, 'q, 'p>, class: Actions) -> Vec<Refusal
     };
     let mut chosen: Vec<Vec<&'c Candidate<'q, 'p>>> = vec![Vec::new()];
     for way in &plan.ways {
-        let own = lacking(way.get(plan.shared..).unwrap_or_default());
+        let own = lacking(way);
         let with = |misses: &Vec<&'c Candidate<'q, 'p>>| {
             let misses = misses.clone();
             own.iter().map(move |more| [misses.as_slice(), more].concat())
         };
         chosen = chosen.iter().flat_map(with).collect();
     }
-    let shared = plan.ways.first().and_then(|way| way.get(..plan.shared)).unwrap_or_default();
-    chosen.extend(lacking(shared));
+    chosen.extend(lacking(&plan.shared));
     chosen.into_iter().map(|misses| Refusal { matches: None, misses }).collect()
 }
 

@@ -147,8 +147,8 @@ impl<'q, 'p> Explained<'_, 'q, 'p> {
         class: Actions,
         budget: &mut Budget,
     ) -> Layer {
-        let layers = plan.ways.first().map(Vec::as_slice).unwrap_or_default();
-        let mut finds_nothing = |layered: &&Layered| {
+        let layers: Vec<&Layered> = plan.shared.iter().chain(plan.ways.iter().flatten()).collect();
+        let mut finds_nothing = |layered: &&&Layered| {
             let ways = vec![vec![plan.allows(layered, class)]];
             self.finds(scene, &Task { actions: class, denies: Vec::new(), ways }, budget) == Some(false)
         };
@@ -176,9 +176,9 @@ impl<'q, 'p> Explained<'_, 'q, 'p> {
 
 /// A layer of which no statement may allow some actions, of whichever way to be allowed.
 fn lacking<'l>(plan: &'l Plan<'_, '_, '_>, class: Actions) -> Option<&'l Layered> {
-    let lacks = |way: &'l Vec<Layered>| way.iter().find(|layered| plan.allows(layered, class).is_empty());
-    let lacking: Option<Vec<&Layered>> = plan.ways.iter().map(lacks).collect();
-    lacking?.first().copied()
+    let lacks = |way: &'l [Layered]| way.iter().find(|layered| plan.allows(layered, class).is_empty());
+    let in_each = || plan.ways.iter().map(|way| lacks(way)).collect::<Option<Vec<&Layered>>>();
+    lacks(&plan.shared).or_else(|| in_each()?.first().copied())
 }
 
 /// Adds to what keeps out what comes from there.

@@ -22,10 +22,10 @@ pub struct Layered {
 #[derive(Debug)]
 pub struct Plan<'c, 'q, 'p> {
     pub candidates: &'c [Candidate<'q, 'p>],
-    /// For each way to be allowed, its layers.
+    /// Layers of every way to be allowed.
+    pub shared: Vec<Layered>,
+    /// For each way to be allowed, the layers of its own.
     pub ways: Vec<Vec<Layered>>,
-    /// The first so many layers are the same for all ways.
-    pub shared: usize,
     /// Actions that are left: something may allow them, and nothing denies them whatever the request.
     pub left: Actions,
 }
@@ -51,9 +51,8 @@ pub struct Means<'g, 'p> {
 
 const ALL: [Grant; 5] = [Grant::Direct, Grant::Everybody, Grant::Role, Grant::Account, Grant::Own];
 
-/// The ways in which a request can be allowed: for each, the layers in which some statement must match; the first of
-/// them are the same for all, and how many that is.
-fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Vec<Layered>>, usize) {
+/// The layers in which some statement must match: of every way to be allowed, and of each.
+fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Layered>, Vec<Vec<Layered>>) {
     let of = |layer: Layer, grants: &[Grant]| Layered {
         layer,
         allows: allowing(candidates, layer, grants),
@@ -62,7 +61,7 @@ fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Vec<Laye
     let guards = means.guards;
     let levels = (0..guards.service_control.len()).map(|level| Layer::ServiceControl { level });
     let endpoint = guards.endpoint.map(|_| Layer::Endpoint);
-    let always: Vec<Layered> = levels.chain(endpoint).map(|layer| of(layer, &ALL)).collect();
+    let shared: Vec<Layered> = levels.chain(endpoint).map(|layer| of(layer, &ALL)).collect();
     let boundary = guards.boundary.map(|_| Layer::Boundary);
     let session = guards.session.map(|_| Layer::Session);
     let limits: Vec<Layered> = boundary.into_iter().chain(session).map(|layer| of(layer, &ALL)).collect();
@@ -83,8 +82,7 @@ fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Vec<Laye
         let granted = granted(&ALL).into_iter().map(|layered| Layered { counts, ..layered });
         vec![granted.chain(own()).collect()]
     };
-    let ways = ways.into_iter().map(|way| always.iter().cloned().chain(way).collect()).collect();
-    (ways, always.len())
+    (shared, ways)
 }
 
 fn allowing(candidates: &[Candidate<'_, '_>], layer: Layer, grants: &[Grant]) -> Vec<usize> {
@@ -105,16 +103,17 @@ impl Layered {
 impl<'c, 'q, 'p> Plan<'c, 'q, 'p> {
     /// What is left of some actions.
     pub fn new(candidates: &'c [Candidate<'q, 'p>], means: Means<'_, '_>, actions: Actions) -> Self {
-        let (ways, shared) = ways(candidates, means);
+        let (shared, ways) = ways(candidates, means);
         let denied = candidates
             .iter()
             .filter(|candidate| candidate.effect == Effect::Deny && candidate.needs.is_empty())
             .fold(Actions::default(), |all, candidate| all.or(candidate.actions));
-        let by_way = |way: &Vec<Layered>| {
-            way.iter().fold(Actions::all(), |all, layer| all.and(layer.actions(candidates)))
+        let by_layers = |layers: &[Layered]| {
+            layers.iter().fold(Actions::all(), |all, layer| all.and(layer.actions(candidates)))
         };
-        let allowed = ways.iter().map(by_way).fold(Actions::default(), Actions::or);
-        Self { candidates, ways, shared, left: actions.and(allowed).without(denied) }
+        let by_ways = ways.iter().map(|way| by_layers(way)).fold(Actions::default(), Actions::or);
+        let left = actions.without(denied).and(by_layers(&shared)).and(by_ways);
+        Self { candidates, shared, ways, left }
     }
 
     /// What is left, in parts that no statement tells apart, of this set of policies or another.
@@ -141,8 +140,9 @@ impl<'c, 'q, 'p> Plan<'c, 'q, 'p> {
         // Those with the fewest ways out first.
         denies.sort_by_key(|candidate| candidate.needs.len());
         let mut ways = Vec::new();
-        for way in &self.ways {
-            ways.extend(self.layers(way, class));
+        if let Some(shared) = self.layers(&self.shared, class) {
+            let all = |own: Vec<_>| shared.iter().cloned().chain(own).collect::<Vec<_>>();
+            ways.extend(self.ways.iter().filter_map(|way| self.layers(way, class)).map(all));
         }
         // A way that needs nothing more leaves no others to be tried.
         if ways.iter().any(Vec::is_empty) {

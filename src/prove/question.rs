@@ -73,6 +73,10 @@ pub struct Question<'q, 'p> {
     pub lines: Vec<Line<'q, 'p>>,
     /// The keys that statements ask for, and those that tell where a request comes from.
     pub keys: Vec<&'q str>,
+    /// Of each key, whether what it holds hangs on where a request comes from.
+    pub of_network: Vec<bool>,
+    /// Some statement has a variable.
+    pub has_variables: bool,
     pub new: Guarded<'p>,
     /// What is asked about is what this one does not allow.
     pub old: Option<Guarded<'p>>,
@@ -98,6 +102,8 @@ impl<'q, 'p> Question<'q, 'p> {
             break_glass,
             lines: Vec::new(),
             keys: NETWORK.to_vec(),
+            of_network: Vec::new(),
+            has_variables: false,
             new,
             old: None,
         };
@@ -106,6 +112,7 @@ impl<'q, 'p> Question<'q, 'p> {
             old.lines = question.add(rules);
             question.old = Some(old);
         }
+        question.of_network = question.keys.iter().map(|key| is_of_network(key)).collect();
         question
     }
 
@@ -115,6 +122,7 @@ impl<'q, 'p> Question<'q, 'p> {
             let first = self.lines.last().map_or(0, |line| line.first + line.slots.len());
             let slots = rule.clauses.iter().map(|clause| self.slot(clause.key())).collect();
             for key in variables(rule) {
+                self.has_variables = true;
                 self.slot(alias(key));
             }
             self.lines.push(Line { rule, slots, first });
@@ -135,7 +143,7 @@ impl<'q, 'p> Question<'q, 'p> {
 
     /// Is what a slot holds told by where a request comes from?
     pub fn is_of_network(&self, slot: usize) -> bool {
-        slot.checked_sub(KEYS).and_then(|key| self.keys.get(key)).is_some_and(|key| is_of_network(key))
+        slot.checked_sub(KEYS).and_then(|key| self.of_network.get(key)).copied().unwrap_or(false)
     }
 
     /// How a line's statement is taken: of the old set, what may not be allowed is what is asked about.
@@ -223,9 +231,25 @@ impl<'q, 'p> Question<'q, 'p> {
         scene: &Scene<'_, 'q, 'p>,
         taken: Taken,
     ) -> Vec<Candidate<'q, 'p>> {
+        scene.candidates(taken.speaks, self.applying(set, scene))
+    }
+
+    /// Is everything of a part denied, whatever the request?
+    fn is_denied(&self, scene: &Scene<'_, 'q, 'p>, part: Part) -> bool {
+        let denied = scene.denied(part.taken.speaks, self.applying(&self.new, scene));
+        Actions::done_to(scene.kind.resources.kind).and(part.all).without(denied).is_empty()
+    }
+
+    /// Which statements of a set have a say.
+    fn applying(
+        &self,
+        set: &Guarded<'p>,
+        scene: &Scene<'_, 'q, 'p>,
+    ) -> impl Fn(usize, &Line<'_, 'p>) -> bool + use<'p> {
         let (guards, _) = self.guards(set, scene.kind);
-        let applies = |n: usize, line: &Line<'_, 'p>| {
-            set.lines.contains(&n)
+        let lines = set.lines.clone();
+        move |n: usize, line: &Line<'_, 'p>| {
+            lines.contains(&n)
                 && match line.rule.layer {
                     Layer::ServiceControl { .. } => !guards.service_control.is_empty(),
                     Layer::ResourceControl { .. } => !guards.resource_control.is_empty(),
@@ -235,8 +259,7 @@ impl<'q, 'p> Question<'q, 'p> {
                     Layer::Boundary => guards.boundary.is_some(),
                     Layer::Session => guards.session.is_some(),
                 }
-        };
-        scene.candidates(taken.speaks, applies)
+        }
     }
 
     /// The policies of a set that apply to a kind of request, whatever the action.
@@ -343,6 +366,9 @@ impl<'s, 'q, 'p> At<'s, 'q, 'p> {
         budget: &mut Budget,
     ) -> Came {
         let (question, mut doubt) = (self.question, None);
+        if question.is_denied(scene, part) {
+            return Came::Nothing;
+        }
         let candidates = question.candidates(&question.new, scene, part.taken);
         let plan = question.plan(&question.new, scene, &candidates, part);
         let old = question.old.as_ref().filter(|old| old.principal.is_some());

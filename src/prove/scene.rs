@@ -151,6 +151,20 @@ impl<'q, 'p> Scene<'_, 'q, 'p> {
         candidates
     }
 
+    /// The actions that are denied whatever the request.
+    pub fn denied(&self, speaks: Side, applies: impl Fn(usize, &Line<'_, 'p>) -> bool) -> Actions {
+        let is_sure = |outlook: Option<&Outlook>| outlook.is_some_and(|outlook| !outlook.may_miss);
+        let denies = |n: usize, line: &Line<'q, 'p>| {
+            line.rule.statement.effect == Effect::Deny
+                && is_sure(self.resources.get(n))
+                && (0..line.slots.len()).all(|m| is_sure(self.outlooks.get(line.first + m)))
+                && self.whom.get(n).is_some_and(|whom| whom.iter().any(|whom| whom.callers.is_none()))
+                && applies(n, line)
+        };
+        let denying = self.lines.iter().enumerate().filter(|(n, line)| denies(*n, line));
+        denying.fold(Actions::default(), |all, (_, line)| all.or(actions(line.rule, speaks)))
+    }
+
     fn of_line(&self, n: usize, line: &Line<'q, 'p>, speaks: Side, candidates: &mut Vec<Candidate<'q, 'p>>) {
         let rule = line.rule;
         let effect = rule.statement.effect;

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::axioms::{Kind, is_of_network};
+use super::axioms::Kind;
 use super::clause::{Clause, Fixed};
 use super::domain::Domain;
 use super::question::Question;
@@ -30,7 +30,7 @@ pub struct Setting<'s, 'q, 'p> {
 /// What a request may hold to begin with.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
-    pub fixed: Fixed,
+    pub fixed: Rc<Fixed>,
     /// Of the caller, the resource, and each key.
     pub domains: Vec<Rc<Domain>>,
     /// How each clause of the question stands to that.
@@ -90,29 +90,34 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
         let fixed = kind.fixed_anywhere();
         let absent = Rc::new(Domain::absent());
         let mut domains = vec![Rc::new(Domain::language(self.callers.arn.clone())), absent.clone()];
-        domains.extend(
-            self.question.keys.iter().map(|key| {
-                if is_of_network(key) { absent.clone() } else { Rc::new(kind.domain(key, &fixed)) }
-            }),
-        );
-        let mut start = Start { fixed, domains, outlooks: Vec::new() };
+        let keys = self.question.keys.iter().zip(&self.question.of_network);
+        domains.extend(keys.map(|(key, of_network)| {
+            if *of_network { absent.clone() } else { Rc::new(kind.domain(key, &fixed)) }
+        }));
+        let mut start = Start { fixed: Rc::new(fixed), domains, outlooks: Vec::new() };
         start.outlooks = self.clauses().map(|(clause, slot)| self.outlook(&start, clause, slot)).collect();
         start
     }
 
     /// What requests that come so may hold.
     pub fn start(&self, kind: &Kind<'_, 'p>) -> Start {
-        let mut start = Start { fixed: kind.fixed(), ..self.anywhere.clone() };
-        for (key, domain) in self.question.keys.iter().zip(start.domains.iter_mut().skip(KEYS)) {
-            if is_of_network(key) {
-                *domain = Rc::new(kind.domain(key, &start.fixed));
+        let mut start = self.anywhere.clone();
+        let by_net = kind.fixed_by_net();
+        let keys = self.question.keys.iter().zip(&self.question.of_network);
+        for ((key, of_network), domain) in keys.zip(start.domains.iter_mut().skip(KEYS)) {
+            if *of_network {
+                *domain = Rc::new(kind.domain(key, &by_net));
             }
         }
+        // What is known fills variables in: where there are any.
+        if self.question.has_variables {
+            let fixed = Rc::make_mut(&mut start.fixed);
+            by_net.iter().for_each(|(key, values)| fixed.set(key, values.clone()));
+        }
         for (n, (clause, slot)) in self.clauses().enumerate() {
-            let outlook = (clause.has_variables || self.question.is_of_network(slot))
-                .then(|| self.outlook(&start, clause, slot));
-            if let (Some(outlook), Some(known)) = (outlook, start.outlooks.get_mut(n)) {
-                *known = outlook;
+            if clause.has_variables || self.question.is_of_network(slot) {
+                let outlook = self.outlook(&start, clause, slot);
+                start.outlooks.get_mut(n).into_iter().for_each(|known| *known = outlook);
             }
         }
         start
@@ -136,11 +141,10 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
     }
 
     fn clauses(&self) -> impl Iterator<Item = (&'q Clause<'p>, usize)> + '_ {
-        let of = |line: &'_ super::scene::Line<'q, 'p>| {
+        self.question.lines.iter().flat_map(|line| {
             let rule = line.rule;
-            rule.clauses.iter().zip(line.slots.clone())
-        };
-        self.question.lines.iter().flat_map(of)
+            rule.clauses.iter().zip(line.slots.iter().copied())
+        })
     }
 
     fn outlook(&self, start: &Start, clause: &Clause<'_>, slot: usize) -> Outlook {

@@ -78,7 +78,11 @@ fn action(asked: &Asked) -> Result<String, NoRequest> {
     let is_named = asked.action.split_once(':').is_some_and(|(service, name)| {
         !service.is_empty() && !name.is_empty() && !asked.action.contains(['*', '?', ' '])
     });
-    if is_named { Ok(asked.action.clone()) } else { Err(NoRequest::Action(asked.action.clone())) }
+    if is_named {
+        Ok(asked.action.to_ascii_lowercase())
+    } else {
+        Err(NoRequest::Action(asked.action.clone()))
+    }
 }
 
 /// Whose the resource is: by its ARN; of an action that names none, the caller's own.

@@ -98,7 +98,7 @@ impl Setup {
             endpoint: one(Layer::Endpoint),
         };
         let request = Request {
-            action: self.action.into(),
+            action: self.action.to_ascii_lowercase(),
             resource: TABLE.into(),
             caller: self.caller.clone(),
             context: Context::default(),

@@ -18,7 +18,7 @@ fn request(resource: &str, caller: Caller) -> Request {
     context.set("aws:SourceVpc", Values::One("vpc-0a1".into()));
     context.set("aws:PrincipalTag/team", Values::One("orders".into()));
     context.set("aws:PrincipalTag/odd", Values::One("*".into()));
-    Request { action: "dynamodb:GetItem".into(), resource: resource.into(), caller, context }
+    Request { action: "dynamodb:getitem".into(), resource: resource.into(), caller, context }
 }
 
 fn caller(kind: CallerKind, arn: &str, session: Option<&str>) -> Caller {
@@ -258,7 +258,7 @@ fn who_is_left_out_is_listed_with_the_account() {
 #[test]
 fn who_has_a_boundary_is_never_left_out() {
     let request = Request {
-        action: "dynamodb:GetItem".into(),
+        action: "dynamodb:getitem".into(),
         resource: "*".into(),
         caller: caller(CallerKind::Role, PLAIN_ROLE, None),
         context: Context::default(),
