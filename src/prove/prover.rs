@@ -141,8 +141,10 @@ fn answer(question: &Question<'_, '_>, principal: &Principal) -> Answer {
         took: Duration::ZERO,
     };
     let mut budget = Budget(STEPS);
+    let resources = question.resources();
+    let stages = question.stages(&resources);
     for (which, verdict) in searches(question) {
-        match question.search(which, &mut budget) {
+        match question.search(which, &stages, &mut budget) {
             Came::Witness(asked) => {
                 if which != Which::Any {
                     answer.blamed = question.blamed(&asked);

@@ -17,7 +17,7 @@ use super::clause::alias;
 use super::plan::{Means, Plan, Task};
 use super::rules::Rule;
 use super::scene::{CALLER, Candidate, KEYS, Line, Scene, Taken};
-use super::setting::Setting;
+use super::setting::{Place, Setting};
 use super::simulate::{NoRequest, decide, decide_as, standing};
 use super::solve::{Excluded, Search};
 use super::space::{Callers, Net, Path, Resources, Space};
@@ -158,22 +158,36 @@ impl<'q, 'p> Question<'q, 'p> {
         set.principal.is_some_and(|entry| entry.boundary.is_some())
     }
 
+    /// What each of the callers may ask for.
+    pub fn resources(&self) -> Vec<Vec<Resources<'p>>> {
+        self.callers.iter().map(|callers| self.space.resources(self.table, &callers.account)).collect()
+    }
+
+    /// Callers and places, to be worked out when they are come to.
+    pub fn stages<'s>(&'s self, resources: &'s [Vec<Resources<'p>>]) -> Vec<Stage<'s, 'q, 'p>> {
+        let of = |(callers, resources): (&'s Callers, &'s Vec<Resources<'p>>)| {
+            let places = resources.chunk_by(Resources::is_in_one_place_with);
+            places.map(move |place| Stage {
+                callers,
+                place,
+                setting: OnceCell::new(),
+                certain: OnceCell::new(),
+            })
+        };
+        self.callers.iter().zip(resources).flat_map(of).collect()
+    }
+
     /// A request of those that are asked about, if there is one.
-    pub fn search(&self, which: Which, budget: &mut Budget) -> Came {
+    pub fn search<'s>(&'s self, which: Which, stages: &[Stage<'s, 'q, 'p>], budget: &mut Budget) -> Came {
         let mut doubt = None;
-        for callers in self.callers {
-            let Some(excluded) = self.excluded(which, callers) else { continue };
-            let resources = self.space.resources(self.table, &callers.account);
-            for place in resources.chunk_by(Resources::is_in_one_place_with) {
-                let setting = Setting::new(self, callers, place, Taken::GENEROUS);
-                let certain = OnceCell::new();
-                let asked = At { question: self, setting: &setting, certain, which, excluded: &excluded };
-                for net in self.nets(which) {
-                    match asked.from(&net, budget) {
-                        Came::Nothing => {}
-                        Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
-                        came => return came,
-                    }
+        for stage in stages {
+            let Some(excluded) = self.excluded(which, stage.callers) else { continue };
+            let asked = At { question: self, stage, which, excluded: &excluded };
+            for net in self.nets(which) {
+                match asked.from(&net, budget) {
+                    Came::Nothing => {}
+                    Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
+                    came => return came,
                 }
             }
         }
@@ -324,29 +338,44 @@ impl<'q, 'p> Question<'q, 'p> {
     }
 }
 
-/// What a principal may ask for, as far as one search goes.
-struct At<'s, 'q, 'p> {
-    question: &'s Question<'q, 'p>,
-    setting: &'s Setting<'s, 'q, 'p>,
+/// Callers and a place, which several searches come to.
+#[derive(Debug)]
+pub struct Stage<'s, 'q, 'p> {
+    callers: &'s Callers,
+    place: &'s Place<'p>,
+    setting: OnceCell<Setting<'s, 'q, 'p>>,
     /// The same, as far as it is certain: what is found must hold there too.
     certain: OnceCell<Setting<'s, 'q, 'p>>,
-    which: Which,
-    excluded: &'s [Excluded],
 }
 
-impl<'s, 'q, 'p> At<'s, 'q, 'p> {
+/// One search's part at a stage.
+struct At<'a, 's, 'q, 'p> {
+    question: &'s Question<'q, 'p>,
+    stage: &'a Stage<'s, 'q, 'p>,
+    which: Which,
+    excluded: &'a [Excluded],
+}
+
+impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
+    fn setting(&self, taken: Taken) -> &'a Setting<'s, 'q, 'p> {
+        let Stage { callers, place, setting, certain } = self.stage;
+        let known = if taken.is_certain() { certain } else { setting };
+        known.get_or_init(|| Setting::new(self.question, callers, place, taken))
+    }
+
     /// Requests that come so.
     fn from(&self, net: &Net, budget: &mut Budget) -> Came {
         let outside = self.which != Which::Any;
-        let Some(kind) = self.setting.kind(0, net, outside).filter(Kind::is_possible) else {
+        let setting = self.setting(Taken::GENEROUS);
+        let Some(kind) = setting.kind(0, net, outside).filter(Kind::is_possible) else {
             return Came::Nothing;
         };
-        let mut start = self.setting.start(&kind);
+        let mut start = setting.start(&kind);
         // What comes to the same as something that was searched is not searched again.
         let (mut searched, mut doubt) = (HashSet::new(), None);
-        for n in 0..self.setting.place.len() {
-            let Some(kind) = self.setting.kind(n, net, outside) else { break };
-            let scene = self.setting.scene(n, kind, &mut start);
+        for n in 0..setting.place.len() {
+            let Some(kind) = setting.kind(n, net, outside) else { break };
+            let scene = setting.scene(n, kind, &mut start);
             let part = Part { n, all: Actions::all(), taken: Taken::GENEROUS };
             match self.of_kind(part, &scene, &mut searched, budget) {
                 Came::Nothing => {}
@@ -440,9 +469,7 @@ impl<'s, 'q, 'p> At<'s, 'q, 'p> {
 
     /// The same requests, of which only those count that are allowed whatever the documentation leaves open.
     fn certainly(&self, n: usize, net: &Net, all: Actions, budget: &mut Budget) -> Came {
-        let Setting { callers, place, .. } = self.setting;
-        let setting =
-            self.certain.get_or_init(|| Setting::new(self.question, callers, place, Taken::CERTAIN));
+        let setting = self.setting(Taken::CERTAIN);
         let Some(kind) = setting.kind(n, net, self.which != Which::Any) else { return Came::Nothing };
         let mut start = setting.start(&kind);
         let scene = setting.scene(n, kind, &mut start);
