@@ -113,10 +113,29 @@ impl Decision<'_> {
     /// What the documentation leaves open, and that the outcome hangs on.
     pub fn open_questions(&self) -> impl Iterator<Item = (&Step<'_>, &'static str)> {
         let steps = self.steps.iter().filter(|_| self.otherwise.is_some());
-        steps.filter_map(|step| match step.matched.reading {
-            Reading::Unclear(why) => Some((step, why)),
-            Reading::Yes | Reading::No => None,
+        steps.filter_map(|step| match (step.matched.reading, step.matched.grant) {
+            (Reading::Unclear(why), _) => Some((step, why)),
+            (Reading::Yes, grant) if step.layer == Layer::Resource => {
+                Some((step, open_grant(grant, step.matched.sure_grant)?))
+            }
+            _ => None,
         })
+    }
+}
+
+/// Why it is open how far a grant of a resource's policy goes.
+fn open_grant(grant: Grant, sure_grant: Grant) -> Option<&'static str> {
+    match (grant, sure_grant) {
+        (Grant::Everybody, _) => {
+            Some("whether a grant to everybody needs an identity, boundary or session policy")
+        }
+        (Grant::Direct, sure) if sure != Grant::Direct => {
+            Some("a session by its name, which the request does not tell")
+        }
+        (Grant::Account | Grant::Role | Grant::Direct, _) => {
+            Some("whether the action can be allowed across accounts")
+        }
+        (Grant::Own, _) => None,
     }
 }
 

@@ -162,6 +162,13 @@ impl Kind<'_, '_> {
         self.space.perimeter.organization.as_deref().filter(|_| self.space.perimeter.is_ours(account))
     }
 
+    /// Of an account that is not known to be of ours: any other organization, or none.
+    fn other_organization(&self) -> Domain {
+        let mut other = Domain::text().or_absent();
+        other.miss(self.space.perimeter.organization.as_deref().map(Pattern::literal));
+        other
+    }
+
     /// What a key may hold; `fixed`: those whose value is known.
     pub fn domain(&self, key: &str, fixed: &Context) -> Domain {
         match fixed.get(key) {
@@ -182,7 +189,7 @@ impl Kind<'_, '_> {
             }
             "aws:currenttime" | "aws:epochtime" => Domain::number_from(self.space.now.as_nanosecond()),
             "aws:securetransport" => Domain::flag(None),
-            "aws:resourceorgid" => Domain::absent(),
+            "aws:resourceorgid" => self.other_organization(),
             "aws:requestedregion" => self.region_of_request(),
             _ if key.starts_with("aws:principal") || key.starts_with("aws:user") => self.principal(key),
             _ if key.starts_with("aws:resourcetag/") => {
@@ -317,7 +324,8 @@ impl Kind<'_, '_> {
         match key {
             "aws:principalarn" => Domain::language(caller.arn.clone()),
             "aws:principalisawsservice" | "aws:principaltype" | "aws:principalaccount" => Domain::absent(),
-            "aws:principalorgid" => Domain::absent(),
+            "aws:principalorgid" if caller.kind == CallerKind::Service => Domain::absent(),
+            "aws:principalorgid" => self.other_organization(),
             "aws:principalservicename" | "aws:principalservicenameslist" => match caller.kind {
                 CallerKind::Service => by_type(key),
                 _ => Domain::absent(),

@@ -144,6 +144,19 @@ impl Domain {
         }
     }
 
+    /// Is what the key holds, where it is there, any text of a language?
+    pub fn is_text(&self) -> bool {
+        matches!(self.present, Some(Present::Text(_)))
+    }
+
+    /// A value that is left where the key is there.
+    ///
+    /// # Errors
+    /// Where the budget is used up before one is found.
+    pub fn pick_present(&self, budget: &mut Budget) -> Result<Option<Values>, OutOfBudget> {
+        self.present.as_ref().map_or(Ok(None), |present| present.pick(budget))
+    }
+
     /// A value that is left: none where the request may be without the key and `or_absent` is preferred.
     ///
     /// # Errors
@@ -154,7 +167,7 @@ impl Domain {
         }
         match &self.present {
             None => Ok(None),
-            Some(present) => Ok(present.pick(budget)?.map(Some)),
+            Some(_) => Ok(self.pick_present(budget)?.map(Some)),
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn kept_out(question: &Question<'_, '_>, which: Which) -> Vec<KeptOut> {
         let Some(excluded) = question.excluded(which, callers) else { continue };
         let resources = question.space.resources(question.table, &callers.account);
         for place in resources.chunk_by(Resources::is_in_one_place_with) {
-            let setting = Setting::new(question, callers, place, Taken::GENEROUS);
+            let setting = Setting::new(question, callers, place, Taken::GENEROUS, Vec::new());
             let explained = Explained { question, setting: &setting, excluded: &excluded };
             for net in question.space.nets() {
                 explained.from(&net, which != Which::Any, &mut all, &mut budget);

@@ -19,7 +19,7 @@ use super::rules::Rule;
 use super::scene::{CALLER, Candidate, KEYS, Line, Scene, Taken};
 use super::setting::{Place, Setting};
 use super::simulate::{NoRequest, decide, decide_as, standing};
-use super::solve::{Excluded, Search};
+use super::solve::{Excluded, Found, Search};
 use super::space::{Callers, Net, Path, Resources, Space};
 use super::strings::Budget;
 use super::witness;
@@ -75,8 +75,8 @@ pub struct Question<'q, 'p> {
     pub keys: Vec<&'q str>,
     /// Of each key, whether what it holds hangs on where a request comes from.
     pub of_network: Vec<bool>,
-    /// Some statement has a variable.
-    pub has_variables: bool,
+    /// Where the keys of variables stand among the keys.
+    pub variables: Vec<usize>,
     pub new: Guarded<'p>,
     /// What is asked about is what this one does not allow.
     pub old: Option<Guarded<'p>>,
@@ -103,7 +103,7 @@ impl<'q, 'p> Question<'q, 'p> {
             lines: Vec::new(),
             keys: NETWORK.to_vec(),
             of_network: Vec::new(),
-            has_variables: false,
+            variables: Vec::new(),
             new,
             old: None,
         };
@@ -122,8 +122,8 @@ impl<'q, 'p> Question<'q, 'p> {
             let first = self.lines.last().map_or(0, |line| line.first + line.slots.len());
             let slots = rule.clauses.iter().map(|clause| self.slot(clause.key())).collect();
             for key in variables(rule) {
-                self.has_variables = true;
-                self.slot(alias(key));
+                let key = self.slot(alias(key)).checked_sub(KEYS);
+                self.variables.extend(key.filter(|key| !self.variables.contains(key)));
             }
             self.lines.push(Line { rule, slots, first });
         }
@@ -167,12 +167,7 @@ impl<'q, 'p> Question<'q, 'p> {
     pub fn stages<'s>(&'s self, resources: &'s [Vec<Resources<'p>>]) -> Vec<Stage<'s, 'q, 'p>> {
         let of = |(callers, resources): (&'s Callers, &'s Vec<Resources<'p>>)| {
             let places = resources.chunk_by(Resources::is_in_one_place_with);
-            places.map(move |place| Stage {
-                callers,
-                place,
-                setting: OnceCell::new(),
-                certain: OnceCell::new(),
-            })
+            places.map(move |place| Stage { callers, place, setting: OnceCell::new() })
         };
         self.callers.iter().zip(resources).flat_map(of).collect()
     }
@@ -344,8 +339,6 @@ pub struct Stage<'s, 'q, 'p> {
     callers: &'s Callers,
     place: &'s Place<'p>,
     setting: OnceCell<Setting<'s, 'q, 'p>>,
-    /// The same, as far as it is certain: what is found must hold there too.
-    certain: OnceCell<Setting<'s, 'q, 'p>>,
 }
 
 /// One search's part at a stage.
@@ -357,16 +350,15 @@ struct At<'a, 's, 'q, 'p> {
 }
 
 impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
-    fn setting(&self, taken: Taken) -> &'a Setting<'s, 'q, 'p> {
-        let Stage { callers, place, setting, certain } = self.stage;
-        let known = if taken.is_certain() { certain } else { setting };
-        known.get_or_init(|| Setting::new(self.question, callers, place, taken))
+    fn setting(&self) -> &'a Setting<'s, 'q, 'p> {
+        let Stage { callers, place, setting } = self.stage;
+        setting.get_or_init(|| Setting::new(self.question, callers, place, Taken::GENEROUS, Vec::new()))
     }
 
     /// Requests that come so.
     fn from(&self, net: &Net, budget: &mut Budget) -> Came {
         let outside = self.which != Which::Any;
-        let setting = self.setting(Taken::GENEROUS);
+        let setting = self.setting();
         let Some(kind) = setting.kind(0, net, outside).filter(Kind::is_possible) else {
             return Came::Nothing;
         };
@@ -460,16 +452,31 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
         match confirmed {
             Ok(asked) => Came::Witness(asked),
             Err(reason) if part.taken.is_certain() => Came::Unknown(reason),
-            Err(reason) => match self.certainly(part.n, scene.kind.net, task.actions, budget) {
+            Err(reason) => match self.certainly(part.n, scene, (task.actions, &found), budget) {
                 Came::Nothing => Came::Unknown(reason),
                 came => came,
             },
         }
     }
 
-    /// The same requests, of which only those count that are allowed whatever the documentation leaves open.
-    fn certainly(&self, n: usize, net: &Net, all: Actions, budget: &mut Budget) -> Came {
-        let setting = self.setting(Taken::CERTAIN);
+    /// The same requests, of which only those count that are allowed whatever the documentation leaves open, and whose
+    /// keys that variables stand for hold what was found.
+    fn certainly(
+        &self,
+        n: usize,
+        Scene { kind: Kind { net, .. }, start, .. }: &Scene<'_, 'q, 'p>,
+        (all, found): (Actions, &Found),
+        budget: &mut Budget,
+    ) -> Came {
+        let Stage { callers, place, .. } = self.stage;
+        let held = |key: &usize| {
+            let domain = start.get(KEYS + key).filter(|domain| domain.is_text())?;
+            let held = found.keys.get(*key).cloned().flatten();
+            let held = held.or_else(|| domain.pick_present(budget).ok().flatten())?;
+            Some((self.question.keys.get(*key).map(|key| (*key).to_owned())?, held))
+        };
+        let held = self.question.variables.iter().filter_map(held).collect();
+        let setting = Setting::new(self.question, callers, place, Taken::CERTAIN, held);
         let Some(kind) = setting.kind(n, net, self.which != Which::Any) else { return Came::Nothing };
         let mut start = setting.start(&kind);
         let scene = setting.scene(n, kind, &mut start);

@@ -3,13 +3,13 @@
 
 use std::rc::Rc;
 
-use super::axioms::Kind;
+use super::axioms::{Kind, is_of_network};
 use super::clause::{Clause, Fixed};
 use super::domain::Domain;
 use super::question::Question;
 use super::scene::{CALLER, KEYS, Outlook, RESOURCE, Scene, Taken, Whom, outlook, resource_outlook, whom};
 use super::space::{Callers, Net, Path, Resources};
-use crate::iam::request::CallerKind;
+use crate::iam::request::{CallerKind, Values};
 
 /// Resources that keys do not tell apart: they are of one account, region and table.
 pub type Place<'p> = [Resources<'p>];
@@ -21,6 +21,8 @@ pub struct Setting<'s, 'q, 'p> {
     pub callers: &'s Callers,
     pub place: &'s Place<'p>,
     pub taken: Taken,
+    /// Keys that are to hold this.
+    held: Vec<(String, Values)>,
     anywhere: Start,
     whom: Vec<Vec<Whom>>,
     /// How each line's resources stand to each kind of resource.
@@ -38,18 +40,21 @@ pub struct Start {
 }
 
 impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
-    /// Works out what does not hang on where requests come from. A place has some resource.
+    /// Works out what does not hang on where requests come from. A place has some resource; keys that are `held` hold
+    /// that and nothing else.
     pub fn new(
         question: &'s Question<'q, 'p>,
         callers: &'s Callers,
         place: &'s Place<'p>,
         taken: Taken,
+        held: Vec<(String, Values)>,
     ) -> Self {
         let mut setting = Self {
             question,
             callers,
             place,
             taken,
+            held,
             anywhere: Start::default(),
             whom: Vec::new(),
             resources: Vec::new(),
@@ -87,7 +92,8 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
     }
 
     fn anywhere(&self, kind: &Kind<'_, 'p>) -> Start {
-        let fixed = kind.fixed_anywhere();
+        let mut fixed = kind.fixed_anywhere();
+        self.hold(&mut fixed, false);
         let absent = Rc::new(Domain::absent());
         let mut domains = vec![Rc::new(Domain::language(self.callers.arn.clone())), absent.clone()];
         let keys = self.question.keys.iter().zip(&self.question.of_network);
@@ -99,10 +105,20 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
         start
     }
 
+    /// Adds the keys that are held to those whose value is known.
+    fn hold(&self, fixed: &mut Fixed, of_network: bool) {
+        for (key, values) in self.held.iter().filter(|(key, _)| is_of_network(key) == of_network) {
+            if fixed.get(key).is_none() {
+                fixed.set(key, values.clone());
+            }
+        }
+    }
+
     /// What requests that come so may hold.
     pub fn start(&self, kind: &Kind<'_, 'p>) -> Start {
         let mut start = self.anywhere.clone();
-        let by_net = kind.fixed_by_net();
+        let mut by_net = kind.fixed_by_net();
+        self.hold(&mut by_net, true);
         let keys = self.question.keys.iter().zip(&self.question.of_network);
         for ((key, of_network), domain) in keys.zip(start.domains.iter_mut().skip(KEYS)) {
             if *of_network {
@@ -110,7 +126,7 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
             }
         }
         // What is known fills variables in: where there are any.
-        if self.question.has_variables {
+        if !self.question.variables.is_empty() {
             let fixed = Rc::make_mut(&mut start.fixed);
             by_net.iter().for_each(|(key, values)| fixed.set(key, values.clone()));
         }

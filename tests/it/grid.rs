@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::corpus::root;
 use draw::Draw;
-use outside::{is_asked_about, is_break_glass, is_outside, is_possible};
+use outside::{is_asked_about, is_break_glass, is_outside, is_possible, with_known_tags};
 use requests::Grid;
 
 /// Requests that are picked from a grid for one answer: all, or as many at random.
@@ -61,7 +61,7 @@ impl Case<'_> {
 
     /// Why a verdict's own request does not show it.
     fn no_witness(&self, answer: &Answer, asked: &Asked, by_break_glass: bool) -> Option<String> {
-        let (request, decision) = self.decided(asked);
+        let (request, decision) = self.decided(&with_known_tags(asked, self.bundle, self.perimeter));
         let caller = &request.caller.arn;
         let claims = [
             ("allowed", decision.outcome == Outcome::Allow && decision.otherwise.is_none()),
@@ -82,7 +82,8 @@ impl Case<'_> {
         let mut draw = Draw::new(seed);
         let all = grid.size();
         let picked = (0..all.min(PICKED)).map(|n| if all <= PICKED { n } else { draw.below(all) });
-        let excluded = picked.map(|n| grid.nth(n)).filter(|asked| self.is_excluded(answer, asked));
+        let whole = |asked| with_known_tags(&asked, self.bundle, self.perimeter);
+        let excluded = picked.map(|n| whole(grid.nth(n))).filter(|asked| self.is_excluded(answer, asked));
         let mut wrong = excluded.take(TRIED).filter(|asked| self.decided(asked).1.outcome == Outcome::Allow);
         wrong.next().map(|asked| format!("this gets through: {asked:?}"))
     }
@@ -103,7 +104,7 @@ impl Case<'_> {
     }
 
     fn is_possible(&self, asked: &Asked) -> bool {
-        is_possible(asked, (self.bundle, self.text), self.perimeter, now())
+        is_possible(asked, self.bundle, self.perimeter, now())
     }
 
     fn is_asked_about(&self, answer: &Answer, asked: &Asked, caller: &str) -> bool {
@@ -174,7 +175,7 @@ fn without_one(value: &Value) -> Vec<Value> {
 /// Bundles that are drawn, where `PROPTEST_CASES` does not say: proofs are slow where nothing is optimised.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    asked.unwrap_or(if cfg!(debug_assertions) { 24 } else { 1_000 })
+    asked.unwrap_or(if cfg!(debug_assertions) { 256 } else { 1_000 })
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use dynamodb_perimeter::iam::request::Values;
 use dynamodb_perimeter::ids::Arn;
 use dynamodb_perimeter::perimeter::{Mode, Perimeter};
 use dynamodb_perimeter::prove::bundle::{Asked, Bundle};
@@ -20,18 +21,13 @@ fn is_by_service(asked: &Asked) -> bool {
 }
 
 /// Can there be such a request?
-pub fn is_possible(
-    asked: &Asked,
-    (bundle, text): (&Bundle, &str),
-    perimeter: &Perimeter,
-    now: Timestamp,
-) -> bool {
+pub fn is_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter, now: Timestamp) -> bool {
     let of_a_service =
         asked.principal.ends_with(".amazonaws.com") || asked.principal.contains("aws-service-role/");
     network_is_possible(asked, perimeter)
         && !(of_a_service && is_by_service(asked))
         && (is_by_service(asked) || value(asked, "aws:CalledVia").is_none())
-        && tags_are_possible(asked, bundle, perimeter, text)
+        && tags_are_possible(asked, bundle, perimeter)
         && time_is_possible(asked, now)
         && region_is_possible(asked)
 }
@@ -67,8 +63,8 @@ fn is_public(address: &str) -> bool {
     }
 }
 
-/// A tag that is known is as it is known, where policies ask for it.
-fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter, text: &str) -> bool {
+/// The tags that are known of the caller, and of the resource: those alone there are.
+fn known_tags<'b>(asked: &Asked, bundle: &'b Bundle, perimeter: &Perimeter) -> [Option<&'b Tags>; 2] {
     let is_named = |arn: &str| arn == "*" || arn == asked.principal;
     let caller = bundle
         .principals
@@ -77,14 +73,36 @@ fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter, text
     let own = caller.and_then(|entry| entry.tags.as_ref()).filter(|_| perimeter.prove.session_tags_none);
     let tables = bundle.tables.iter().filter(|table| is_of(&asked.resource, &table.arn));
     let of_table = tables.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref());
-    let fits = |known: Option<&Vec<(String, String)>>, key: String, name: &str| {
-        let Some(known) = known.filter(|_| text.contains(&key)) else { return true };
-        value(asked, &key) == known.iter().find(|(tag, _)| tag == name).map(|(_, value)| value.as_str())
+    [own, of_table]
+}
+
+type Tags = Vec<(String, String)>;
+
+const TAG_KEYS: [&str; 2] = ["aws:PrincipalTag/", "aws:ResourceTag/"];
+
+/// A tag that is known is as it is known.
+fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> bool {
+    let fits = |known: Option<&Tags>, key: &str, name: &str| {
+        let known = known.map(|known| known.iter().find(|(tag, _)| tag == name));
+        let told = value(asked, &format!("{key}{name}"));
+        known.is_none_or(|known| told.is_none() || told == known.map(|(_, value)| value.as_str()))
     };
-    ["t", "u"].iter().all(|name| {
-        fits(own, format!("aws:PrincipalTag/{name}"), name)
-            && fits(of_table, format!("aws:ResourceTag/{name}"), name)
-    })
+    let known = known_tags(asked, bundle, perimeter);
+    known.iter().zip(TAG_KEYS).all(|(known, key)| ["t", "u"].iter().all(|name| fits(*known, key, name)))
+}
+
+/// The same request with every tag that is known.
+pub fn with_known_tags(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
+    let mut whole = asked.clone();
+    for (known, key) in known_tags(asked, bundle, perimeter).into_iter().zip(TAG_KEYS) {
+        for (name, tag) in known.into_iter().flatten() {
+            let key = format!("{key}{name}");
+            if value(asked, &key).is_none() {
+                whole.context.push((key, Values::One(tag.clone())));
+            }
+        }
+    }
+    whole
 }
 
 /// Is it the table, or what hangs on it?
