@@ -45,7 +45,7 @@ class Question:
         self.statements = self.policies.all()
         self.bundle, self.principal, self.table, self.timeout_ms = bundle, principal, table, timeout_ms
         self.slots = set_literals(self.statements)
-        self.families = None
+        self.families, self.classes = None, {}
 
     def verdict(self):
         """The questions in their order: anyone from outside, break-glass from outside, anything at all."""
@@ -192,11 +192,13 @@ class Family:
 
     def action_classes(self):
         """One action of each set of actions that no statement tells apart."""
-        found = {}
-        for action, kinds in catalogue.ACTIONS.items():
-            if self.request.target.kind in kinds:
-                found.setdefault(self.action_mark(action), action)
-        return list(found.values())
+        kind, known = self.request.target.kind, self.question.classes
+        place = kind, self.request.target.table is None
+        if place not in known:
+            marks = {self.action_mark(action): action
+                     for action, kinds in reversed(catalogue.ACTIONS.items()) if kind in kinds}
+            known[place] = list(marks.values())
+        return known[place]
 
     def action_mark(self, action):
         keys = [key for key, actions in catalogue.KEYS.items() if key in self.question.slots and action in actions]
@@ -310,14 +312,13 @@ class Family:
         action = self.request.acts(lambda action: covers(statement, action, may))
         if z3.is_false(z3.simplify(action)):
             return NO
-        return z3.And(action, self.consulted(statement, may), self.covers_resource(statement, may),
+        return z3.And(action, self.consulted(statement), self.covers_resource(statement, may),
                       conditions.holds(self.request, statement, may))
 
-    def consulted(self, statement, may):
+    def consulted(self, statement):
         if statement.kind != RESOURCE:
             return YES
-        return self.request.acts(
-            lambda action: may if action == catalogue.FUTURE else action not in catalogue.WITHOUT_RESOURCE_POLICY)
+        return self.request.acts(lambda action: action not in catalogue.WITHOUT_RESOURCE_POLICY)
 
     def covers_resource(self, statement, may):
         patterns, excepted = statement.patterns("Resource")

@@ -50,34 +50,28 @@ class Perimeter:
         return vpc in self.vpcs if self.exact else vpc.id in {known.id for known in self.vpcs}
 
     def ways(self):
-        """Every way to the service: straight, and through an AWS service, where no network key is tied to another."""
+        """Every way to the service: straight, and through an AWS service."""
         return list(self.straight_ways()) + list(self.service_ways())
 
     def straight_ways(self):
         yield Way(source_ip="v4", trusted=True)
         yield Way(source_ip="v6", trusted=True)
-        for endpoint, vpc in self.endpoints.items():
-            yield Way(endpoint=endpoint, vpc=vpc, vpc_source_ip="any", inside=self.approved(vpc))
-        for way in self.vpc_ways():
-            yield dataclasses.replace(way, endpoint=OTHER, vpc_source_ip="any")
+        yield from self.endpoint_ways()
 
     def service_ways(self):
-        free = dict(via=True, source_ip="maybe", vpc_source_ip="maybe")
-        yield Way(**free, trusted=True, inside=self.service_calls_approved)
-        yield Way(**free, endpoint=OTHER, inside=self.service_calls_approved)
-        for endpoint, vpc in self.endpoints.items():
-            inside = self.service_calls_approved or self.approved(vpc)
-            yield Way(**free, endpoint=endpoint, vpc=vpc, inside=inside, vpc_certain=False)
-        for way in self.vpc_ways():
+        """A service may show any address, whether it comes through an endpoint or not."""
+        for way in [Way(trusted=True), *self.endpoint_ways()]:
             inside = self.service_calls_approved or way.inside
-            yield dataclasses.replace(way, **free, endpoint=OTHER, endpoint_certain=False, inside=inside)
+            yield dataclasses.replace(way, via=True, source_ip="maybe", inside=inside)
 
-    def vpc_ways(self):
+    def endpoint_ways(self):
+        for endpoint, vpc in self.endpoints.items():
+            yield Way(endpoint=endpoint, vpc=vpc, inside=self.approved(vpc))
         for vpc in self.vpcs:
-            yield Way(vpc=vpc, inside=True)
+            yield Way(endpoint=OTHER, vpc=vpc, inside=True)
             if self.exact:
-                yield Way(vpc=vpc, namesake=True)
-        yield Way(vpc=OTHER)
+                yield Way(endpoint=OTHER, vpc=vpc, namesake=True)
+        yield Way(endpoint=OTHER, vpc=OTHER)
 
 
 OTHER = "other"
@@ -91,11 +85,8 @@ class Way:
     id of one that is approved."""
     via: bool = False
     source_ip: str = None
-    vpc_source_ip: str = None
     endpoint: str = None
-    endpoint_certain: bool = True
     vpc: object = None
-    vpc_certain: bool = True
     inside: bool = False
     trusted: bool = False
     namesake: bool = False

@@ -4,14 +4,14 @@ Part of the independent model (model.py). The caller's ARN, the resource, the VP
 are bit-vectors, time is an integer; what is finite (the accounts, the kinds of resource, the ways) is taken apart in
 Python, so that no string is put together of others.
 """
-import dataclasses, ipaddress
+import dataclasses, functools, ipaddress
 import z3
 
 import catalogue
 from perimeter import OTHER, Vpc
 from policy import Unmodelled
 from solve import Strings
-from strings import ANYTHING, arn_glob, at_least, characters, concat, excepting, union
+from strings import ANYTHING, at_least, characters, concat, excepting, name_glob, union
 
 NAME = at_least(1, characters("a-zA-Z0-9+=,.@_-"))
 TABLE_NAME = at_least(3, characters("a-zA-Z0-9_.-"))
@@ -90,7 +90,7 @@ class Caller:
     tags: object = None
     foreign: bool = False
 
-    @property
+    @functools.cached_property
     def language(self):
         start = f"arn:aws:iam::{self.account}:{self.kind}/"
         every = concat([z3.Re(start), PATH, NAME])
@@ -113,7 +113,7 @@ class Target:
     def start(self):
         return f"arn:aws:dynamodb:{self.region}:{self.account}:table/"
 
-    @property
+    @functools.cached_property
     def language(self):
         if self.pseudo:
             return z3.Re(self.pseudo)
@@ -167,7 +167,7 @@ class Request:
     def break_glass(self):
         if self.caller.kind == "root":
             return NO
-        return z3.Or([self.strings.test(self.arn, arn_glob(pattern))
+        return z3.Or([self.strings.test(self.arn, name_glob(pattern))
                       for pattern in self.perimeter.break_glass
                       if pattern.split(":")[4] == self.caller.account or self.perimeter.watched(self.caller.account)])
 
@@ -194,28 +194,26 @@ class Request:
     # The network.
 
     def make_sourcevpc(self):
-        way = self.way
-        if way.vpc is None:
+        vpc = self.way.vpc
+        if vpc is None:
             return ABSENT
-        present = YES if way.vpc_certain else z3.Bool("SourceVpc is there")
-        if isinstance(way.vpc, Vpc):
-            return Text(present, z3.StringVal(way.vpc.id))
-        return self.free("SourceVpc", excepting(VPC_ID, [vpc.id for vpc in self.perimeter.vpcs]), present)
+        if isinstance(vpc, Vpc):
+            return self.constant(vpc.id)
+        return self.free("SourceVpc", excepting(VPC_ID, [known.id for known in self.perimeter.vpcs]), YES)
 
     def make_sourcevpce(self):
-        way = self.way
-        if way.endpoint is None:
+        endpoint = self.way.endpoint
+        if endpoint is None:
             return ABSENT
-        present = YES if way.endpoint_certain else z3.Bool("SourceVpce is there")
-        if way.endpoint != OTHER:
-            return Text(present, z3.StringVal(way.endpoint))
-        return self.free("SourceVpce", excepting(ENDPOINT_ID, self.perimeter.endpoints), present)
+        if endpoint != OTHER:
+            return self.constant(endpoint)
+        return self.free("SourceVpce", excepting(ENDPOINT_ID, self.perimeter.endpoints), YES)
 
     def make_sourceip(self):
         return self.address("SourceIp", self.way.source_ip)
 
     def make_vpcsourceip(self):
-        return self.address("VpcSourceIp", self.way.vpc_source_ip)
+        return self.address("VpcSourceIp", "any" if self.way.endpoint else None)
 
     def address(self, name, domain):
         presence = {None: NO, "maybe": z3.Bool(name + " is there")}.get(domain, YES)
@@ -233,12 +231,12 @@ class Request:
         return Text(present, z3.Concat(*[z3.StringVal(part) if isinstance(part, str) else part for part in parts]))
 
     def make_vpceaccount(self):
-        if self.way.vpc is None and self.way.endpoint is None:
+        if self.way.vpc is None:
             return ABSENT
         return Text(z3.Bool("VpceAccount is there"), self.vpc_owner())
 
     def make_vpceorgid(self):
-        if self.way.vpc is None and self.way.endpoint is None:
+        if self.way.vpc is None:
             return ABSENT
         ours = self.way.owner in self.perimeter.modes and self.perimeter.organization
         return Text(z3.Bool("VpceOrgID is there"),

@@ -129,6 +129,12 @@ def arn_glob(text):
     return by_segment(segments + [[ANY]] * (6 - len(segments)))
 
 
+@functools.lru_cache(maxsize=None)
+def name_glob(text):
+    """A glob whose wildcards never cross a colon, as the perimeter's are read."""
+    return expression(tokens_without_variables(text, True), NO_COLON)
+
+
 def matches(text, pattern, any_case=False):
     """Whether a glob without variables matches, told without Z3."""
     wanted = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern)
