@@ -6,9 +6,10 @@ where it surely does.
 import ipaddress
 import z3
 
+from logic import YES, every, no, some, truth
 from perimeter import instant
 from policy import Unmodelled
-from request import Address, Many, NO, Text, Time, Truth, YES
+from request import Address, Many, Text, Time, Truth
 from strings import ANY, ONE, Variable, by_segment, expression, split, tokens
 
 STRING_OPERATORS = {  # wildcards, case ignored
@@ -25,7 +26,7 @@ ARN_KEYS = {"aws:principalarn", "aws:sourcevpcarn"}
 
 def holds(request, statement, may):
     """Whether the whole block holds."""
-    return z3.And([literal(request, statement, *condition, may) for condition in statement.conditions] + [YES])
+    return every([literal(request, statement, *condition, may) for condition in statement.conditions])
 
 
 def literal(request, statement, operator, key, values, may):
@@ -35,25 +36,24 @@ def literal(request, statement, operator, key, values, may):
     if_exists = plain.endswith("IfExists")
     plain = plain.removesuffix("IfExists")
     if plain == "Null":
-        return z3.Or([value.present == z3.BoolVal(wanted.lower() == "false") for wanted in values])
+        return some([value.present if wanted.lower() == "false" else no(value.present) for wanted in values])
     test = Test(request, statement.variables, key, plain, values)
     if quantifier:
         return over_set(quantifier, value, test, if_exists, may)
     if isinstance(value, Many):
-        return z3.BoolVal(may)
+        return truth(may)
     if if_exists or test.negated:
-        return z3.And(z3.Or(z3.Not(value.present), test.of(value, may)), test.resolvable(may))
-    return z3.And(value.present, test.of(value, may), test.resolvable(may))
+        return every(some(no(value.present), test.of(value, may)), test.resolvable(may))
+    return every(value.present, test.of(value, may), test.resolvable(may))
 
 
 def over_set(quantifier, value, test, if_exists, may):
     slots = value.slots if isinstance(value, Many) else [value]
     if quantifier == "ForAllValues":
-        every = [z3.Or(z3.Not(slot.present), test.of(slot, may)) for slot in slots]
-        return z3.And(every + [test.resolvable(may)])
-    some = z3.Or([z3.And(slot.present, test.of(slot, may)) for slot in slots])
-    missing = z3.And(z3.Not(value.present), z3.BoolVal(if_exists and may))
-    return z3.And(z3.Or(some, missing), test.resolvable(may))
+        return every([some(no(slot.present), test.of(slot, may)) for slot in slots] + [test.resolvable(may)])
+    found = some([every(slot.present, test.of(slot, may)) for slot in slots])
+    missing = every(no(value.present), truth(if_exists and may))
+    return every(some(found, missing), test.resolvable(may))
 
 
 class Test:
@@ -68,15 +68,15 @@ class Test:
     def of(self, value, may):
         """Whether the operator holds for a value that is there."""
         if self.negated:
-            return z3.Not(z3.Or([self.equal(value, operand, not may) for operand in self.values] + [NO]))
-        return z3.Or([self.equal(value, operand, may) for operand in self.values] + [NO])
+            return no(some([self.equal(value, operand, not may) for operand in self.values]))
+        return some([self.equal(value, operand, may) for operand in self.values])
 
     def resolvable(self, may):
         """A variable without a value may spoil the statement, so that what must hold needs all of them."""
         if may or not self.variables:
             return YES
-        return z3.And([self.request.key(variable.key).present
-                       for operand in self.values for variable in self.variables_of(operand)] + [YES])
+        return every([self.request.key(variable.key).present
+                       for operand in self.values for variable in self.variables_of(operand)])
 
     def variables_of(self, operand):
         if not self.operator.startswith(("String", "Arn")):
@@ -100,13 +100,13 @@ class Test:
     def equal_truth(self, value, operand):
         if self.operator != "Bool" or operand.lower() not in ("true", "false"):
             raise Unmodelled(f"{self.operator} on {self.key}")
-        return value.term if operand.lower() == "true" else z3.Not(value.term)
+        return value.term if operand.lower() == "true" else no(value.term)
 
     def within(self, value, operand, may):
         try:
             ipaddress.ip_network(operand, strict=False)
         except ValueError:
-            return z3.BoolVal(may and self.negated)
+            return truth(may and self.negated)
         return value.within(operand)
 
     def compared(self, value, operand):
@@ -134,7 +134,7 @@ class Test:
             terms.append(term)
             present.append(there)
         whole = z3.simplify(z3.Concat(*terms)) if len(terms) > 1 else terms[0]
-        return z3.And(present + [self.request.strings.equal(value.term, whole)])
+        return every(present + [self.request.strings.equal(value.term, whole)])
 
     def substitute(self, piece):
         if not isinstance(piece, Variable):
@@ -151,5 +151,5 @@ class Test:
         if any(isinstance(piece, Variable) for piece in pieces):
             raise Unmodelled("a variable in an ARN")
         if len(split(pieces, 6)) < 6:
-            return z3.BoolVal(may)
+            return truth(may)
         return self.request.strings.test(value.term, by_segment(split(pieces, 6)))

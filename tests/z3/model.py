@@ -14,7 +14,8 @@ import z3
 import catalogue, conditions
 from perimeter import Perimeter
 from policy import Malformed, Policies, RESOURCE, Unmodelled, listed
-from request import Caller, NO, Request, Target, YES
+from logic import NO, YES, every, no, some, truth
+from request import Caller, Request, Target
 from solve import Clock, satisfiable
 from strings import arn_glob, glob, matches
 
@@ -104,11 +105,11 @@ class Question:
     def targets(self, caller):
         if self.table["arn"] != "*":
             return self.targets_of_table(self.table)
-        every = [target for table in self.bundle["tables"] if table["arn"] != "*"
+        found = [target for table in self.bundle["tables"] if table["arn"] != "*"
                  for target in self.targets_of_table(table)]
         if caller.account not in self.perimeter.enforced:
-            return every
-        return list(self.other_targets(caller)) + every
+            return found
+        return list(self.other_targets(caller)) + found
 
     def targets_of_table(self, table):
         _, _, service, region, account, resource = table["arn"].split(":", 5)
@@ -174,7 +175,7 @@ class Family:
 
     def __init__(self, question, request):
         self.question, self.request, self.policies = question, request, question.policies
-        self.made, self.found = {}, {}
+        self.made, self.found, self.allowing = {}, {}, {}
         request.classes(self.action_classes())
 
     def formula(self, asked, permissive):
@@ -188,7 +189,7 @@ class Family:
         outside, break_glass = z3.simplify(self.request.outside()), self.request.break_glass()
         if z3.is_false(outside):
             return NO
-        return z3.And(outside, break_glass if asked == "break_glass" else z3.Not(break_glass), self.allowed(permissive))
+        return every(outside, break_glass if asked == "break_glass" else no(break_glass), self.allowed(permissive))
 
     def action_classes(self):
         """One action of each set of actions that no statement tells apart."""
@@ -211,20 +212,22 @@ class Family:
 
     def allowed(self, may):
         """Whether the request is allowed: by what may allow it and nothing that must deny it, or the other way."""
-        return z3.And(self.granted(may), self.within_scps(may), self.through_endpoint(may),
-                      z3.Not(self.denied(not may)))
+        if may not in self.allowing:
+            self.allowing[may] = every(self.granted(may), self.within_scps(may), self.through_endpoint(may),
+                                       no(self.denied(not may)))
+        return self.allowing[may]
 
     def granted(self, may):
         caller, policies = self.request.caller, self.policies
         if caller.foreign:
             return self.any_allow(self.table_policy(), may, self.across(may))
-        bounds = z3.And(self.allows_or_absent(policies.boundary, may), self.allows_or_absent(policies.session, may))
+        bounds = every(self.allows_or_absent(policies.boundary, may), self.allows_or_absent(policies.session, may))
         identity = YES if caller.kind == "root" else self.allows_or_absent(policies.identity, may)
         if caller.account != self.request.target.account:
-            return z3.And(identity, bounds, self.any_allow(self.table_policy(), may, self.across(may)))
+            return every(identity, bounds, self.any_allow(self.table_policy(), may, self.across(may)))
         direct = self.any_allow(self.table_policy(), may, YES, lambda named: self.direct(named, may))
         limited = self.any_allow(self.table_policy(), may, YES, self.limited)
-        return z3.Or(direct, z3.And(bounds, z3.Or(identity, limited)))
+        return some(direct, every(bounds, some(identity, limited)))
 
     def across(self, may):
         return self.request.acts(
@@ -233,25 +236,25 @@ class Family:
     def direct(self, named, may):
         """A grant that nothing implicit limits. For the session of a role, `*` is one only in the permissive reading."""
         user = self.request.caller.kind == "user"
-        return z3.Or(z3.And(named.itself, z3.BoolVal(user)), z3.BoolVal(named.anyone and (user or may)))
+        return some(every(named.itself, truth(user)), truth(named.anyone and (user or may)))
 
     def limited(self, named):
-        return z3.Or(named.itself, z3.BoolVal(named.anyone))
+        return some(named.itself, truth(named.anyone))
 
     def any_allow(self, statements, may, condition, who=lambda named: named.anybody()):
-        grants = [z3.And(self.matches(statement, may), who(self.named(statement.raw["Principal"])))
+        grants = [every(self.matches(statement, may), who(self.named(statement.raw["Principal"])))
                   for statement in statements if statement.allows]
-        return z3.And(condition, z3.Or(grants + [NO]))
+        return every(condition, some(grants))
 
     def allows_or_absent(self, statements, may):
         if statements is None:
             return YES
-        return z3.Or([self.matches(statement, may) for statement in statements if statement.allows] + [NO])
+        return some([self.matches(statement, may) for statement in statements if statement.allows])
 
     def within_scps(self, may):
         if not self.bound_by_scps():
             return YES
-        return z3.And([self.allows_or_absent(level, may) for level in self.policies.scps] + [YES])
+        return every([self.allows_or_absent(level, may) for level in self.policies.scps])
 
     def bound_by_scps(self):
         caller = self.request.caller
@@ -269,11 +272,11 @@ class Family:
             return YES
         used, conjuncts = self.request.key("aws:sourcevpce"), []
         for endpoint, statements in self.policies.endpoints.items():
-            through = z3.And(used.present, self.request.equal(used.term, endpoint))
+            through = every(used.present, self.request.equal(used.term, endpoint))
             allowed = self.any_allow(statements, may, YES)
             denied = self.any_deny(statements, not may)
-            conjuncts.append(z3.Implies(through, z3.And(allowed, z3.Not(denied))))
-        return z3.And(conjuncts)
+            conjuncts.append(some(no(through), every(allowed, no(denied))))
+        return every(conjuncts)
 
     def denied(self, may):
         caller, policies = self.request.caller, self.policies
@@ -284,17 +287,17 @@ class Family:
             groups += policies.scps
         if self.bound_by_rcps():
             groups += policies.rcps
-        return z3.Or([self.any_deny(group or [], may) for group in groups])
+        return some([self.any_deny(group or [], may) for group in groups])
 
     def any_deny(self, statements, may):
-        return z3.Or([z3.And(self.matches(statement, may), self.hits(statement, may))
-                      for statement in statements if not statement.allows] + [NO])
+        return some([every(self.matches(statement, may), self.hits(statement, may))
+                      for statement in statements if not statement.allows])
 
     def hits(self, statement, may):
         """Whether a Deny is about this caller."""
         if "NotPrincipal" in statement.raw:
             named = self.named(statement.raw["NotPrincipal"])
-            return z3.Not(z3.And(named.itself, z3.BoolVal(named.account))) if may else z3.Not(named.itself)
+            return no(every(named.itself, truth(named.account))) if may else no(named.itself)
         return self.named(statement.raw["Principal"]).anybody() if "Principal" in statement.raw else YES
 
     def table_policy(self):
@@ -310,9 +313,9 @@ class Family:
 
     def matches(self, statement, may):
         action = self.request.acts(lambda action: covers(statement, action, may))
-        if z3.is_false(z3.simplify(action)):
+        if action is NO:
             return NO
-        return z3.And(action, self.consulted(statement), self.covers_resource(statement, may),
+        return every(action, self.consulted(statement), self.covers_resource(statement, may),
                       conditions.holds(self.request, statement, may))
 
     def consulted(self, statement):
@@ -323,11 +326,11 @@ class Family:
     def covers_resource(self, statement, may):
         patterns, excepted = statement.patterns("Resource")
         if excepted:
-            return z3.Not(self.on_any(statement, patterns, not may))
+            return no(self.on_any(statement, patterns, not may))
         return self.on_any(statement, patterns, may)
 
     def on_any(self, statement, patterns, may):
-        return z3.Or([self.on(statement, pattern, may) for pattern in patterns] + [NO])
+        return some([self.on(statement, pattern, may) for pattern in patterns])
 
     def on(self, statement, pattern, may):
         """A pattern read plainly and read by segments: the language does not say which."""
@@ -339,7 +342,7 @@ class Family:
         if alike(pattern):
             return plain
         segmented = self.request.strings.test(self.request.resource, arn_glob(pattern))
-        return z3.Or(plain, segmented) if may else z3.And(plain, segmented)
+        return some(plain, segmented) if may else every(plain, segmented)
 
 
 class Named:
@@ -352,10 +355,10 @@ class Named:
             raise Unmodelled("a session as principal")
         self.anyone = "*" in values
         self.account = account in values or f"arn:aws:iam::{account}:root" in values
-        self.itself = z3.Or([request.equal(request.arn, value) for value in values if ":iam:" in value] + [NO])
+        self.itself = some([request.equal(request.arn, value) for value in values if ":iam:" in value])
 
     def anybody(self):
-        return z3.Or(self.itself, z3.BoolVal(self.anyone or self.account))
+        return some(self.itself, truth(self.anyone or self.account))
 
 
 def alike(pattern):

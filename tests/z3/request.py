@@ -8,6 +8,7 @@ import dataclasses, functools, ipaddress
 import z3
 
 import catalogue
+from logic import NO, YES, every, no, some, truth
 from perimeter import OTHER, Vpc
 from policy import Unmodelled
 from solve import Strings
@@ -33,7 +34,6 @@ BELOW_TABLE = {
     catalogue.IMPORT: ("/import/", at_least(1, characters("0-9a-z-"))),
 }
 PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"]
-YES, NO = z3.BoolVal(True), z3.BoolVal(False)
 
 
 @dataclasses.dataclass
@@ -61,7 +61,7 @@ class Many:
 
     @property
     def present(self):
-        return z3.Or([slot.present for slot in self.slots])
+        return some([slot.present for slot in self.slots])
 
 
 @dataclasses.dataclass
@@ -74,8 +74,8 @@ class Address:
     def within(self, cidr):
         network = ipaddress.ip_network(cidr, strict=False)
         bits = self.v4 if network.version == 4 else self.v6
-        family = self.is_v4 if network.version == 4 else z3.Not(self.is_v4)
-        return z3.And(family, bits & int(network.netmask) == int(network.network_address))
+        family = self.is_v4 if network.version == 4 else no(self.is_v4)
+        return every(family, bits & int(network.netmask) == int(network.network_address))
 
 
 ABSENT = Text(NO, z3.StringVal(""))
@@ -93,9 +93,9 @@ class Caller:
     @functools.cached_property
     def language(self):
         start = f"arn:aws:iam::{self.account}:{self.kind}/"
-        every = concat([z3.Re(start), PATH, NAME])
+        names = concat([z3.Re(start), PATH, NAME])
         service_linked = concat([z3.Re(start + "aws-service-role/"), ANYTHING])
-        return z3.Intersect(every, z3.Complement(service_linked)) if self.kind == "role" else every
+        return z3.Intersect(names, z3.Complement(service_linked)) if self.kind == "role" else names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,25 +149,25 @@ class Request:
     def classes(self, classes):
         """Takes the actions as classes that no policy tells apart: one of each stands for all."""
         self.actions = classes
-        self.axioms.append(z3.And(self.action >= 0, self.action < len(classes)))
+        self.axioms.append(every(self.action >= 0, self.action < len(classes)))
 
     def acts(self, wanted):
         """Whether the action is one that `wanted` holds for."""
         numbers = [number for number, action in enumerate(self.actions) if wanted(action)]
         if len(numbers) == len(self.actions):
             return YES
-        return z3.Or([self.action == number for number in numbers])
+        return some([self.action == number for number in numbers])
 
     def outside(self):
         if not self.way.trusted or self.way.inside:
-            return z3.BoolVal(not self.way.inside)
+            return truth(not self.way.inside)
         address = self.key("aws:sourceip")
-        return z3.Not(z3.And(address.present, z3.Or([address.within(cidr) for cidr in self.perimeter.trusted])))
+        return no(every(address.present, some([address.within(cidr) for cidr in self.perimeter.trusted])))
 
     def break_glass(self):
         if self.caller.kind == "root":
             return NO
-        return z3.Or([self.strings.test(self.arn, name_glob(pattern))
+        return some([self.strings.test(self.arn, name_glob(pattern))
                       for pattern in self.perimeter.break_glass
                       if pattern.split(":")[4] == self.caller.account or self.perimeter.watched(self.caller.account)])
 
@@ -219,14 +219,14 @@ class Request:
         presence = {None: NO, "maybe": z3.Bool(name + " is there")}.get(domain, YES)
         value = Address(presence, z3.Bool(name + " is v4"), z3.BitVec(name + "4", 32), z3.BitVec(name + "6", 128))
         if domain == "v4":
-            self.axioms += [value.is_v4] + [z3.Not(value.within(cidr)) for cidr in PRIVATE]
+            self.axioms += [value.is_v4] + [no(value.within(cidr)) for cidr in PRIVATE]
         if domain == "v6":
-            self.axioms += [z3.Not(value.is_v4), value.within("2000::/3")]
+            self.axioms += [no(value.is_v4), value.within("2000::/3")]
         return value
 
     def make_sourcevpcarn(self):
         vpc = self.key("aws:sourcevpc")
-        present = z3.And(vpc.present, z3.Bool("SourceVpcArn is there"))
+        present = every(vpc.present, z3.Bool("SourceVpcArn is there"))
         parts = ["arn:aws:ec2:", self.vpc_region(), ":", self.vpc_owner(), ":vpc/", vpc.term]
         return Text(present, z3.Concat(*[z3.StringVal(part) if isinstance(part, str) else part for part in parts]))
 
@@ -254,7 +254,7 @@ class Request:
             owner, region = self.strings.new("owner", ACCOUNT), self.strings.new("region", REGION_NAME)
             if self.way.namesake:
                 namesakes = [vpc for vpc in self.perimeter.vpcs if vpc.id == self.way.vpc.id]
-                self.axioms += [z3.Not(z3.And(self.equal(owner, vpc.account), self.equal(region, vpc.region)))
+                self.axioms += [no(every(self.equal(owner, vpc.account), self.equal(region, vpc.region)))
                                 for vpc in namesakes]
             if self.perimeter.one_region:
                 self.axioms.append(self.equal(region, self.target.region))
@@ -262,10 +262,10 @@ class Request:
         return self.made["hidden"]
 
     def make_viaawsservice(self):
-        return Truth(YES, z3.BoolVal(self.way.via))
+        return Truth(YES, truth(self.way.via))
 
     def make_calledvia(self):
-        value = self.many("aws:calledvia", SERVICE, z3.BoolVal(self.way.via))
+        value = self.many("aws:calledvia", SERVICE, truth(self.way.via))
         self.axioms.append(z3.Implies(self.way.via, value.present))
         return value
 

@@ -8,6 +8,7 @@ is forbidden and Z3 asked again. Strings that are compared with each other, for 
 import time
 import z3
 
+from logic import truth
 from strings import intersection
 
 
@@ -54,7 +55,7 @@ class Strings:
     def test(self, term, regex):
         """Whether a string is in a language."""
         if z3.is_string_value(term):
-            return z3.simplify(z3.InRe(term, regex))
+            return settled(z3.simplify(z3.InRe(term, regex)))
         name = term.decl().name()
         if name not in self.languages:
             self.link(term)
@@ -111,6 +112,10 @@ class Strings:
             if self.inhabited(name, fewer, timeout_ms) is False:
                 chosen = fewer
         return chosen
+
+
+def settled(formula):
+    return truth(z3.is_true(formula)) if z3.is_true(formula) or z3.is_false(formula) else formula
 
 
 def solver_with(timeout_ms):
