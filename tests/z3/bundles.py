@@ -84,7 +84,8 @@ class Bundle:
         if arn == "user":
             principal["arn"] = f"arn:aws:iam::{OURS}:user/{self.one(['app', 'ops/app'])}"
         if arn != "foreign" and self.chance(0.9):
-            principal["identity"] = [named("identity", self.document([self.allow() for _ in range(self.pick(1, 5, 2, 1, 0, 1))]))]
+            allows = [self.allow() for _ in range(self.pick(1, 5, 2, 1, 0, 1))]
+            principal["identity"] = [named("identity", self.document(allows))]
         if arn not in ("foreign", "*") and self.chance(0.15):
             principal["boundary"] = named("boundary", self.document([self.allow(), *self.denies(0.5)]))
         if principal["arn"].startswith("arn:") and "role/" in principal["arn"] and self.chance(0.1):
@@ -105,7 +106,8 @@ class Bundle:
     def table_statements(self, arn):
         statements = []
         if self.chance(0.5):
-            grant = {"Effect": "Allow", "Principal": self.grantee(), "Action": self.actions(), "Resource": self.pick(arn, 3, "*", 2, arn + "/*", 1)}
+            grant = {"Effect": "Allow", "Principal": self.grantee(), "Action": self.actions(),
+                     "Resource": self.pick(arn, 3, "*", 2, arn + "/*", 1)}
             statements.append(self.conditioned(grant, 0.5))
         if self.chance(0.6) or not statements:
             statements.append({**self.deny(), "Principal": "*"})
@@ -148,7 +150,8 @@ class Bundle:
             if self.chance(0.12):
                 allow = {**self.allow(), "Principal": "*"}
                 denies = [{**deny, "Principal": "*"} for deny in self.denies(0.4)]
-                endpoints.append({"id": endpoint, "policy": named("policy-" + endpoint, self.document([allow, *denies]))})
+                policy = named("policy-" + endpoint, self.document([allow, *denies]))
+                endpoints.append({"id": endpoint, "policy": policy})
         return endpoints
 
     # Statements.
@@ -235,7 +238,9 @@ class Bundle:
         plain = self.pick("StringNotEquals", 5, "StringNotLike", 3, "StringNotEqualsIgnoreCase", 1,
                           "StringLike", 0 if right else 1, "StringEquals", 0 if right else 1)
         quantifier = self.pick("", 8, "ForAllValues:", 1, "ForAnyValue:", 1)
-        return quantifier + plain + self.pick("", 5, "IfExists", 1) if quantifier != "ForAnyValue:" else quantifier + plain
+        if quantifier == "ForAnyValue:":
+            return quantifier + plain
+        return quantifier + plain + self.pick("", 5, "IfExists", 1)
 
     def spelt(self, key):
         return self.pick(key, 9, key.lower(), 1)
@@ -258,7 +263,8 @@ class Bundle:
 
     def by_service(self):
         operator = self.pick("Bool", 3, "BoolIfExists", 1)
-        return operator, self.pick("aws:ViaAWSService", 3, "aws:PrincipalIsAWSService", 1), self.pick("false", 4, "true", 1)
+        key = self.pick("aws:ViaAWSService", 3, "aws:PrincipalIsAWSService", 1)
+        return operator, key, self.pick("false", 4, "true", 1)
 
     def by_organization(self):
         operator = self.pick("StringNotEquals", 3, "StringNotEqualsIfExists", 1, "StringEquals", 1)

@@ -95,7 +95,8 @@ class Question:
         if "session_arn" in self.principal:
             raise Unmodelled("session_arn")
         if arn == "*":
-            return [Caller("*", account, kind, tags) for account in self.perimeter.enforced for kind in ("role", "user")]
+            return [Caller("*", account, kind, tags)
+                    for account in self.perimeter.enforced for kind in ("role", "user")]
         account, resource = arn.split(":", 5)[4:]
         kind = resource.split("/")[0]
         if kind not in ("role", "user", "root"):
@@ -234,7 +235,7 @@ class Family:
             lambda action: may if action == catalogue.FUTURE else action in catalogue.ACROSS_ACCOUNTS)
 
     def direct(self, named, may):
-        """A grant that nothing implicit limits. For the session of a role, `*` is one only in the permissive reading."""
+        """A grant that nothing implicit limits; for the session of a role, `*` is one in the permissive reading."""
         user = self.request.caller.kind == "user"
         return some(every(named.itself, truth(user)), truth(named.anyone and (user or may)))
 

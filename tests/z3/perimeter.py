@@ -1,4 +1,6 @@
-"""What a bundle's perimeter says, and the ways to the service that it knows. Part of the independent model (model.py)."""
+"""What a bundle's perimeter says, and the ways to the service that it knows.
+
+Part of the independent model (model.py)."""
 import dataclasses, datetime, time
 
 from policy import Unmodelled, listed

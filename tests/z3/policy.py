@@ -45,9 +45,6 @@ class Statement:
         excepted = "Not" + element in self.raw
         return listed(self.raw["Not" + element if excepted else element]), excepted
 
-    def keys(self):
-        return {key.lower() for _, key, _ in self.conditions}
-
 
 def check(raw, kind):
     if set(raw) - ELEMENTS or raw.get("Effect") not in ("Allow", "Deny"):

@@ -18,7 +18,6 @@ NAME = at_least(1, characters("a-zA-Z0-9+=,.@_-"))
 TABLE_NAME = at_least(3, characters("a-zA-Z0-9_.-"))
 PATH = z3.Option(concat([at_least(1, z3.Range("!", "\x7f")), z3.Re("/")]))
 ACCOUNT = concat([characters("0-9")] * 12)
-TAG_VALUE = at_least(0, characters("a-zA-Z0-9 _.:/=+@-"))
 ORGANIZATION = concat([z3.Re("o-"), at_least(10, characters("a-z0-9"))])
 UNIQUE = at_least(16, characters("A-Z0-9"))
 SESSION = at_least(2, characters("a-zA-Z0-9+=,.@_-"))
@@ -306,7 +305,7 @@ class Request:
 
     def tag(self, name, tag, tags):
         if tags is None:
-            return self.free(name, TAG_VALUE)
+            return self.free(name, ANYTHING)
         values = [value for key, value in tags.items() if key.lower() == tag]
         return self.constant(values[0]) if values else ABSENT
 
