@@ -4,6 +4,7 @@
 //! The long run: `PROPTEST_CASES=200000 cargo test --release --test it grid::`.
 
 mod draw;
+mod news;
 mod outside;
 mod requests;
 
@@ -129,13 +130,20 @@ fn tried(bundle: &Value, seed: u64) -> Result<Vec<Answer>, String> {
 }
 
 /// The bundle without all that can be left out while the prover stays wrong, and what it then is wrong about.
-fn reduced(mut bundle: Value, seed: u64, why: String) -> (Value, String) {
-    let mut why = why;
+fn reduced(bundle: Value, seed: u64, why: String) -> (Value, String) {
+    reduced_by(bundle, why, |less| tried(less, seed).err())
+}
+
+/// A value without all that can be left out while something stays wrong with it, and what that then is.
+fn reduced_by(
+    mut value: Value,
+    mut why: String,
+    wrong: impl Fn(&Value) -> Option<String>,
+) -> (Value, String) {
     loop {
-        let smaller =
-            without_one(&bundle).into_iter().find_map(|less| Some((tried(&less, seed).err()?, less)));
-        let Some((still, less)) = smaller else { return (bundle, why) };
-        (bundle, why) = (less, still);
+        let smaller = without_one(&value).into_iter().find_map(|less| Some((wrong(&less)?, less)));
+        let Some((still, less)) = smaller else { return (value, why) };
+        (value, why) = (less, still);
     }
 }
 

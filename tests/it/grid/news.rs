@@ -1,0 +1,131 @@
+//! What is newly allowed, against trying: a bundle, the same with one thing less, and the requests of the grid.
+
+use dynamodb_perimeter::iam::evaluate::Outcome;
+use dynamodb_perimeter::prove::answer::{Answer, Inquiry, Verdict};
+use dynamodb_perimeter::prove::bundle::{Asked, Bundle};
+use dynamodb_perimeter::prove::simulate::decide;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::draw::{self, Draw};
+use super::outside::{is_break_glass, is_outside, with_known_tags};
+use super::requests::Grid;
+use super::{Case, PICKED, TRIED, cases, now, reduced_by, without_one};
+
+/// Two sets of policies under one perimeter: either is the other with one thing less.
+fn pair(seed: u64) -> Value {
+    let (whole, mut draw) = (draw::bundle(seed), Draw::new(seed ^ 0x5eed));
+    let parts = ["principals", "scps", "rcps", "tables", "endpoints"];
+    let part = parts[draw.below(parts.len())];
+    let mut less = whole.clone();
+    let smaller = without_one(&whole[part]);
+    if !smaller.is_empty() {
+        less[part] = smaller[draw.below(smaller.len())].clone();
+    }
+    if draw.below(2) == 0 {
+        serde_json::json!({"old": whole, "new": less})
+    } else {
+        serde_json::json!({"old": less, "new": whole})
+    }
+}
+
+/// The verdicts on what is new, or what is wrong with one of them.
+fn tried(pair: &Value, seed: u64) -> Result<Vec<Answer>, String> {
+    let (text, old) = (pair["new"].to_string(), pair["old"].to_string());
+    let (Ok(new), Ok(old)) = (Bundle::parse(&text), Bundle::parse(&old)) else { return Ok(Vec::new()) };
+    let perimeter = new.perimeter.clone().unwrap_or_default();
+    let inquiry = Inquiry {
+        bundle: &new,
+        perimeter: &perimeter,
+        now: now(),
+        baseline: Some(&old),
+        explain: false,
+        threads: 1,
+    };
+    let answers = inquiry.answers();
+    let case = Case { text: &text, bundle: &new, perimeter: &perimeter };
+    for answer in &answers {
+        let wrong = match (answer.verdict, &answer.witness) {
+            (Verdict::Open, Some(asked)) => {
+                let again = with_known_tags(asked, &new, &perimeter);
+                let was_allowed = was_allowed(&old, answer, &again, &case) != Some(Outcome::Allow);
+                (!was_allowed)
+                    .then(|| format!("its request was allowed before: {asked:?}"))
+                    .or_else(|| case.no_witness(answer, asked, false))
+            }
+            (Verdict::Enforced, None) => gets_through(&old, answer, &case, seed),
+            (Verdict::Unknown, _) => None,
+            other => Some(format!("no answer to what is new: {other:?}")),
+        };
+        if let Some(wrong) = wrong {
+            return Err(format!("{} and {}: {wrong}", answer.principal, answer.table));
+        }
+    }
+    Ok(answers)
+}
+
+/// What the old set makes of a request for certain; `None`: it does not know the principal or the table, or is not
+/// certain.
+fn was_allowed(old: &Bundle, answer: &Answer, asked: &Asked, case: &Case<'_>) -> Option<Outcome> {
+    old.principal(&answer.principal)?;
+    old.table(&answer.table)?;
+    let (_, decision) = decide(old, case.perimeter, asked).unwrap();
+    decision.otherwise.is_none().then_some(decision.outcome)
+}
+
+/// A request of the grid that is newly allowed, or may be.
+fn gets_through(old: &Bundle, answer: &Answer, case: &Case<'_>, seed: u64) -> Option<String> {
+    let grid = Grid::new(case.text, &answer.principal, None, &answer.table);
+    let mut draw = Draw::new(seed);
+    let all = grid.size();
+    let picked = (0..all.min(PICKED)).map(|n| if all <= PICKED { n } else { draw.below(all) });
+    let whole = picked.map(|n| with_known_tags(&grid.nth(n), case.bundle, case.perimeter));
+    let is_meant = |asked: &Asked| {
+        let caller =
+            if asked.principal.contains(":assumed-role/") { &answer.principal } else { &asked.principal };
+        // Of everybody who could exist, those with an entry of their own have policies of their own.
+        let is_one = answer.principal != "*" || !old.principals.iter().any(|entry| entry.arn == *caller);
+        is_one
+            && is_outside(asked, case.perimeter)
+            && !is_break_glass(asked, caller, case.perimeter)
+            && case.is_possible(asked)
+            && case.is_asked_about(answer, asked, caller)
+    };
+    let tried = whole.filter(is_meant).take(TRIED);
+    let mut new = tried.filter(|asked| {
+        case.decided(asked).1.outcome == Outcome::Allow
+            && was_allowed(old, answer, asked, case) != Some(Outcome::Allow)
+    });
+    new.next().map(|asked| format!("this is newly allowed: {asked:?}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 0, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_new_is_found(seed: u64) {
+        let pair = pair(seed);
+        if let Err(why) = tried(&pair, seed) {
+            let (pair, why) = reduced_by(pair, why, |pair| tried(pair, seed).err());
+            return Err(TestCaseError::fail(format!("{why}\n{pair}")));
+        }
+    }
+}
+
+/// Both answers are given, and what cannot be told is seldom.
+#[test]
+fn news_are_told() {
+    let mut counted = std::collections::BTreeMap::new();
+    for seed in 0..if cfg!(debug_assertions) { 300 } else { 3_000 } {
+        for answer in tried(&pair(seed), seed).unwrap_or_default() {
+            *counted.entry(answer.verdict.name()).or_insert(0) += 1;
+            if answer.verdict == Verdict::Unknown { println!("{seed} {:?}", answer.reason); }
+        }
+    }
+    let all: usize = counted.values().sum();
+    println!("{counted:?}");
+    assert!(counted.get("unknown").copied().unwrap_or(0) * 20 <= all, "{counted:?}");
+    for verdict in ["open", "enforced"] {
+        assert!(counted.get(verdict).is_some_and(|count| count * 20 >= all), "{verdict}: {counted:?}");
+    }
+}
