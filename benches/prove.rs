@@ -19,7 +19,7 @@ mod bundles;
 const COUNT: u64 = 1000;
 /// A typical one: a data perimeter without mistakes, kept, and the median of the corpus.
 const TYPICAL: u64 = 14;
-/// Roles of the account.
+/// Roles of the account, unless the variable `ROLES` says otherwise.
 const ROLES: usize = 10_000;
 
 type Benched<T> = Result<T, Box<dyn std::error::Error>>;
@@ -57,18 +57,28 @@ impl Case {
 fn corpus() -> Benched<()> {
     let cases: Vec<Case> =
         (1..=COUNT).map(|seed| Case::read(&bundles::bundle(seed))).collect::<Benched<_>>()?;
-    let (mut verdicts, mut answers, mut calls) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut verdicts, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+    let (mut answers, mut calls) = (Vec::new(), Vec::new());
     for (seed, case) in (1..=COUNT).zip(&cases) {
         let (answer, whole) = case.best_of_three()?;
         *verdicts.entry(answer.verdict.name()).or_insert(0) += 1;
         answers.push((answer.took, seed, answer.verdict.name()));
         calls.push(whole);
+        if let Some(reason) = answer.reason {
+            reasons.entry(reason).or_insert_with(Vec::new).push(seed);
+        }
+    }
+    eprintln!("{COUNT} bundles: {verdicts:?}");
+    for (reason, seeds) in reasons {
+        eprintln!("  unknown: {reason}: {} of them, seed {:?} the first", seeds.len(), seeds.first());
     }
     answers.sort_unstable();
-    eprintln!("{COUNT} bundles: {verdicts:?}");
     told("an answer", &answers.iter().map(|(took, ..)| *took).collect::<Vec<_>>());
     calls.sort_unstable();
     told("the call  ", &calls);
+    if let Some((_, seed, verdict)) = answers.get(answers.len() / 2) {
+        eprintln!("  median: seed {seed}, {verdict}");
+    }
     for (took, seed, verdict) in answers.iter().rev().take(10) {
         eprintln!("  slow: seed {seed}, {verdict}, {took:.1?}");
     }
@@ -82,7 +92,8 @@ fn told(what: &str, sorted: &[Duration]) {
 }
 
 fn account() -> Benched<()> {
-    let text = bundles::snapshot(1, ROLES);
+    let roles = std::env::var("ROLES").map_or(Ok(ROLES), |roles| roles.parse())?;
+    let text = bundles::snapshot(1, roles);
     let began = Instant::now();
     let case = Case::read(&text)?;
     let read = began.elapsed();
@@ -91,7 +102,7 @@ fn account() -> Benched<()> {
     let proven = began.elapsed();
     let mut verdicts = BTreeMap::new();
     answers.iter().for_each(|answer| *verdicts.entry(answer.verdict.name()).or_insert(0) += 1);
-    eprintln!("an account of {ROLES} roles, {} MiB: {verdicts:?}", text.len() >> 20);
+    eprintln!("an account of {roles} roles, {} MiB: {verdicts:?}", text.len() >> 20);
     eprintln!("  read in {read:.1?}, proven in {proven:.1?}");
     Ok(())
 }

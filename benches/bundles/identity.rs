@@ -19,26 +19,33 @@ const OTHERS: [Template; 10] =
 /// Those that take away.
 const DENIES: [Template; 3] = [deny_without_mfa, deny_other_regions, deny_deletion];
 
-/// So many policies of one role, in any order; at least one gives something of DynamoDB.
+/// So many policies of one role, in any order, no name twice; at least one gives something of DynamoDB.
 pub fn policies(random: &mut Random, role: &Role, len: usize) -> Vec<Value> {
-    let mut templates = vec![random.one(&TABLES)];
-    while templates.len() < len {
+    let mut all = vec![random.one(&TABLES)(random, role)];
+    while all.len() < len {
         let from: &[Template] = match random.below(100) {
             0..30 => &TABLES,
             30..37 => &BROAD,
             37..46 => &DENIES,
             _ => &OTHERS,
         };
-        templates.push(random.one(from));
+        add(&mut all, random.one(from)(random, role));
     }
-    random.shuffle(&mut templates);
-    templates.into_iter().map(|template| template(random, role)).collect()
+    random.shuffle(&mut all);
+    all
+}
+
+/// Adds a policy, unless there is one of its name.
+fn add(all: &mut Vec<Value>, policy: Value) {
+    if all.iter().all(|other| other["name"] != policy["name"]) {
+        all.push(policy);
+    }
 }
 
 /// The policies of a break-glass role.
 pub fn of_break_glass(random: &mut Random, role: &Role, len: usize) -> Vec<Value> {
     let mut all = policies(random, role, len - 1);
-    all.push(administrator(random, role));
+    add(&mut all, administrator(random, role));
     all
 }
 
