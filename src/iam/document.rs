@@ -150,6 +150,35 @@ pub struct Condition {
     pub span: Span,
 }
 
+impl<T> Element<T> {
+    fn is_same_as(&self, other: &Self, is_same: impl Fn(&T, &T) -> bool) -> bool {
+        self.negated == other.negated
+            && self.items.len() == other.items.len()
+            && self.items.iter().zip(&other.items).all(|(one, other)| is_same(one, other))
+    }
+}
+
+impl Statement {
+    /// Do both match the same requests, whatever that is? Where they stand and how they are called is of no matter.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let actions = |one: &ActionPattern, other: &ActionPattern| one.text == other.text;
+        let resources = |one: &ResourcePattern, other: &ResourcePattern| one.template == other.template;
+        let principals = match (&self.principals, &other.principals) {
+            (Some(one), Some(other)) => one.is_same_as(other, PartialEq::eq),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let is_same = |one: &Condition, other: &Condition| {
+            (one.operator, &one.key, &one.values) == (other.operator, &other.key, &other.values)
+        };
+        self.effect == other.effect
+            && principals
+            && self.conditions.len() == other.conditions.len()
+            && self.actions.is_same_as(&other.actions, actions)
+            && self.resources.is_same_as(&other.resources, resources)
+            && self.conditions.iter().zip(&other.conditions).all(|(one, other)| is_same(one, other))
+    }
+}
+
 /// Something in a policy that IAM would refuse.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {

@@ -3,65 +3,138 @@
 //! That another set does not allow a request has a reason: a statement of it denies, or a layer of it has no
 //! statement that allows. Each reason is put to the search of what the new set allows, as something more that
 //! must match, and something more that must not.
+//!
+//! A statement that stands in both sets matches in both or in neither, whatever it means: what denied before and
+//! still stands there is no reason, and what did not allow before does not now.
 
 use super::actions::Actions;
 use super::plan::{Layered, Plan, Task};
-use super::scene::Candidate;
+use super::scene::{Candidate, Line};
 use crate::iam::document::Effect;
+use crate::iam::evaluate::Layer;
+
+/// Statements of two sets of policies, and which of them are the same.
+#[derive(Debug, Default)]
+pub struct Twins {
+    /// For each line, the first one of the same content.
+    same: Vec<usize>,
+}
 
 /// Why a set of policies does not allow a request.
 #[derive(Clone, Debug, Default)]
-pub struct Refusal<'c, 'q, 'p> {
+struct Refusal<'l, 'c, 'q, 'p> {
     /// This statement matches.
     matches: Option<&'c Candidate<'q, 'p>>,
     /// None of these does.
     misses: Vec<&'c Candidate<'q, 'p>>,
+    /// Nor does any other of these layers.
+    lacking: Vec<&'l Layered>,
 }
 
-/// Why some actions of a class may not be allowed: any of these is enough. One without anything in it: they are
-/// not, whatever the request.
-pub fn refusals<'c, 'q, 'p>(plan: &Plan<'c, 'q, 'p>, class: Actions) -> Vec<Refusal<'c, 'q, 'p>> {
-    let denies = plan
-        .candidates
-        .iter()
-        .filter(|candidate| candidate.effect == Effect::Deny && !candidate.actions.and(class).is_empty());
-    let denied =
-        denies.map(|deny| Refusal { matches: (!deny.needs.is_empty()).then_some(deny), misses: Vec::new() });
-    let refusals: Vec<_> = denied.chain(by_layers(plan, class)).collect();
-    let is_sure = |refusal: &Refusal<'_, '_, '_>| refusal.matches.is_none() && refusal.misses.is_empty();
-    if refusals.iter().any(is_sure) { vec![Refusal::default()] } else { refusals }
-}
-
-/// In each way to be allowed some layer lacks a statement: one that all ways have, or every choice of their own.
-fn by_layers<'c, 'q, 'p>(plan: &Plan<'c, 'q, 'p>, class: Actions) -> Vec<Refusal<'c, 'q, 'p>> {
-    let lacking = |layers: &[Layered]| {
-        let layers = layers.iter().map(|layered| plan.allows(layered, class));
-        // A layer that always allows is never what is missing.
-        layers.filter(|allows| allows.iter().all(|allow| !allow.needs.is_empty())).collect::<Vec<_>>()
-    };
-    let mut chosen: Vec<Vec<&'c Candidate<'q, 'p>>> = vec![Vec::new()];
-    for way in &plan.ways {
-        let own = lacking(way);
-        let with = |misses: &Vec<&'c Candidate<'q, 'p>>| {
-            let misses = misses.clone();
-            own.iter().map(move |more| [misses.as_slice(), more].concat())
-        };
-        chosen = chosen.iter().flat_map(with).collect();
+impl Twins {
+    /// Looks for the same content among lines. Whom `NotPrincipal` leaves out hangs on whether the callers have a
+    /// permissions boundary as well.
+    pub fn of(lines: &[Line<'_, '_>], has_boundary: impl Fn(usize) -> bool) -> Self {
+        let same = lines.iter().enumerate().map(|(n, line)| {
+            let statement = line.rule.statement;
+            let names_others = statement.principals.as_ref().is_some_and(|principals| principals.negated);
+            let is_same = |(m, other): (usize, &Line<'_, '_>)| {
+                other.rule.statement.is_same_as(statement)
+                    && (!names_others || has_boundary(m) == has_boundary(n))
+            };
+            lines.iter().enumerate().take(n).position(is_same).unwrap_or(n)
+        });
+        Self { same: same.collect() }
     }
-    chosen.extend(lacking(&plan.shared));
-    chosen.into_iter().map(|misses| Refusal { matches: None, misses }).collect()
+
+    fn are(&self, one: usize, other: usize) -> bool {
+        self.same.get(one) == self.same.get(other)
+    }
 }
 
-/// What it takes for a task's actions to be allowed, and not to have been, for each of these reasons.
-pub fn tasks<'c, 'q, 'p>(task: &Task<'c, 'q, 'p>, refusals: &[Refusal<'c, 'q, 'p>]) -> Vec<Task<'c, 'q, 'p>> {
-    let with = |refusal: &Refusal<'c, 'q, 'p>| {
-        let layer = refusal.matches.map(|deny| vec![deny]);
-        let way = |way: &Vec<_>| layer.iter().chain(way).cloned().collect();
+/// What is asked of two sets of policies about a kind of request.
+pub struct Compared<'l, 'c, 'q, 'p> {
+    pub lines: &'l [Line<'q, 'p>],
+    pub twins: &'l Twins,
+    pub new: &'l Plan<'c, 'q, 'p>,
+    pub old: &'l Plan<'c, 'q, 'p>,
+    /// The statements that have a say, of either set, by their places.
+    pub new_lines: &'l [usize],
+    pub old_lines: &'l [usize],
+}
+
+impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
+    /// What it takes for actions of a class to be allowed now, and not to have been, for each reason why.
+    pub fn tasks(&self, class: Actions) -> Vec<Task<'c, 'q, 'p>> {
+        self.refusals(class).iter().map(|refusal| self.task(class, refusal)).collect()
+    }
+
+    fn task(&self, class: Actions, refusal: &Refusal<'l, 'c, 'q, 'p>) -> Task<'c, 'q, 'p> {
+        let task = self.new.task(class, |candidate| !self.is_missing(candidate, refusal));
+        let layer = refusal.matches.filter(|deny| !deny.needs.is_empty()).map(|deny| vec![deny]);
+        let way = |way: Vec<_>| layer.iter().cloned().chain(way).collect();
         Task {
             actions: task.actions,
             denies: task.denies.iter().chain(&refusal.misses).copied().collect(),
-            ways: task.ways.iter().map(way).collect(),
+            ways: task.ways.into_iter().map(way).collect(),
         }
-    };
-    refusals.iter().map(with).collect()
+    }
+
+    /// Is it the same as a statement that is not to match?
+    fn is_missing(&self, candidate: &Candidate<'_, '_>, refusal: &Refusal<'_, '_, '_, '_>) -> bool {
+        refusal.lacking.iter().any(|layered| {
+            layered.grants.contains(&candidate.grant)
+                && self.old_allows(layered.layer).any(|old| self.twins.are(old, candidate.line))
+        })
+    }
+
+    /// The statements of the old set that allow in a layer.
+    fn old_allows(&self, layer: Layer) -> impl Iterator<Item = usize> + '_ {
+        let is_of = move |line: &Line<'_, '_>| {
+            line.rule.layer == layer && line.rule.statement.effect == Effect::Allow
+        };
+        self.old_lines.iter().copied().filter(move |n| self.lines.get(*n).is_some_and(is_of))
+    }
+
+    /// Does a statement that denied stand in the new set as well?
+    fn still_denies(&self, deny: &Candidate<'_, '_>) -> bool {
+        self.new_lines.iter().any(|new| self.twins.are(*new, deny.line))
+    }
+
+    /// Why some actions of a class may not have been allowed: any of these is enough.
+    fn refusals(&self, class: Actions) -> Vec<Refusal<'l, 'c, 'q, 'p>> {
+        let denies = self.old.candidates.iter().filter(|candidate| {
+            candidate.effect == Effect::Deny
+                && !candidate.actions.and(class).is_empty()
+                && !self.still_denies(candidate)
+        });
+        let denied = denies.map(|deny| Refusal { matches: Some(deny), ..Refusal::default() });
+        denied.chain(self.by_layers(class)).collect()
+    }
+
+    /// In each way to be allowed some layer lacks a statement: one that all ways have, or every choice of their own.
+    fn by_layers(&self, class: Actions) -> Vec<Refusal<'l, 'c, 'q, 'p>> {
+        let mut chosen = vec![Refusal::default()];
+        for way in &self.old.ways {
+            let own: Vec<_> = way.iter().filter_map(|layered| self.lacking(layered, class)).collect();
+            let with = |refusal: &Refusal<'l, 'c, 'q, 'p>| {
+                let refusal = refusal.clone();
+                own.iter().map(move |more| Refusal {
+                    matches: None,
+                    misses: [refusal.misses.as_slice(), &more.misses].concat(),
+                    lacking: [refusal.lacking.as_slice(), &more.lacking].concat(),
+                })
+            };
+            chosen = chosen.iter().flat_map(with).collect();
+        }
+        chosen.extend(self.old.shared.iter().filter_map(|layered| self.lacking(layered, class)));
+        chosen
+    }
+
+    /// That no statement of a layer matches; `None`: one always does.
+    fn lacking(&self, layered: &'l Layered, class: Actions) -> Option<Refusal<'l, 'c, 'q, 'p>> {
+        let misses = self.old.allows(layered, class);
+        let may_lack = misses.iter().all(|allow| !allow.needs.is_empty());
+        may_lack.then(|| Refusal { matches: None, misses, lacking: vec![layered] })
+    }
 }

@@ -113,7 +113,7 @@ impl<'q, 'p> Explained<'_, 'q, 'p> {
         if let Some(layered) = lacking(plan, class) {
             return KeptBy::Missing(layered.layer);
         }
-        let mut task = plan.task(class);
+        let mut task = plan.task(class, |_| true);
         match self.finds(scene, &task, budget) {
             Some(false) => {}
             Some(true) if self.question.old.is_some() => return KeptBy::Unchanged,

@@ -12,6 +12,8 @@ use crate::iam::request::CallerKind;
 #[derive(Clone, Debug)]
 pub struct Layered {
     pub layer: Layer,
+    /// By which grants they must.
+    pub grants: &'static [Grant],
     /// By their places among the candidates.
     pub allows: Vec<usize>,
     /// The actions for which the layer counts at all: of a table's policy not every one reaches another account.
@@ -49,29 +51,30 @@ pub struct Means<'g, 'p> {
     pub side: Side,
 }
 
-const ALL: [Grant; 5] = [Grant::Direct, Grant::Everybody, Grant::Role, Grant::Account, Grant::Own];
+const ALL: &[Grant] = &[Grant::Direct, Grant::Everybody, Grant::Role, Grant::Account, Grant::Own];
 
 /// The layers in which some statement must match: of every way to be allowed, and of each.
 fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Layered>, Vec<Vec<Layered>>) {
-    let of = |layer: Layer, grants: &[Grant]| Layered {
+    let of = |layer: Layer, grants: &'static [Grant]| Layered {
         layer,
+        grants,
         allows: allowing(candidates, layer, grants),
         counts: Actions::all(),
     };
     let guards = means.guards;
     let levels = (0..guards.service_control.len()).map(|level| Layer::ServiceControl { level });
     let endpoint = guards.endpoint.map(|_| Layer::Endpoint);
-    let shared: Vec<Layered> = levels.chain(endpoint).map(|layer| of(layer, &ALL)).collect();
+    let shared: Vec<Layered> = levels.chain(endpoint).map(|layer| of(layer, ALL)).collect();
     let boundary = guards.boundary.map(|_| Layer::Boundary);
     let session = guards.session.map(|_| Layer::Session);
-    let limits: Vec<Layered> = boundary.into_iter().chain(session).map(|layer| of(layer, &ALL)).collect();
-    let identity = guards.identity.map(|_| of(Layer::Identity, &ALL));
+    let limits: Vec<Layered> = boundary.into_iter().chain(session).map(|layer| of(layer, ALL)).collect();
+    let identity = guards.identity.map(|_| of(Layer::Identity, ALL));
     let own = || identity.iter().chain(&limits).cloned().collect::<Vec<_>>();
-    let granted = |grants: &[Grant]| vec![of(Layer::Resource, grants)];
+    let granted = |grants: &'static [Grant]| vec![of(Layer::Resource, grants)];
     let ways = if means.kind == CallerKind::Service {
         vec![granted(&[Grant::Direct, Grant::Everybody])]
     } else if means.standing.same_account {
-        let direct: &[Grant] = match means.side {
+        let direct: &'static [Grant] = match means.side {
             Side::Permissive => &[Grant::Direct, Grant::Everybody],
             Side::Strict => &[Grant::Direct],
         };
@@ -79,7 +82,7 @@ fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Layered>
         vec![own(), granted(direct), to_role.collect()]
     } else {
         let counts = Actions::across(means.side);
-        let granted = granted(&ALL).into_iter().map(|layered| Layered { counts, ..layered });
+        let granted = granted(ALL).into_iter().map(|layered| Layered { counts, ..layered });
         vec![granted.chain(own()).collect()]
     };
     (shared, ways)
@@ -132,17 +135,17 @@ impl<'c, 'q, 'p> Plan<'c, 'q, 'p> {
         self.candidates.iter().map(|candidate| candidate.actions).chain(counts)
     }
 
-    /// What it takes for the actions of one class.
-    pub fn task(&self, class: Actions) -> Task<'c, 'q, 'p> {
+    /// What it takes for the actions of one class, by statements that may be used.
+    pub fn task(&self, class: Actions, may_use: impl Fn(&Candidate<'q, 'p>) -> bool) -> Task<'c, 'q, 'p> {
         let is_of = |candidate: &Candidate<'_, '_>| !candidate.actions.and(class).is_empty();
         let denies = self.candidates.iter().filter(|candidate| candidate.effect == Effect::Deny);
         let mut denies: Vec<_> = denies.filter(|candidate| is_of(candidate)).collect();
         // Those with the fewest ways out first.
         denies.sort_by_key(|candidate| candidate.needs.len());
         let mut ways = Vec::new();
-        if let Some(shared) = self.layers(&self.shared, class) {
+        if let Some(shared) = self.layers(&self.shared, class, &may_use) {
             let all = |own: Vec<_>| shared.iter().cloned().chain(own).collect::<Vec<_>>();
-            ways.extend(self.ways.iter().filter_map(|way| self.layers(way, class)).map(all));
+            ways.extend(self.ways.iter().filter_map(|way| self.layers(way, class, &may_use)).map(all));
         }
         // A way that needs nothing more leaves no others to be tried.
         if ways.iter().any(Vec::is_empty) {
@@ -160,10 +163,16 @@ impl<'c, 'q, 'p> Plan<'c, 'q, 'p> {
     }
 
     /// The layers of a way that do not allow of themselves; `None`: one of them allows nothing.
-    fn layers(&self, way: &[Layered], class: Actions) -> Option<Vec<Vec<&'c Candidate<'q, 'p>>>> {
+    fn layers(
+        &self,
+        way: &[Layered],
+        class: Actions,
+        may_use: &impl Fn(&Candidate<'q, 'p>) -> bool,
+    ) -> Option<Vec<Vec<&'c Candidate<'q, 'p>>>> {
         let mut layers = Vec::new();
         for layered in way {
-            let allows = self.allows(layered, class);
+            let mut allows = self.allows(layered, class);
+            allows.retain(|allow| may_use(allow));
             if allows.is_empty() {
                 return None;
             }

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::actions::Actions;
 use super::axioms::{Kind, is_of_network};
-use super::baseline;
+use super::baseline::{Compared, Twins};
 use super::blame::{self, Blamed};
 use super::bundle::{Asked, Bundle, Principal, Table};
 use super::clause::alias;
@@ -26,6 +26,7 @@ use super::witness;
 use crate::iam::document::Condition;
 use crate::iam::evaluate::{Decision, Guards, Layer, Outcome, Policy, Standing, applying};
 use crate::iam::operand::Operand;
+use crate::iam::reading::Side;
 use crate::iam::request::{Caller, Request};
 
 /// One set of policies: all that has a say in what a principal does to a table.
@@ -80,6 +81,8 @@ pub struct Question<'q, 'p> {
     pub new: Guarded<'p>,
     /// What is asked about is what this one does not allow.
     pub old: Option<Guarded<'p>>,
+    /// Which statements of both are the same.
+    pub twins: Twins,
 }
 
 const NETWORK: [&str; 5] =
@@ -106,11 +109,13 @@ impl<'q, 'p> Question<'q, 'p> {
             variables: Vec::new(),
             new,
             old: None,
+            twins: Twins::default(),
         };
         question.new.lines = question.add(rules);
         if let Some((mut old, rules)) = old {
             old.lines = question.add(rules);
             question.old = Some(old);
+            question.twins = Twins::of(&question.lines, |n| question.has_boundary(n));
         }
         question.of_network = question.keys.iter().map(|key| is_of_network(key)).collect();
         question
@@ -172,6 +177,14 @@ impl<'q, 'p> Question<'q, 'p> {
         self.callers.iter().zip(resources).flat_map(of).collect()
     }
 
+    /// How policies are taken so that nothing is lost. How far grants go is the same for two sets that are compared:
+    /// both ways are tried.
+    fn generously(&self) -> Vec<Taken> {
+        let strictly = Taken { grants: Side::Strict, ..Taken::GENEROUS };
+        let compares = self.old.is_some();
+        [Taken::GENEROUS].into_iter().chain(compares.then_some(strictly)).collect()
+    }
+
     /// A request of those that are asked about, if there is one.
     pub fn search<'s>(&'s self, which: Which, stages: &[Stage<'s, 'q, 'p>], budget: &mut Budget) -> Came {
         let mut doubt = None;
@@ -229,7 +242,7 @@ impl<'q, 'p> Question<'q, 'p> {
     ) -> Plan<'c, 'q, 'p> {
         let (guards, standing) = self.guards(set, scene.kind);
         let Kind { callers, resources, .. } = scene.kind;
-        let means = Means { guards: &guards, standing, kind: callers.kind, side: part.taken.speaks };
+        let means = Means { guards: &guards, standing, kind: callers.kind, side: part.taken.grants };
         Plan::new(candidates, means, Actions::done_to(resources.kind).and(part.all))
     }
 
@@ -247,6 +260,13 @@ impl<'q, 'p> Question<'q, 'p> {
     fn is_denied(&self, scene: &Scene<'_, 'q, 'p>, part: Part) -> bool {
         let denied = scene.denied(part.taken.speaks, self.applying(&self.new, scene));
         Actions::done_to(scene.kind.resources.kind).and(part.all).without(denied).is_empty()
+    }
+
+    /// The statements of a set that have a say, by their places.
+    fn having_say(&self, set: &Guarded<'p>, scene: &Scene<'_, 'q, 'p>) -> Vec<usize> {
+        let applies = self.applying(set, scene);
+        let lines = self.lines.iter().enumerate();
+        lines.filter(|(n, line)| applies(*n, line)).map(|(n, _)| n).collect()
     }
 
     /// Which statements of a set have a say.
@@ -368,11 +388,13 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
         for n in 0..setting.place.len() {
             let Some(kind) = setting.kind(n, net, outside) else { break };
             let scene = setting.scene(n, kind, &mut start);
-            let part = Part { n, all: Actions::all(), taken: Taken::GENEROUS };
-            match self.of_kind(part, &scene, &mut searched, budget) {
-                Came::Nothing => {}
-                Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
-                came => return came,
+            for taken in self.question.generously() {
+                let part = Part { n, all: Actions::all(), taken };
+                match self.of_kind(part, &scene, &mut searched, budget) {
+                    Came::Nothing => {}
+                    Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
+                    came => return came,
+                }
             }
         }
         doubt.map_or(Came::Nothing, Came::Unknown)
@@ -395,14 +417,24 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
         let old = question.old.as_ref().filter(|old| old.principal.is_some());
         let turned = Part { taken: part.taken.turned(), ..part };
         let old_candidates = old.map(|old| question.candidates(old, scene, turned.taken));
-        let old = old.zip(old_candidates.as_ref());
-        let old = old.map(|(old, candidates)| question.plan(old, scene, candidates, turned));
+        let old_plan = old.zip(old_candidates.as_ref());
+        let old_plan = old_plan.map(|(old, candidates)| question.plan(old, scene, candidates, turned));
+        let have_say = |set: &Guarded<'p>| question.having_say(set, scene);
+        let new_lines = have_say(&question.new);
+        let old_lines = old.map(have_say).unwrap_or_default();
+        let compared = old_plan.as_ref().map(|old| Compared {
+            lines: &question.lines,
+            twins: &question.twins,
+            new: &plan,
+            old,
+            new_lines: &new_lines,
+            old_lines: &old_lines,
+        });
         let tells_tables = self.excluded.iter().any(|excluded| excluded.tables.is_some());
-        for class in plan.classes(old.as_ref()) {
-            let task = plan.task(class);
-            let tasks = match &old {
-                Some(old) => baseline::tasks(&task, &baseline::refusals(old, class)),
-                None => vec![task],
+        for class in plan.classes(old_plan.as_ref()) {
+            let tasks = match &compared {
+                Some(compared) => compared.tasks(class),
+                None => vec![plan.task(class, |_| true)],
             };
             for task in tasks {
                 let mut signature = task.signature();

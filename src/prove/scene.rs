@@ -88,13 +88,16 @@ pub struct Taken {
     pub speaks: Side,
     /// By what can be asked of a condition: that it be so where that is open, or not.
     pub asks: Side,
+    /// By how far a grant of a resource's policy goes.
+    pub grants: Side,
 }
 
 impl Taken {
     /// Everything that may be allowed.
-    pub const GENEROUS: Taken = Taken { speaks: Side::Permissive, asks: Side::Permissive };
+    pub const GENEROUS: Taken =
+        Taken { speaks: Side::Permissive, asks: Side::Permissive, grants: Side::Permissive };
     /// What is allowed for certain.
-    pub const CERTAIN: Taken = Taken { speaks: Side::Strict, asks: Side::Strict };
+    pub const CERTAIN: Taken = Taken { speaks: Side::Strict, asks: Side::Strict, grants: Side::Strict };
 
     /// For policies of which it is asked that they do not allow.
     pub fn turned(self) -> Self {
