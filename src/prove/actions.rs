@@ -63,6 +63,13 @@ static BY_TYPE: LazyLock<Vec<(Option<&'static str>, Actions)>> = LazyLock::new(|
     kinds.map(|kind| (kind, done_to(kind))).collect()
 });
 
+/// Works out what all proofs share, which takes about a millisecond, once.
+pub fn make_ready() {
+    LazyLock::force(&OF_POLICY);
+    LazyLock::force(&BY_TYPE);
+    catalogue::find_key("");
+}
+
 impl Actions {
     /// Every action.
     pub fn all() -> Self {

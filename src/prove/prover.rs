@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::actions::make_ready;
 use super::answer::{Answer, Inquiry, Verdict};
 use super::break_glass::break_glass;
 use super::bundle::{Bundle, Principal, Table};
@@ -41,6 +42,7 @@ struct Shared<'b> {
 impl<'b> Prover<'b> {
     /// Makes ready what is shared.
     pub fn new(inquiry: &Inquiry<'b>) -> Self {
+        make_ready();
         let Inquiry { bundle, perimeter, now, baseline, explain, .. } = *inquiry;
         let space = Space::new(bundle, baseline, perimeter, perimeter.prove.now.unwrap_or(now));
         let break_glass = break_glass(perimeter, space.now);

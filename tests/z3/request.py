@@ -332,6 +332,12 @@ class Request:
     def make_resourceaccount(self):
         return self.constant(self.target.account)
 
+    def make_resourceorgid(self):
+        ours = self.perimeter.organization
+        if ours and self.perimeter.watched(self.target.account):
+            return self.constant(ours)
+        return self.free("ResourceOrgID", excepting(ORGANIZATION, [ours] if ours else []))
+
     def make_resourcetag(self, tag):
         if self.target.kind not in (catalogue.TABLE, catalogue.INDEX, catalogue.STREAM):
             return ABSENT

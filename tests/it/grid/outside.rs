@@ -40,7 +40,16 @@ fn network_is_possible(asked: &Asked, perimeter: &Perimeter) -> bool {
     if known.is_some_and(|known| vpc.is_some_and(|vpc| vpc != known.vpc.id)) {
         return false;
     }
+    let owner = value(asked, "aws:VpceAccount");
+    if known.is_some_and(|known| owner.is_some_and(|owner| owner != known.vpc.account.as_str())) {
+        return false;
+    }
     let more = value(asked, "aws:SourceVpcArn");
+    let place =
+        known.map(|known| format!(":{}:{}:vpc/{}", known.vpc.region, known.vpc.account, known.vpc.id));
+    if place.is_some_and(|place| more.is_some_and(|arn| !arn.ends_with(&place))) {
+        return false;
+    }
     if more.is_some_and(|arn| arn.rsplit('/').next() != vpc) {
         return false;
     }
