@@ -17,6 +17,7 @@ pub mod lint;
 pub mod plan;
 pub mod prover;
 pub mod question;
+pub mod regions;
 pub mod rules;
 pub mod scene;
 pub mod setting;

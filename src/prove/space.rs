@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::bundle::{Bundle, Endpoint, Principal, Table};
 use super::domain::Domain;
+use super::regions::regions;
 use super::simulate::caller_of;
 use super::strings::{Class, Language, Pattern, Step};
 use crate::iam::catalogue::{self, ValueType};
@@ -145,33 +146,30 @@ impl<'b> Space<'b> {
         perimeter: &'b Perimeter,
         now: Timestamp,
     ) -> Self {
-        let listed: Vec<&Endpoint> =
-            [Some(bundle), old].into_iter().flatten().flat_map(|bundle| &bundle.endpoints).collect();
+        let bundles: Vec<&Bundle> = [Some(bundle), old].into_iter().flatten().collect();
+        let listed: Vec<&Endpoint> = bundles.iter().flat_map(|bundle| &bundle.endpoints).collect();
         let endpoints = known_endpoints(&listed, perimeter);
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
         let mut space = Self { bundle, perimeter, now, endpoints, vpcs, regions: Vec::new() };
-        space.regions = space.regions();
+        space.regions = space.regions(&bundles);
         space
     }
 
-    /// The regions of the perimeter and of the tables that are asked about, and one of nobody's.
-    fn regions(&self) -> Vec<String> {
+    /// The regions of the perimeter and of the tables that are asked about; and where every table is, of all
+    /// others one of each kind that policies tell apart.
+    fn regions(&self, bundles: &[&Bundle]) -> Vec<String> {
         let vpcs = self.perimeter.vpcs.keys().map(|vpc| vpc.region.clone());
-        let tables = self
-            .bundle
-            .tables
-            .iter()
-            .filter_map(|table| Arn::parse(&table.arn))
-            .map(|arn| arn.region.to_owned());
-        let mut regions: Vec<String> = vpcs.chain(tables).filter(|region| !region.is_empty()).collect();
-        regions.sort();
-        regions.dedup();
-        let other = ["us-east-1", "eu-west-1", "ap-southeast-2"]
-            .iter()
-            .find(|known| !regions.iter().any(|region| region == *known));
-        regions.extend(other.map(|region| (*region).to_owned()));
-        regions
+        let tables = bundles.iter().flat_map(|bundle| &bundle.tables);
+        let tables = tables.filter_map(|table| Arn::parse(&table.arn)).map(|arn| arn.region.to_owned());
+        let mut listed: Vec<String> = vpcs.chain(tables).filter(|region| !region.is_empty()).collect();
+        listed.sort();
+        listed.dedup();
+        let asks_all = self.bundle.tables.iter().any(|table| table.arn == "*");
+        if !asks_all {
+            return listed;
+        }
+        regions(bundles, listed, self.enforced().next().unwrap_or_default())
     }
 
     fn partition(&self) -> &'static str {

@@ -169,7 +169,8 @@ impl Pattern {
     }
 
     /// The places where one may be behind the beginning of a text; `None`: nothing that begins so fits.
-    fn places_behind(&self, text: &str) -> Option<Vec<u64>> {
+    /// Texts behind which they are the same are the same to the pattern, whatever follows.
+    pub fn places_behind(&self, text: &str) -> Option<Vec<u64>> {
         let rest = text.strip_prefix(&*self.start)?;
         let mut places = vec![0; self.words()];
         enter(&mut places, &self.steps, self.started);

@@ -207,3 +207,107 @@ fn lints_are_explained_as_rules_are() -> Tested {
     assert!(explain(&["no-versions"])?.contains("did you mean `no-version`?"));
     Ok(())
 }
+
+/// What a command says of bundles of docs/bundles, and how it ends.
+fn documented(arguments: &[&str]) -> Result<(String, Option<i32>), Box<dyn Error>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perimeter"));
+    let output = command
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("PERIMETER_CONFIG")
+        .stdin(Stdio::null())
+        .output()?;
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
+}
+
+const OLD: &str = "docs/bundles/mended.json";
+const NEW: &str = "docs/bundles/well-known.json";
+
+#[test]
+fn what_the_pages_show_is_what_is_said() -> Tested {
+    for page in ["README.md", "docs/prover.md"] {
+        let page = std::fs::read_to_string(root().join(page))?;
+        let console = page.split("```console\n").skip(1).filter_map(|block| block.split("```").next());
+        for block in console.filter(|block| block.starts_with("$ perimeter prove")) {
+            for said in block.split("$ perimeter ").skip(1) {
+                let (arguments, shown) = said.split_once('\n').ok_or("nothing is shown")?;
+                let (out, _) = documented(&arguments.split(' ').collect::<Vec<_>>())?;
+                for part in shown.split("    …\n") {
+                    assert!(out.contains(part), "{arguments}\n{part}\n{out}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_baseline_tells_what_is_newly_open() -> Tested {
+    let prove = |old, new| documented(&["prove", "--baseline", old, new, "--format", "json"]);
+    for (old, new, verdict, expected) in
+        [(OLD, NEW, "open", 1), (NEW, OLD, "enforced", 0), (NEW, NEW, "enforced", 0)]
+    {
+        let (out, code) = prove(old, new)?;
+        let told: Value = serde_json::from_str(&out)?;
+        let answer = &told["verdicts"][0];
+        assert_eq!((&answer["verdict"], &answer["baseline"]), (&json!(verdict), &json!(true)), "{old} {new}");
+        assert_eq!(code, Some(expected), "{old} {new}");
+    }
+    let (out, _) = documented(&["prove", "--baseline", NEW, OLD])?;
+    insta::assert_snapshot!(out, @r"
+    docs/bundles/mended.json
+
+      nothing new       * to arn:aws:dynamodb:eu-west-1:111122223333:table/orders
+
+      1 answer, beside the baseline: 1 enforced
+    ");
+    Ok(())
+}
+
+#[test]
+fn what_keeps_requests_out_is_told_by_where_they_come_from() -> Tested {
+    let (out, _) = documented(&["prove", "--explain", OLD, "--format", "json"])?;
+    let told: Value = serde_json::from_str(&out)?;
+    let excluded = told["verdicts"][0]["excluded"].as_array().cloned().unwrap_or_default();
+    assert_eq!(excluded.len(), 1);
+    assert_eq!(excluded[0]["from"][0], "the internet");
+    assert_eq!(excluded[0]["actions"], json!(["*"]));
+    assert_eq!(excluded[0]["by"], json!([{"policy": "dynamodb-perimeter", "statement": "OnlyFromVpc"}]));
+    // What is open is shown by its request, and nothing keeps it out; and without the option nothing is said.
+    let (out, _) = documented(&["prove", "--explain", NEW, "--format", "json"])?;
+    assert!(!out.contains("excluded"), "{out}");
+    let (out, _) = documented(&["prove", OLD, "--format", "json"])?;
+    assert!(!out.contains("excluded"), "{out}");
+    Ok(())
+}
+
+#[test]
+fn each_action_is_kept_out_by_what_keeps_it_out() -> Tested {
+    let mut bundle: Value = serde_json::from_str(&std::fs::read_to_string(root().join(OLD))?)?;
+    let guard = &mut bundle["scps"][0][1]["document"]["Statement"];
+    let (mut reads, mut rest) = (guard[0].clone(), guard[0].clone());
+    reads["Sid"] = json!("Reads");
+    reads["Action"] = json!(["dynamodb:Get*"]);
+    rest["Action"] = Value::Null;
+    rest.as_object_mut().map(|rest| rest.remove("Action"));
+    rest["NotAction"] = json!(["dynamodb:Get*", "dynamodb:PutItem"]);
+    *guard = json!([reads, rest]);
+    bundle["principals"][0]["arn"] = json!("arn:aws:iam::111122223333:role/app");
+    bundle["principals"][0]["identity"] = json!([{"name": "own", "document": {"Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "NotAction": "dynamodb:PutItem", "Resource": "*"}}}]);
+    let (out, _, _) = run(&["prove", "--explain"], &bundle)?;
+    insta::assert_snapshot!(out.split("\n  1 answer").next().unwrap_or_default(), @r"
+    -
+
+      enforced          arn:aws:iam::111122223333:role/app to arn:aws:dynamodb:eu-west-1:111122223333:table/orders
+        from the internet; any endpoint that is not listed; an AWS service, with the caller's
+        credentials; such a service, from an address; such a service, from any endpoint that is not
+        listed:
+        - denied by dynamodb-perimeter, Reads: dynamodb:GetItem, dynamodb:GetRecords,
+          dynamodb:GetResourcePolicy and 1 more
+        - denied by dynamodb-perimeter, OnlyFromVpc: dynamodb:Query, dynamodb:Scan,
+          dynamodb:AssociateTableReplica and 57 more
+        - allowed by no statement of the identity policies: dynamodb:PutItem
+    ");
+    Ok(())
+}

@@ -55,7 +55,7 @@ fn network_is_possible(asked: &Asked, perimeter: &Perimeter) -> bool {
     }
     match (is_by_service(asked), address, of_endpoint) {
         (true, ..) => true,
-        (false, Some(address), [None, None, None]) => is_public(address) && more.is_none(),
+        (false, Some(address), [None, None, None]) => is_public(address) && more.is_none() && owner.is_none(),
         (false, None, [Some(_), Some(_), Some(_)]) => true,
         (false, ..) => false,
     }
