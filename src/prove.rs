@@ -24,5 +24,7 @@ pub mod setting;
 pub mod simulate;
 pub mod solve;
 pub mod space;
+pub mod stage;
 pub mod strings;
+pub mod whom;
 pub mod witness;

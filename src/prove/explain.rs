@@ -7,11 +7,12 @@
 use super::actions::Actions;
 use super::axioms::Kind;
 use super::plan::{Layered, Plan, Task};
-use super::question::{Part, Question, Which};
+use super::question::{Question, Which};
 use super::scene::{Scene, Taken};
 use super::setting::Setting;
 use super::solve::{Excluded, Search};
 use super::space::{Net, Other, Path, Resources};
+use super::stage::Part;
 use super::strings::Budget;
 use crate::iam::document::Effect;
 use crate::iam::evaluate::Layer;

@@ -8,10 +8,11 @@ use super::answer::{Answer, Inquiry, Verdict};
 use super::break_glass::break_glass;
 use super::bundle::{Bundle, Principal, Table};
 use super::explain::{KeptOut, kept_out};
-use super::question::{Came, Guarded, Question, Which};
+use super::question::{Guarded, Question, Which};
 use super::rules::{Rule, rules};
 use super::solve::Excluded;
 use super::space::Space;
+use super::stage::Came;
 use super::strings::Budget;
 use crate::iam::evaluate::{Layer, Policy};
 

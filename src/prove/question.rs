@@ -4,25 +4,22 @@
 //! what kind of resource it is; then by actions that no statement tells apart. Each such kind is one search,
 //! and those that come to the same are searched once.
 
-use std::cell::OnceCell;
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::actions::Actions;
 use super::axioms::{Kind, is_of_network};
-use super::baseline::{Compared, Twins};
+use super::baseline::Twins;
 use super::blame::{self, Blamed};
 use super::bundle::{Asked, Bundle, Principal, Table};
 use super::clause::alias;
-use super::plan::{Means, Plan, Task};
+use super::plan::{Means, Plan};
 use super::rules::Rule;
 use super::scene::{CALLER, Candidate, KEYS, Line, Scene, Taken};
-use super::setting::{Place, Setting};
 use super::simulate::{NoRequest, decide, decide_as, standing};
-use super::solve::{Excluded, Found, Search};
+use super::solve::Excluded;
 use super::space::{Callers, Net, Path, Resources, Space};
+use super::stage::{At, Came, Part, Stage};
 use super::strings::Budget;
-use super::witness;
 use crate::iam::document::Condition;
 use crate::iam::evaluate::{Decision, Guards, Layer, Outcome, Policy, Standing, applying};
 use crate::iam::operand::Operand;
@@ -45,22 +42,6 @@ pub enum Which {
     Outside,
     OutsideByBreakGlass,
     Any,
-}
-
-/// Some actions on the nth resource of a place, and how policies are taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Part {
-    pub n: usize,
-    pub all: Actions,
-    pub taken: Taken,
-}
-
-/// What a search over all kinds of requests came to.
-#[derive(Debug)]
-pub enum Came {
-    Witness(Asked),
-    Nothing,
-    Unknown(String),
 }
 
 /// A principal, a table, and the policies between them.
@@ -172,14 +153,14 @@ impl<'q, 'p> Question<'q, 'p> {
     pub fn stages<'s>(&'s self, resources: &'s [Vec<Resources<'p>>]) -> Vec<Stage<'s, 'q, 'p>> {
         let of = |(callers, resources): (&'s Callers, &'s Vec<Resources<'p>>)| {
             let places = resources.chunk_by(Resources::is_in_one_place_with);
-            places.map(move |place| Stage { callers, place, setting: OnceCell::new() })
+            places.map(move |place| Stage::new(callers, place))
         };
         self.callers.iter().zip(resources).flat_map(of).collect()
     }
 
     /// How policies are taken so that nothing is lost. How far grants go is the same for two sets that are compared:
     /// both ways are tried.
-    fn generously(&self) -> Vec<Taken> {
+    pub fn generously(&self) -> Vec<Taken> {
         let strictly = Taken { grants: Side::Strict, ..Taken::GENEROUS };
         let compares = self.old.is_some();
         [Taken::GENEROUS].into_iter().chain(compares.then_some(strictly)).collect()
@@ -257,13 +238,13 @@ impl<'q, 'p> Question<'q, 'p> {
     }
 
     /// Is everything of a part denied, whatever the request?
-    fn is_denied(&self, scene: &Scene<'_, 'q, 'p>, part: Part) -> bool {
+    pub fn is_denied(&self, scene: &Scene<'_, 'q, 'p>, part: Part) -> bool {
         let denied = scene.denied(part.taken.speaks, self.applying(&self.new, scene));
         Actions::done_to(scene.kind.resources.kind).and(part.all).without(denied).is_empty()
     }
 
     /// The statements of a set that have a say, by their places.
-    fn having_say(&self, set: &Guarded<'p>, scene: &Scene<'_, 'q, 'p>) -> Vec<usize> {
+    pub fn having_say(&self, set: &Guarded<'p>, scene: &Scene<'_, 'q, 'p>) -> Vec<usize> {
         let applies = self.applying(set, scene);
         let lines = self.lines.iter().enumerate();
         lines.filter(|(n, line)| applies(*n, line)).map(|(n, _)| n).collect()
@@ -331,7 +312,7 @@ impl<'q, 'p> Question<'q, 'p> {
 
     /// The request, if the evaluator allows it whatever the documentation leaves open; and if the old set, where
     /// there is one, does not.
-    fn confirmed(&self, asked: Asked) -> Result<Asked, String> {
+    pub fn confirmed(&self, asked: Asked) -> Result<Asked, String> {
         let is_sure = |set: &Guarded<'p>, wanted: bool| {
             let (_, decision) = self.decided(set, &asked).map_err(|error| error.to_string())?;
             if (decision.outcome == Outcome::Allow) == wanted && decision.otherwise.is_none() {
@@ -348,172 +329,9 @@ impl<'q, 'p> Question<'q, 'p> {
         Ok(asked)
     }
 
-    fn conditions(&self) -> impl Iterator<Item = &'q Condition> + Clone + '_ {
+    /// The conditions of all statements.
+    pub fn conditions(&self) -> impl Iterator<Item = &'q Condition> + Clone + '_ {
         self.lines.iter().flat_map(|line| &line.rule.statement.conditions)
-    }
-}
-
-/// Callers and a place, which several searches come to.
-#[derive(Debug)]
-pub struct Stage<'s, 'q, 'p> {
-    callers: &'s Callers,
-    place: &'s Place<'p>,
-    setting: OnceCell<Setting<'s, 'q, 'p>>,
-}
-
-/// One search's part at a stage.
-struct At<'a, 's, 'q, 'p> {
-    question: &'s Question<'q, 'p>,
-    stage: &'a Stage<'s, 'q, 'p>,
-    which: Which,
-    excluded: &'a [Excluded],
-}
-
-impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
-    fn setting(&self) -> &'a Setting<'s, 'q, 'p> {
-        let Stage { callers, place, setting } = self.stage;
-        setting.get_or_init(|| Setting::new(self.question, callers, place, Taken::GENEROUS, Vec::new()))
-    }
-
-    /// Requests that come so.
-    fn from(&self, net: &Net, budget: &mut Budget) -> Came {
-        let outside = self.which != Which::Any;
-        let setting = self.setting();
-        let Some(kind) = setting.kind(0, net, outside).filter(Kind::is_possible) else {
-            return Came::Nothing;
-        };
-        let mut start = setting.start(&kind);
-        // What comes to the same as something that was searched is not searched again.
-        let (mut searched, mut doubt) = (HashSet::new(), None);
-        for n in 0..setting.place.len() {
-            let Some(kind) = setting.kind(n, net, outside) else { break };
-            let scene = setting.scene(n, kind, &mut start);
-            for taken in self.question.generously() {
-                let part = Part { n, all: Actions::all(), taken };
-                match self.of_kind(part, &scene, &mut searched, budget) {
-                    Came::Nothing => {}
-                    Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
-                    came => return came,
-                }
-            }
-        }
-        doubt.map_or(Came::Nothing, Came::Unknown)
-    }
-
-    /// Requests to one resource.
-    fn of_kind(
-        &self,
-        part: Part,
-        scene: &Scene<'_, 'q, 'p>,
-        searched: &mut HashSet<Vec<usize>>,
-        budget: &mut Budget,
-    ) -> Came {
-        let (question, mut doubt) = (self.question, None);
-        if question.is_denied(scene, part) {
-            return Came::Nothing;
-        }
-        let candidates = question.candidates(&question.new, scene, part.taken);
-        let plan = question.plan(&question.new, scene, &candidates, part);
-        let old = question.old.as_ref().filter(|old| old.principal.is_some());
-        let turned = Part { taken: part.taken.turned(), ..part };
-        let old_candidates = old.map(|old| question.candidates(old, scene, turned.taken));
-        let old_plan = old.zip(old_candidates.as_ref());
-        let old_plan = old_plan.map(|(old, candidates)| question.plan(old, scene, candidates, turned));
-        let have_say = |set: &Guarded<'p>| question.having_say(set, scene);
-        let new_lines = have_say(&question.new);
-        let old_lines = old.map(have_say).unwrap_or_default();
-        let compared = old_plan.as_ref().map(|old| Compared {
-            lines: &question.lines,
-            twins: &question.twins,
-            new: &plan,
-            old,
-            new_lines: &new_lines,
-            old_lines: &old_lines,
-        });
-        let tells_tables = self.excluded.iter().any(|excluded| excluded.tables.is_some());
-        for class in plan.classes(old_plan.as_ref()) {
-            let tasks = match &compared {
-                Some(compared) => compared.tasks(class),
-                None => vec![plan.task(class, |_| true)],
-            };
-            for task in tasks {
-                let mut signature = task.signature();
-                signature.extend((tells_tables || task.tells_resources()).then_some(part.n));
-                if !searched.insert(signature) {
-                    continue;
-                }
-                match self.of_task(part, scene, &task, budget) {
-                    Came::Nothing => {}
-                    Came::Unknown(reason) if budget.0 > 0 => doubt = Some(reason),
-                    came => return came,
-                }
-            }
-        }
-        doubt.map_or(Came::Nothing, Came::Unknown)
-    }
-
-    /// Requests for one class of actions.
-    fn of_task(
-        &self,
-        part: Part,
-        scene: &Scene<'_, 'q, 'p>,
-        task: &Task<'_, 'q, 'p>,
-        budget: &mut Budget,
-    ) -> Came {
-        let question = self.question;
-        let search = Search {
-            start: scene.start,
-            asks: part.taken.asks,
-            fixed: scene.fixed,
-            excluded: self.excluded,
-            keys: &question.keys,
-        };
-        let found = match search.run(task, budget) {
-            Err(hard) => return Came::Unknown(hard.to_string()),
-            Ok(None) => return Came::Nothing,
-            Ok(Some(found)) => found,
-        };
-        let action = task.actions.first().unwrap_or_default();
-        let conditions = question.conditions();
-        let asked = witness::asked(&found, &question.keys, scene.kind.callers, &action, conditions);
-        let confirmed = if witness::is_one_vpc(&found, &question.keys) {
-            question.confirmed(asked)
-        } else {
-            Err("the id of a VPC and its ARN hang together".to_owned())
-        };
-        match confirmed {
-            Ok(asked) => Came::Witness(asked),
-            Err(reason) if part.taken.is_certain() => Came::Unknown(reason),
-            Err(reason) => match self.certainly(part.n, scene, (task.actions, &found), budget) {
-                Came::Nothing => Came::Unknown(reason),
-                came => came,
-            },
-        }
-    }
-
-    /// The same requests, of which only those count that are allowed whatever the documentation leaves open, and whose
-    /// keys that variables stand for hold what was found.
-    fn certainly(
-        &self,
-        n: usize,
-        Scene { kind: Kind { net, .. }, start, .. }: &Scene<'_, 'q, 'p>,
-        (all, found): (Actions, &Found),
-        budget: &mut Budget,
-    ) -> Came {
-        let Stage { callers, place, .. } = self.stage;
-        let held = |key: &usize| {
-            let domain = start.get(KEYS + key).filter(|domain| domain.is_text())?;
-            let held = found.keys.get(*key).cloned().flatten();
-            let held = held.or_else(|| domain.pick_present(budget).ok().flatten())?;
-            Some((self.question.keys.get(*key).map(|key| (*key).to_owned())?, held))
-        };
-        let held = self.question.variables.iter().filter_map(held).collect();
-        let setting = Setting::new(self.question, callers, place, Taken::CERTAIN, held);
-        let Some(kind) = setting.kind(n, net, self.which != Which::Any) else { return Came::Nothing };
-        let mut start = setting.start(&kind);
-        let scene = setting.scene(n, kind, &mut start);
-        let part = Part { n, all, taken: Taken::CERTAIN };
-        self.of_kind(part, &scene, &mut HashSet::new(), budget)
     }
 }
 

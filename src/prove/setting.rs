@@ -7,8 +7,9 @@ use super::axioms::{Kind, is_of_network};
 use super::clause::{Clause, Fixed};
 use super::domain::Domain;
 use super::question::Question;
-use super::scene::{CALLER, KEYS, Outlook, RESOURCE, Scene, Taken, Whom, outlook, resource_outlook, whom};
+use super::scene::{CALLER, KEYS, Outlook, RESOURCE, Scene, Taken, outlook, resource_outlook};
 use super::space::{Callers, Net, Path, Resources};
+use super::whom::{Whom, whom};
 use crate::iam::request::{CallerKind, Values};
 
 /// Resources that keys do not tell apart: they are of one account, region and table.

@@ -442,7 +442,7 @@ fn find<'m>(members: &'m [Member], name: &str) -> Option<&'m Member> {
 /// Source: IAM user guide, "IAM JSON policy elements: Resource" (no wildcard in the service), "IAM policy elements:
 /// Variables and tags" (variables behind the fifth colon).
 fn open(text: &str, template: &Template) -> Option<&'static str> {
-    let service = text.splitn(6, ':').nth(2).unwrap_or_default();
+    let service = text.split(':').nth(2).unwrap_or_default();
     if service.contains(['*', '?']) {
         return Some("a wildcard in the service of a resource");
     }
