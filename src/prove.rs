@@ -2,6 +2,7 @@
 //!
 //! [`simulate`] decides one request; what it says is the reference for every proof.
 
+pub mod accounts;
 pub mod actions;
 pub mod answer;
 pub mod axioms;

@@ -78,7 +78,7 @@ impl Kind<'_, '_> {
                 !(self.outside && known.is_approved)
                     && known.vpc.as_ref().is_none_or(|vpc| self.may_serve(&vpc.region))
             }),
-            Path::Namesake { vpc, other } => self.space.vpcs.get(vpc).is_some_and(|vpc| match other {
+            Path::Namesake { vpc, other, .. } => self.space.vpcs.get(vpc).is_some_and(|vpc| match other {
                 Other::Region => {
                     self.resources.region.as_ref() != Some(&vpc.region) || !self.serves_own_region()
                 }
@@ -116,8 +116,10 @@ impl Kind<'_, '_> {
                     known.vpc.iter().for_each(|vpc| one("aws:SourceVpc", &vpc.id));
                 }
             }
-            Path::Namesake { vpc, .. } => {
+            Path::Namesake { vpc, endpoint, .. } => {
                 self.space.vpcs.get(vpc).iter().for_each(|vpc| one("aws:SourceVpc", &vpc.id));
+                let known = endpoint.and_then(|n| self.space.endpoints.get(n));
+                known.iter().for_each(|known| one("aws:SourceVpce", &known.id));
             }
             Path::Nowhere | Path::Address | Path::Endpoint => {}
         }
@@ -153,8 +155,10 @@ impl Kind<'_, '_> {
     /// The endpoint that requests come through, where it is known.
     pub fn endpoint(&self) -> Option<&str> {
         match self.net.path {
-            Path::Known(n) => self.space.endpoints.get(n).map(|known| known.id.as_str()),
-            _ => None,
+            Path::Known(n) | Path::Namesake { endpoint: Some(n), .. } => {
+                self.space.endpoints.get(n).map(|known| known.id.as_str())
+            }
+            Path::Nowhere | Path::Address | Path::Endpoint | Path::Namesake { .. } => None,
         }
     }
 
@@ -214,10 +218,10 @@ impl Kind<'_, '_> {
         let vpc = |n: usize| self.space.vpcs.get(n).copied();
         match self.net.path {
             Path::Known(n) => endpoint(n).map_or(region, |vpc| Domain::only(&vpc.region)),
-            Path::Namesake { vpc: n, other: Other::Owner } => {
+            Path::Namesake { vpc: n, other: Other::Owner, .. } => {
                 vpc(n).map_or(region, |vpc| Domain::only(&vpc.region))
             }
-            Path::Namesake { vpc: n, other: Other::Region } => {
+            Path::Namesake { vpc: n, other: Other::Region, .. } => {
                 region.miss(vpc(n).map(|vpc| Pattern::literal(&vpc.region)));
                 region
             }
@@ -272,7 +276,7 @@ impl Kind<'_, '_> {
                 }
                 None => Domain::of(vpc_arn(region, any_account(), any_vpc_id())),
             },
-            Path::Namesake { vpc, other } => {
+            Path::Namesake { vpc, other, .. } => {
                 let Some(vpc) = self.space.vpcs.get(vpc) else { return Domain::absent() };
                 let (own, id) = (|text: &str| Pattern::literal(text), literal(&vpc.id));
                 let mut domain = match other {
@@ -310,7 +314,7 @@ impl Kind<'_, '_> {
                 Some(vpc) => Domain::only(vpc.account.as_str()),
                 None => Domain::of(any_account()),
             },
-            Path::Namesake { vpc, other: Other::Owner } => {
+            Path::Namesake { vpc, other: Other::Owner, .. } => {
                 let mut domain = Domain::of(any_account());
                 domain.miss(self.space.vpcs.get(vpc).map(|vpc| Pattern::literal(vpc.account.as_str())));
                 domain

@@ -205,10 +205,10 @@ fn words(kind: &Kind<'_, '_>) -> String {
         Path::Address => "the internet".to_owned(),
         Path::Known(_) => format!("the endpoint {}", kind.endpoint().unwrap_or_default()),
         Path::Endpoint => "any endpoint that is not listed".to_owned(),
-        Path::Namesake { vpc: n, other: Other::Region } => {
+        Path::Namesake { vpc: n, other: Other::Region, .. } => {
             format!("a VPC of another region with the id {}", vpc(n))
         }
-        Path::Namesake { vpc: n, other: Other::Owner } => {
+        Path::Namesake { vpc: n, other: Other::Owner, .. } => {
             format!("a VPC of another account with the id {}", vpc(n))
         }
     };

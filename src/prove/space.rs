@@ -8,6 +8,7 @@
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::accounts::accounts;
 use super::bundle::{Bundle, Endpoint, Principal, Table};
 use super::domain::Domain;
 use super::regions::regions;
@@ -17,7 +18,7 @@ use crate::iam::catalogue::{self, ValueType};
 use crate::iam::evaluate::Policy;
 use crate::iam::request::CallerKind;
 use crate::ids::{Arn, VpcKey, partition_of};
-use crate::perimeter::{Mode, Perimeter};
+use crate::perimeter::Perimeter;
 
 /// Who may call.
 #[derive(Clone, Debug)]
@@ -82,8 +83,8 @@ pub enum Path {
     /// Through another endpoint.
     Endpoint,
     /// Through an endpoint of a VPC that has the id of an approved one, by its place in [`Space::vpcs`], and
-    /// lies in another region, or is of another account.
-    Namesake { vpc: usize, other: Other },
+    /// lies in another region, or is of another account. The endpoint may be one whose VPC nobody says.
+    Namesake { vpc: usize, other: Other, endpoint: Option<usize> },
 }
 
 /// What tells a VPC from another one of the same id.
@@ -111,6 +112,8 @@ pub struct Space<'b> {
     pub endpoints: Vec<KnownEndpoint>,
     /// The approved VPCs, in order.
     pub vpcs: Vec<&'b VpcKey>,
+    /// The enforced accounts, as far as anything tells them apart.
+    pub accounts: Vec<String>,
     /// One region of each kind that policies tell apart.
     pub regions: Vec<String>,
 }
@@ -138,8 +141,7 @@ fn id(prefix: &str) -> Pattern {
 }
 
 impl<'b> Space<'b> {
-    /// Everything that is known, put together.
-    /// `old`: a set of policies that another one is compared with, and that may know of other endpoints.
+    /// Everything that is known, put together. `old`: a set of policies that another one is compared with, and that may know of other endpoints.
     pub fn new(
         bundle: &'b Bundle,
         old: Option<&'b Bundle>,
@@ -151,7 +153,8 @@ impl<'b> Space<'b> {
         let endpoints = known_endpoints(&listed, perimeter);
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
-        let mut space = Self { bundle, perimeter, now, endpoints, vpcs, regions: Vec::new() };
+        let accounts = accounts(&bundles, perimeter);
+        let mut space = Self { bundle, perimeter, now, endpoints, vpcs, accounts, regions: Vec::new() };
         space.regions = space.regions(&bundles);
         space
     }
@@ -169,23 +172,11 @@ impl<'b> Space<'b> {
         if !asks_all {
             return listed;
         }
-        regions(bundles, listed, self.enforced().next().unwrap_or_default())
+        regions(bundles, listed, self.accounts.first().map_or("", String::as_str))
     }
 
     fn partition(&self) -> &'static str {
         self.regions.first().map_or("aws", |region| partition_of(region))
-    }
-
-    fn enforced(&self) -> impl Iterator<Item = &str> {
-        let mut accounts: Vec<&str> = self
-            .perimeter
-            .accounts
-            .iter()
-            .filter(|(_, (_, mode))| *mode == Mode::Enforce)
-            .map(|(account, _)| account.as_str())
-            .collect();
-        accounts.sort_unstable();
-        accounts.into_iter()
     }
 
     /// Who an entry of the bundle stands for.
@@ -204,7 +195,7 @@ impl<'b> Space<'b> {
         }
         let partition = self.partition();
         let mut callers = Vec::new();
-        for account in self.enforced() {
+        for account in &self.accounts {
             for (kind, word) in [(CallerKind::Role, "role/"), (CallerKind::User, "user/")] {
                 let start = || Pattern::literal(&format!("arn:{partition}:iam::{account}:{word}"));
                 let name = Pattern::new(vec![Step::One(name_class()), Step::Many(name_class())]);
@@ -213,13 +204,7 @@ impl<'b> Space<'b> {
                 let service = start().then(Pattern::glob("aws-service-role/*"));
                 for arn in [start().then(name.clone()), start().then(path).then(name)] {
                     let arn = Language::of(arn).but([service.clone()]);
-                    callers.push(Callers {
-                        kind,
-                        account: account.to_owned(),
-                        arn,
-                        session_arn: None,
-                        entry,
-                    });
+                    callers.push(Callers { kind, account: account.clone(), arn, session_arn: None, entry });
                 }
             }
         }
@@ -246,14 +231,14 @@ impl<'b> Space<'b> {
             .iter()
             .map(|table| Pattern::literal(&format!("{}/", table.arn)).then(Pattern::glob("*")))
             .collect();
-        for account in self.enforced() {
+        for account in &self.accounts {
             for region in &self.regions {
                 let partition = partition_of(region);
                 let start = format!("arn:{partition}:dynamodb:{region}:{account}:table/");
                 for (kind, arn) in shapes(&Pattern::literal(&start).then(table_name())) {
                     all.push(Resources {
                         kind: Some(kind),
-                        account: account.to_owned(),
+                        account: account.clone(),
                         region: Some(region.clone()),
                         arn: Language::of(arn).but(listed.iter().chain(&beneath).cloned()),
                         entry: &table.arn,
@@ -265,7 +250,7 @@ impl<'b> Space<'b> {
             let global = format!("arn:{}:dynamodb::{account}:global-table/", self.partition());
             all.push(Resources {
                 kind: Some("global-table"),
-                account: account.to_owned(),
+                account: account.clone(),
                 region: None,
                 arn: Language::of(Pattern::literal(&global).then(table_name())),
                 entry: &table.arn,
@@ -273,7 +258,7 @@ impl<'b> Space<'b> {
                 tags: None,
             });
         }
-        if self.enforced().any(|account| account == caller_account) {
+        if self.accounts.iter().any(|account| account == caller_account) {
             all.extend(self.without_resource(table, caller_account));
         }
         all
@@ -338,8 +323,15 @@ impl<'b> Space<'b> {
         let known = (0..self.endpoints.len()).map(Path::Known);
         let exact = self.perimeter.prove.vpc_identity_exact;
         let vpcs = 0..if exact { self.vpcs.len() } else { 0 };
-        let namesakes =
-            vpcs.flat_map(|vpc| [Other::Region, Other::Owner].map(|other| Path::Namesake { vpc, other }));
+        let of_unknown = self.endpoints.iter().enumerate().filter(|(_, known)| known.vpc.is_none());
+        let endpoints: Vec<Option<usize>> =
+            [None].into_iter().chain(of_unknown.map(|(n, _)| Some(n))).collect();
+        let namesakes = vpcs.flat_map(|vpc| {
+            endpoints.iter().flat_map(move |endpoint| {
+                let endpoint = *endpoint;
+                [Other::Region, Other::Owner].map(|other| Path::Namesake { vpc, other, endpoint })
+            })
+        });
         let paths: Vec<Path> =
             [Path::Address, Path::Endpoint].into_iter().chain(known).chain(namesakes).collect();
         let itself = paths.iter().map(|path| Net { by_service: false, path: *path });

@@ -53,9 +53,13 @@ fn network_is_possible(asked: &Asked, perimeter: &Perimeter) -> bool {
     if more.is_some_and(|arn| arn.rsplit('/').next() != vpc) {
         return false;
     }
+    // They tell of an endpoint, which there then is.
+    if (owner.is_some() || more.is_some()) && of_endpoint.iter().any(Option::is_none) {
+        return false;
+    }
     match (is_by_service(asked), address, of_endpoint) {
         (true, ..) => true,
-        (false, Some(address), [None, None, None]) => is_public(address) && more.is_none() && owner.is_none(),
+        (false, Some(address), [None, None, None]) => is_public(address),
         (false, None, [Some(_), Some(_), Some(_)]) => true,
         (false, ..) => false,
     }
