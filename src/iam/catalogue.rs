@@ -87,6 +87,13 @@ pub fn find_key(name: &str) -> Option<NamedKey<'_>> {
     lists.into_iter().flatten().find_map(|key| key.named(name))
 }
 
+/// A key as AWS spells it; its variable part, as it is given.
+pub fn spelled(name: &str) -> String {
+    let Some(found) = find_key(name) else { return name.to_owned() };
+    let fixed = found.key.name.split("${").next().unwrap_or_default();
+    format!("{fixed}{}", found.variable.unwrap_or_default())
+}
+
 #[expect(clippy::expect_used, reason = "the text is part of the program, and the tests read all of it")]
 fn built_in<T: Deserialize<'static>>(text: &'static str) -> T {
     serde_json::from_str(text).expect("a file of the catalogue is not what `scripts/catalogue` writes")

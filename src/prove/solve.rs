@@ -12,6 +12,7 @@ use super::domain::{Domain, Present};
 use super::plan::Task;
 use super::scene::{CALLER, Candidate, KEYS, Need, RESOURCE, narrow_resource};
 use super::strings::{Budget, Language, OutOfBudget, Pattern};
+use crate::iam::catalogue;
 use crate::iam::operand::Operand;
 use crate::iam::reading::Side;
 use crate::iam::request::Values;
@@ -228,7 +229,11 @@ impl<'s> Search<'s> {
         match slot {
             CALLER => "the caller's ARN".to_owned(),
             RESOURCE => "the resource's ARN".to_owned(),
-            _ => self.keys.get(slot - KEYS).map(|key| format!("`{key}`")).unwrap_or_default(),
+            _ => self
+                .keys
+                .get(slot - KEYS)
+                .map(|key| format!("`{}`", catalogue::spelled(key)))
+                .unwrap_or_default(),
         }
     }
 

@@ -47,21 +47,13 @@ fn spellings<'k>(key: &'k str, conditions: impl Iterator<Item = &'k Condition>) 
     let mut names: Vec<(String, &str)> = Vec::new();
     for condition in conditions.filter(|condition| alias(&condition.key) == key) {
         if !names.iter().any(|(_, known)| *known == condition.key) {
-            names.push((spelled(&condition.key_name), &condition.key));
+            names.push((catalogue::spelled(&condition.key_name), &condition.key));
         }
     }
     if names.is_empty() {
-        names.push((spelled(key), key));
+        names.push((catalogue::spelled(key), key));
     }
     names
-}
-
-/// A key as AWS spells it; of one with a variable part, as the policy does.
-fn spelled(name: &str) -> String {
-    match catalogue::find_key(name) {
-        Some(found) if found.variable.is_none() => found.key.name.to_owned(),
-        _ => name.to_owned(),
-    }
 }
 
 fn is_time(key: &str) -> bool {

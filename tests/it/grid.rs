@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::corpus::root;
 use draw::Draw;
-use outside::{is_asked_about, is_break_glass, is_outside, is_possible, with_known_tags};
+use outside::{is_asked_about, is_break_glass, is_outside, is_possible, whole};
 use requests::Grid;
 
 /// Requests that are picked from a grid for one answer: all, or as many at random.
@@ -62,7 +62,7 @@ impl Case<'_> {
 
     /// Why a verdict's own request does not show it.
     fn no_witness(&self, answer: &Answer, asked: &Asked, by_break_glass: bool) -> Option<String> {
-        let (request, decision) = self.decided(&with_known_tags(asked, self.bundle, self.perimeter));
+        let (request, decision) = self.decided(&whole(asked, self.bundle, self.perimeter));
         let caller = &request.caller.arn;
         let claims = [
             ("allowed", decision.outcome == Outcome::Allow && decision.otherwise.is_none()),
@@ -83,8 +83,9 @@ impl Case<'_> {
         let mut draw = Draw::new(seed);
         let all = grid.size();
         let picked = (0..all.min(PICKED)).map(|n| if all <= PICKED { n } else { draw.below(all) });
-        let whole = |asked| with_known_tags(&asked, self.bundle, self.perimeter);
-        let excluded = picked.map(|n| whole(grid.nth(n))).filter(|asked| self.is_excluded(answer, asked));
+        let excluded = picked
+            .map(|n| whole(&grid.nth(n), self.bundle, self.perimeter))
+            .filter(|asked| self.is_excluded(answer, asked));
         let mut wrong = excluded.take(TRIED).filter(|asked| self.decided(asked).1.outcome == Outcome::Allow);
         wrong.next().map(|asked| format!("this gets through: {asked:?}"))
     }

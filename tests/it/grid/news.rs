@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::draw::{self, Draw};
-use super::outside::{is_break_glass, is_outside, with_known_tags};
+use super::outside::{is_break_glass, is_outside, whole};
 use super::requests::Grid;
 use super::{Case, PICKED, TRIED, cases, now, reduced_by, without_one};
 
@@ -47,7 +47,7 @@ fn tried(pair: &Value, seed: u64) -> Result<Vec<Answer>, String> {
     for answer in &answers {
         let wrong = match (answer.verdict, &answer.witness) {
             (Verdict::Open, Some(asked)) => {
-                let again = with_known_tags(asked, &new, &perimeter);
+                let again = whole(asked, &new, &perimeter);
                 (!was_denied(&old, answer, &again, &case))
                     .then(|| format!("its request was allowed before: {asked:?}"))
                     .or_else(|| case.no_witness(answer, asked, false))
@@ -78,7 +78,7 @@ fn gets_through(old: &Bundle, answer: &Answer, case: &Case<'_>, seed: u64) -> Op
     let mut draw = Draw::new(seed);
     let all = grid.size();
     let picked = (0..all.min(PICKED)).map(|n| if all <= PICKED { n } else { draw.below(all) });
-    let whole = picked.map(|n| with_known_tags(&grid.nth(n), case.bundle, case.perimeter));
+    let whole = picked.map(|n| whole(&grid.nth(n), case.bundle, case.perimeter));
     let is_meant = |asked: &Asked| {
         let caller =
             if asked.principal.contains(":assumed-role/") { &answer.principal } else { &asked.principal };

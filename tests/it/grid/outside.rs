@@ -104,8 +104,8 @@ fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> b
     known.iter().zip(TAG_KEYS).all(|(known, key)| ["t", "u"].iter().all(|name| fits(*known, key, name)))
 }
 
-/// The same request with every tag that is known.
-pub fn with_known_tags(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
+/// The same request with what every such request has: each tag that is known, and a region.
+pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
     let mut whole = asked.clone();
     for (known, key) in known_tags(asked, bundle, perimeter).into_iter().zip(TAG_KEYS) {
         for (name, tag) in known.into_iter().flatten() {
@@ -114,6 +114,10 @@ pub fn with_known_tags(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) ->
                 whole.context.push((key, Values::One(tag.clone())));
             }
         }
+    }
+    let region = Arn::parse(&asked.resource).map(|arn| arn.region).filter(|region| !region.is_empty());
+    if region.is_none() && value(asked, "aws:RequestedRegion").is_none() {
+        whole.context.push(("aws:RequestedRegion".into(), Values::One("eu-west-1".into())));
     }
     whole
 }
