@@ -168,7 +168,8 @@ impl Statement {
             (one, other) => one.is_none() && other.is_none(),
         };
         let is_same = |one: &Condition, other: &Condition| {
-            (one.operator, &one.key, &one.values) == (other.operator, &other.key, &other.values)
+            (one.operator, &one.key, &one.values, &one.texts)
+                == (other.operator, &other.key, &other.values, &other.texts)
         };
         self.effect == other.effect
             && principals

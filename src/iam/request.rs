@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::ids::{Arn, is_account};
+
 /// One request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
@@ -51,6 +53,37 @@ impl CallerKind {
             CallerKind::Root => "Account",
             CallerKind::Service => "Service",
         }
+    }
+}
+
+/// A caller by its ARN, or by a service's name.
+pub fn caller_of(text: &str) -> Option<Caller> {
+    let made = |kind, arn: String, session_arn, account: &str| {
+        Some(Caller { kind, arn, session_arn, account: account.to_owned() })
+    };
+    let Some(arn) = Arn::parse(text) else {
+        let is_service = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
+        return if is_service { made(CallerKind::Service, text.to_owned(), None, "") } else { None };
+    };
+    if !is_account(arn.account) {
+        return None;
+    }
+    let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
+    match (arn.service, kind) {
+        ("iam", "role") if name.starts_with("aws-service-role/") => {
+            made(CallerKind::ServiceLinkedRole, text.to_owned(), None, arn.account)
+        }
+        ("iam", "role") if !name.is_empty() => made(CallerKind::Role, text.to_owned(), None, arn.account),
+        ("iam", "user") if !name.is_empty() => made(CallerKind::User, text.to_owned(), None, arn.account),
+        ("iam", "root") => made(CallerKind::Root, text.to_owned(), None, arn.account),
+        ("sts", "federated-user") => made(CallerKind::FederatedUser, text.to_owned(), None, arn.account),
+        // The session's ARN has lost the role's path: a role with one is named by its entry.
+        ("sts", "assumed-role") => {
+            let role = name.split('/').next().filter(|role| !role.is_empty())?;
+            let role = format!("arn:{}:iam::{}:role/{role}", arn.partition, arn.account);
+            made(CallerKind::Role, role, Some(text.to_owned()), arn.account)
+        }
+        _ => None,
     }
 }
 

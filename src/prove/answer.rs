@@ -64,6 +64,24 @@ pub struct Answer {
     pub took: Duration,
 }
 
+impl Answer {
+    /// Takes in an answer for others whom the same entry stands for: the worse of both is the answer.
+    pub fn join(&mut self, other: Self) {
+        let badness = |verdict: Verdict| match verdict {
+            Verdict::NoAccess => 0,
+            Verdict::Enforced => 1,
+            Verdict::BreakGlassOnly => 2,
+            Verdict::Unknown => 3,
+            Verdict::Open => 4,
+        };
+        let took = self.took + other.took;
+        if badness(other.verdict) > badness(self.verdict) {
+            *self = other;
+        }
+        self.took = took;
+    }
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Inquiry<'b> {
@@ -77,6 +95,9 @@ pub struct Inquiry<'b> {
     /// How many principals are asked about at a time.
     pub threads: usize,
 }
+
+/// A thread's stack, in bytes: a search goes as deep as statements deny one request, and those are bounded.
+const STACK: usize = 16 << 20;
 
 /// Principals that a thread takes at a time.
 const AT_A_TIME: usize = 64;
@@ -96,9 +117,14 @@ impl Inquiry<'_> {
         }
         let next = AtomicUsize::new(0);
         let mut parts = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.some(&next))).collect();
-            let joined = workers.into_iter().map(|worker| worker.join());
-            joined.flat_map(|parts| parts.unwrap_or_else(|panic| resume_unwind(panic))).collect::<Vec<_>>()
+            let spawn =
+                |_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || self.some(&next));
+            let (workers, failed): (Vec<_>, Vec<_>) = (0..threads).map(spawn).partition(Result::is_ok);
+            // Where there can be no more threads, this one does the rest.
+            let own = if failed.is_empty() { Vec::new() } else { self.some(&next) };
+            let joined = workers.into_iter().flatten().map(|worker| worker.join());
+            let parts = joined.flat_map(|parts| parts.unwrap_or_else(|panic| resume_unwind(panic)));
+            parts.chain(own).collect::<Vec<_>>()
         });
         parts.sort_by_key(|(from, _)| *from);
         parts.into_iter().flat_map(|(_, answers)| answers).collect()

@@ -11,7 +11,7 @@ use super::space::{
     Callers, Net, Other, Path, Resources, Space, any_account, any_endpoint, any_region, any_vpc, any_vpc_id,
     by_type, name_class, vpc_arn,
 };
-use super::strings::{Class, Pattern, Step};
+use super::strings::{Class, Language, Pattern, Step};
 use crate::iam::request::{CallerKind, Context, Values};
 
 /// One kind of request: who, what, from where.
@@ -196,9 +196,10 @@ impl Kind<'_, '_> {
             "aws:resourceorgid" => self.other_organization(),
             "aws:requestedregion" => self.region_of_request(),
             _ if key.starts_with("aws:principal") || key.starts_with("aws:user") => self.principal(key),
-            _ if key.starts_with("aws:resourcetag/") => {
-                self.tag(key, "aws:resourcetag/", self.resources.tags)
-            }
+            _ if key.starts_with("aws:resourcetag/") => match self.resources.kind {
+                Some("table" | "index" | "stream") => self.tag(key, "aws:resourcetag/", self.resources.tags),
+                _ => Domain::absent(),
+            },
             "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths"
                 if self.callers.kind != CallerKind::Service =>
             {
@@ -330,14 +331,27 @@ impl Kind<'_, '_> {
             "aws:principalisawsservice" | "aws:principaltype" | "aws:principalaccount" => Domain::absent(),
             "aws:principalorgid" if caller.kind == CallerKind::Service => Domain::absent(),
             "aws:principalorgid" => self.other_organization(),
+            "aws:principalservicename" if caller.kind == CallerKind::Service => {
+                Domain::language(caller.arn.clone())
+            }
             "aws:principalservicename" | "aws:principalservicenameslist" => match caller.kind {
                 CallerKind::Service => by_type(key),
                 _ => Domain::absent(),
             },
             "aws:userid" => self.user_id(),
             "aws:username" => match caller.kind {
-                CallerKind::User => Domain::text(),
+                CallerKind::User => match caller.arn.only().and_then(|arn| arn.rsplit('/').next()) {
+                    Some(name) => Domain::only(name),
+                    None => Domain::text(),
+                },
                 _ => Domain::absent(),
+            },
+            "aws:principalorgpaths" => match self.organization_of(&caller.account) {
+                Some(organization) => {
+                    let paths = Pattern::literal(&format!("{organization}/")).then(Pattern::glob("*"));
+                    Domain::several_of(Language::of(paths)).or_absent()
+                }
+                None => by_type(key),
             },
             _ if key.starts_with("aws:principaltag/") => {
                 let known =
@@ -362,17 +376,25 @@ impl Kind<'_, '_> {
     /// Of a role's session: the role's id and the session's name, which the caller chooses.
     fn user_id(&self) -> Domain {
         let upper = || Step::One(Class::ranges(&[('0', '9'), ('A', 'Z')]));
-        let id =
-            |prefix: &str| Pattern::literal(prefix).then(Pattern::new((0..16).map(|_| upper()).collect()));
+        // AWS does not say how long an id is: those there are have 20 or 21 characters.
+        let more = [Step::Many(Class::ranges(&[('0', '9'), ('A', 'Z')]))];
+        let id = |prefix: &str| {
+            let steps = (0..16).map(|_| upper()).chain(more.clone());
+            Pattern::literal(prefix).then(Pattern::new(steps.collect()))
+        };
         let session = name_class();
-        match self.callers.kind {
-            CallerKind::Role | CallerKind::ServiceLinkedRole => {
+        let known = self.callers.session_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
+        match (self.callers.kind, known) {
+            (CallerKind::Role | CallerKind::ServiceLinkedRole, Some(name)) => {
+                Domain::of(id("AROA").then(Pattern::literal(":")).then(Pattern::literal(name)))
+            }
+            (CallerKind::Role | CallerKind::ServiceLinkedRole, None) => {
                 let name = [Step::One(session.clone()), Step::One(session.clone()), Step::Many(session)];
                 Domain::of(id("AROA").then(Pattern::literal(":")).then(Pattern::new(name.to_vec())))
             }
-            CallerKind::User => Domain::of(id("AIDA")),
-            CallerKind::Root => Domain::only(&self.callers.account),
-            CallerKind::FederatedUser | CallerKind::Service => Domain::text(),
+            (CallerKind::User, _) => Domain::of(id("AIDA")),
+            (CallerKind::Root, _) => Domain::only(&self.callers.account),
+            (CallerKind::FederatedUser | CallerKind::Service, _) => Domain::text(),
         }
     }
 }

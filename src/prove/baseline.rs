@@ -7,6 +7,8 @@
 //! A statement that stands in both sets matches in both or in neither, whatever it means: what denied before and
 //! still stands there is no reason, and what did not allow before does not now.
 
+use std::collections::HashMap;
+
 use super::actions::Actions;
 use super::plan::{Layered, Plan, Task};
 use super::scene::{Candidate, Line};
@@ -35,14 +37,22 @@ impl Twins {
     /// Looks for the same content among lines. Whom `NotPrincipal` leaves out hangs on whether the callers have a
     /// permissions boundary as well.
     pub fn of(lines: &[Line<'_, '_>], has_boundary: impl Fn(usize) -> bool) -> Self {
+        // By what a statement says, in short, those before it that may be the same.
+        let mut before: HashMap<u64, Vec<usize>> = HashMap::new();
         let same = lines.iter().enumerate().map(|(n, line)| {
             let statement = line.rule.statement;
             let names_others = statement.principals.as_ref().is_some_and(|principals| principals.negated);
-            let is_same = |(m, other): (usize, &Line<'_, '_>)| {
-                other.rule.statement.is_same_as(statement)
-                    && (!names_others || has_boundary(m) == has_boundary(n))
+            let is_same = |m: &usize| {
+                let other = lines.get(*m).map(|line| line.rule.statement);
+                other.is_some_and(|other| other.is_same_as(statement))
+                    && (!names_others || has_boundary(*m) == has_boundary(n))
             };
-            lines.iter().enumerate().take(n).position(is_same).unwrap_or(n)
+            let alike = before.entry(line.rule.digest()).or_default();
+            let first = alike.iter().copied().find(is_same);
+            if first.is_none() {
+                alike.push(n);
+            }
+            first.unwrap_or(n)
         });
         Self { same: same.collect() }
     }
@@ -70,7 +80,7 @@ impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
     }
 
     fn task(&self, class: Actions, refusal: &Refusal<'l, 'c, 'q, 'p>) -> Task<'c, 'q, 'p> {
-        let task = self.new.task(class, |candidate| !self.is_missing(candidate, refusal));
+        let task = self.new.task(class, |candidate| !self.is_missing(candidate, refusal, class));
         let layer = refusal.matches.filter(|deny| !deny.needs.is_empty()).map(|deny| vec![deny]);
         let way = |way: Vec<_>| layer.iter().cloned().chain(way).collect();
         Task {
@@ -81,10 +91,17 @@ impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
     }
 
     /// Is it the same as a statement that is not to match?
-    fn is_missing(&self, candidate: &Candidate<'_, '_>, refusal: &Refusal<'_, '_, '_, '_>) -> bool {
+    fn is_missing(
+        &self,
+        candidate: &Candidate<'_, '_>,
+        refusal: &Refusal<'_, '_, '_, '_>,
+        class: Actions,
+    ) -> bool {
         refusal.lacking.iter().any(|layered| {
+            let is_same = |old: usize| self.twins.are(old, candidate.line) && self.counts(old, class);
             layered.grants.contains(&candidate.grant)
-                && self.old_allows(layered.layer).any(|old| self.twins.are(old, candidate.line))
+                && class.without(layered.counts).is_empty()
+                && self.old_allows(layered.layer).any(is_same)
         })
     }
 
@@ -96,9 +113,15 @@ impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
         self.old_lines.iter().copied().filter(move |n| self.lines.get(*n).is_some_and(is_of))
     }
 
-    /// Does a statement that denied stand in the new set as well?
-    fn still_denies(&self, deny: &Candidate<'_, '_>) -> bool {
-        self.new_lines.iter().any(|new| self.twins.are(*new, deny.line))
+    /// Does a statement that denied stand in the new set as well, where it counts?
+    fn still_denies(&self, deny: &Candidate<'_, '_>, class: Actions) -> bool {
+        self.new_lines.iter().any(|new| self.twins.are(*new, deny.line) && self.counts(*new, class))
+    }
+
+    /// Does a line's policy count for all of these actions?
+    fn counts(&self, line: usize, class: Actions) -> bool {
+        let layer = self.lines.get(line).map(|line| line.rule.layer);
+        layer != Some(Layer::Resource) || class.without(Actions::with_table_policy()).is_empty()
     }
 
     /// Why some actions of a class may not have been allowed: any of these is enough.
@@ -106,7 +129,7 @@ impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
         let denies = self.old.candidates.iter().filter(|candidate| {
             candidate.effect == Effect::Deny
                 && !candidate.actions.and(class).is_empty()
-                && !self.still_denies(candidate)
+                && !self.still_denies(candidate, class)
         });
         let denied = denies.map(|deny| Refusal { matches: Some(deny), ..Refusal::default() });
         denied.chain(self.by_layers(class)).collect()

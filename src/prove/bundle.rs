@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::iam::document::{Document, Kind, Problem};
 use crate::iam::evaluate::{OwnText, Policy};
-use crate::iam::request::Values;
+use crate::iam::request::{Values, caller_of};
 use crate::iam::size;
 use crate::ids::Arn;
 use crate::json::lines::Lines;
@@ -296,8 +296,15 @@ impl Reader<'_> {
         let what = "a principal";
         let known = ["arn", "session_arn", "tags", "identity", "boundary", "session"];
         let members = self.object(node, what, &known);
+        let arn = self.needed(node, members, "arn", what);
+        if !arn.is_empty() && arn != "*" && (caller_of(&arn).is_none() || arn.contains(['*', '?'])) {
+            let message = format!(
+                "`{arn}` is no principal: `*`, or the ARN of a role, user, session or root, or a service's name"
+            );
+            self.error(&node.span, message);
+        }
         Principal {
-            arn: self.needed(node, members, "arn", what),
+            arn,
             session_arn: self.text(members, "session_arn"),
             tags: Self::member(members, "tags").map(|node| self.tags(node)),
             identity: self.policies(members, "identity", Kind::Identity),
@@ -308,8 +315,12 @@ impl Reader<'_> {
 
     fn table(&mut self, node: &Node) -> Table {
         let members = self.object(node, "a table", &["arn", "policy", "tags"]);
+        let arn = self.needed(node, members, "arn", "a table");
+        if !arn.is_empty() && arn != "*" && (Arn::parse(&arn).is_none() || arn.contains(['*', '?'])) {
+            self.error(&node.span, format!("`{arn}` is no table: `*`, or a whole ARN without wildcards"));
+        }
         Table {
-            arn: self.needed(node, members, "arn", "a table"),
+            arn,
             policy: Self::member(members, "policy").and_then(|node| self.policy(node, Kind::Table)),
             tags: Self::member(members, "tags").map(|node| self.tags(node)),
         }

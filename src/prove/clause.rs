@@ -136,6 +136,10 @@ fn pattern(operand: &Operand, test: Test, fixed: &Fixed) -> Shape {
     match operand {
         Operand::Text(template) => template_pattern(template, &Class::Any, test == Test::TextFolded, fixed),
         Operand::Arn(parts) => arn_pattern(parts, fixed),
+        Operand::Bool(flag) if test == Test::Bool => {
+            let letters = if *flag { "true" } else { "false" };
+            Shape::Pattern(Pattern::new(letters.chars().map(|char| Step::One(Class::folded(char))).collect()))
+        }
         Operand::Number(_)
         | Operand::Bool(_)
         | Operand::Bytes(_)

@@ -11,10 +11,11 @@ use ipnet::IpNet;
 
 use super::clause::{Clause, Fixed};
 use super::intervals::Intervals;
-use super::strings::{Budget, Language, OutOfBudget, Pattern};
+use super::strings::{Budget, Class, Language, OutOfBudget, Pattern, Step};
+use crate::iam::catalogue::{self, ValueType};
 use crate::iam::operand::Operand;
 use crate::iam::operator::{Comparison, Operator, Set, Test};
-use crate::iam::reading::Side;
+use crate::iam::reading::{Reading, Side};
 use crate::iam::request::Values;
 
 /// What a key may hold.
@@ -102,7 +103,11 @@ impl Domain {
     /// Several values, whatever they are.
     pub fn several() -> Self {
         // An empty value is taken for none.
-        let every = Language::of(Pattern::glob("?*"));
+        Self::several_of(Language::of(Pattern::glob("?*")))
+    }
+
+    /// Several values of a language.
+    pub fn several_of(every: Language) -> Self {
         let present = Present::Several { every, some: Vec::new() };
         Self { absent: false, present: Some(present) }
     }
@@ -141,6 +146,14 @@ impl Domain {
             Some(Present::Text(language)) => of(language),
             Some(Present::Several { every, some }) => of(every) + some.iter().map(of).sum::<usize>(),
             _ => 0,
+        }
+    }
+
+    /// What the key holds, where it is surely there and can be nothing else.
+    pub fn only_text(&self) -> Option<&str> {
+        match &self.present {
+            Some(Present::Text(language)) if !self.absent => language.only(),
+            _ => None,
         }
     }
 
@@ -195,6 +208,23 @@ enum Wanted<T> {
 impl Asked<'_, '_> {
     fn operator(&self) -> Operator {
         self.clause.condition.operator
+    }
+
+    /// Is a date compared as a number, which it is none of? `aws:EpochTime` is one.
+    fn is_date_as_number(&self) -> bool {
+        let name = self.clause.condition.key.as_str();
+        let is_date = || catalogue::find_key(name).is_some_and(|found| found.key.value == ValueType::Date);
+        matches!(self.operator().test, Test::Number(_)) && name != "aws:epochtime" && is_date()
+    }
+
+    /// Is the value, which a negated operator compares with ARNs, perhaps none?
+    fn may_be_no_arn(&self) -> bool {
+        let is_of_arns = || {
+            let found = catalogue::find_key(self.clause.key());
+            self.clause.key() == "aws:sourcevpcarn"
+                || found.is_some_and(|found| found.key.value == ValueType::Arn)
+        };
+        self.operator().test == Test::Arn && self.operator().negated && !is_of_arns()
     }
 
     /// Is the value to be one of the policy's?
@@ -278,7 +308,7 @@ impl Present {
             Present::Flag { yes, no } => {
                 no.then_some(false).or(yes.then_some(true)).map(|flag| Values::One(flag.to_string()))
             }
-            Present::Number(numbers) => numbers.first().map(|number| Values::One(number.to_string())),
+            Present::Number(numbers) => whole(numbers).map(|number| Values::One(number.to_string())),
             Present::Address { v4, v6 } => address(v4, v6).map(|address| Values::One(address.to_string())),
             Present::Several { every, some } => {
                 let mut values = Vec::new();
@@ -306,6 +336,15 @@ impl Asked<'_, '_> {
     }
 }
 
+/// The lowest, of whole numbers and seconds if there is one.
+fn whole(numbers: &Intervals<i128>) -> Option<i128> {
+    const BILLION: i128 = 1_000_000_000;
+    let first = numbers.first()?;
+    let whole = first.div_euclid(BILLION) + i128::from(first.rem_euclid(BILLION) != 0);
+    let whole = whole.checked_mul(BILLION).filter(|whole| numbers.has(*whole));
+    Some(whole.unwrap_or(first))
+}
+
 /// An address that can be read: of those for documentation, if there is one.
 fn address(v4: &Intervals<u32>, v6: &Intervals<u128>) -> Option<IpAddr> {
     let liked =
@@ -317,6 +356,11 @@ fn address(v4: &Intervals<u32>, v6: &Intervals<u128>) -> Option<IpAddr> {
 }
 
 fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'_, '_>) -> bool {
+    if asked.is_date_as_number() {
+        let reading =
+            if asked.operator().negated { Reading::Unclear("a date is no number") } else { Reading::No };
+        return asked.side.allows(reading, asked.wanted);
+    }
     let that = |number: i128| match comparison {
         Comparison::Equals => Intervals::of(number, number),
         Comparison::Less => {
@@ -344,10 +388,37 @@ fn number(numbers: &mut Intervals<i128>, comparison: Comparison, asked: &Asked<'
 
 fn text(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
     let operator = asked.operator();
-    if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn) {
+    if !matches!(operator.test, Test::Text | Test::TextFolded | Test::Like | Test::Arn | Test::Bool) {
         return true;
     }
-    restrict(language, asked) && language.is_plausible()
+    let restricted = match (operator.set, asked.wanted) {
+        (Some(Set::All), true) => restrict_or_nothing(language, asked),
+        // An empty text is taken for no value, which all pass.
+        (Some(Set::All), false) => {
+            language.misses.push([Pattern::default()].into());
+            restrict(language, asked)
+        }
+        (Some(Set::Any) | None, _) => restrict(language, asked),
+    };
+    restricted && language.is_plausible()
+}
+
+/// Narrows the language of a text, of which an empty one passes whatever is asked.
+fn restrict_or_nothing(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
+    let nothing = Pattern::default();
+    let texts = asked.clause.texts(asked.fixed);
+    if asked.wants_match() {
+        let may: Vec<Pattern> = texts.may.iter().cloned().chain([nothing]).collect();
+        if !(texts.is_open && asked.side == Side::Permissive) {
+            language.groups.push(may.into());
+        }
+        return true;
+    }
+    // Where one of the values is an empty text, more is left than may be.
+    if texts.must.iter().any(|pattern| pattern.matches("")) {
+        return asked.side == Side::Permissive;
+    }
+    restrict(language, asked)
 }
 
 /// Narrows the language of a text, or of each value of a key of several.
@@ -356,12 +427,26 @@ fn restrict(language: &mut Language, asked: &Asked<'_, '_>) -> bool {
     match (asked.wants_match(), texts.is_open, asked.side) {
         (true, true, Side::Permissive) => {}
         (true, false, Side::Permissive) if texts.may_be_open => {}
+        // Nobody says whether what is no ARN is "not like" one.
+        (true, false, Side::Permissive) if asked.may_be_no_arn() => {
+            language.groups.push(texts.may.iter().cloned().chain(no_arns()).collect());
+        }
         (true, ..) => language.groups.push(texts.may.clone()),
         (false, true, Side::Strict) => return false,
         (false, ..) if texts.must.is_empty() => {}
         (false, ..) => language.misses.push(texts.must.clone()),
     }
     true
+}
+
+/// Texts with fewer than the five colons of an ARN.
+fn no_arns() -> impl Iterator<Item = Pattern> {
+    let part = || Step::Many(Class::But(':'));
+    let of = move |colons: usize| {
+        let more = (0..colons).flat_map(|_| [Step::One(Class::Of(':')), part()]);
+        Pattern::new([part()].into_iter().chain(more).collect())
+    };
+    (0..5).map(of)
 }
 
 fn several(every: &mut Language, some: &mut Vec<Language>, asked: &Asked<'_, '_>) -> bool {

@@ -121,7 +121,9 @@ impl<'c, 'q, 'p> Plan<'c, 'q, 'p> {
 
     /// What is left, in parts that no statement tells apart, of this set of policies or another.
     pub fn classes(&self, other: Option<&Plan<'_, '_, '_>>) -> Vec<Actions> {
-        self.left.parts([Some(self), other].into_iter().flatten().flat_map(Plan::told_apart))
+        let plans = [Some(self), other].into_iter().flatten();
+        let told = plans.flat_map(Plan::told_apart).chain(other.map(|_| Actions::with_table_policy()));
+        self.left.parts(told)
     }
 
     /// Likewise of these actions, whether anything is left of them or not.

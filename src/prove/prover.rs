@@ -11,7 +11,7 @@ use super::explain::{KeptOut, kept_out};
 use super::question::{Guarded, Question, Which};
 use super::rules::{Rule, rules};
 use super::solve::Excluded;
-use super::space::Space;
+use super::space::{Callers, Space};
 use super::stage::Came;
 use super::strings::Budget;
 use crate::iam::evaluate::{Layer, Policy};
@@ -57,10 +57,39 @@ impl<'b> Prover<'b> {
     }
 
     fn of(&self, n: usize, principal: &'b Principal) -> Vec<Answer> {
-        let mut began = Instant::now();
         let callers = self.space.callers(n, principal);
-        let own = own_rules(principal);
         let before = self.old.as_ref().and_then(|old| old.bundle.principal(&principal.arn));
+        let mut answers = self.of_callers(principal, &callers, before);
+        for named in self.only_before(principal) {
+            let callers = self.space.callers(n, named);
+            let more = self.of_callers(principal, &callers, Some(named));
+            for (answer, more) in answers.iter_mut().zip(more) {
+                answer.join(more);
+            }
+        }
+        answers
+    }
+
+    /// Those who have an entry in the old set alone, and are some of all whom `*` stands for in this.
+    fn only_before(&self, principal: &Principal) -> impl Iterator<Item = &'b Principal> {
+        let old = self.old.as_ref().filter(|_| principal.arn == "*");
+        let entries = old.into_iter().flat_map(|old| &old.bundle.principals);
+        entries.filter(|entry| {
+            entry.arn != "*"
+                && self.space.is_enforced(entry)
+                && !self.bundle.principals.iter().any(|known| known.arn == entry.arn)
+        })
+    }
+
+    /// The answers for some callers, who are now as one entry says, and were as another.
+    fn of_callers(
+        &self,
+        principal: &'b Principal,
+        callers: &[Callers],
+        before: Option<&'b Principal>,
+    ) -> Vec<Answer> {
+        let mut began = Instant::now();
+        let own = own_rules(principal);
         let own_before = before.map(own_rules).unwrap_or_default();
         let mut answers = Vec::new();
         for table in &self.bundle.tables {
@@ -70,7 +99,7 @@ impl<'b> Prover<'b> {
                 let known = before.filter(|_| old.bundle.table(&table.arn).is_some());
                 old.guarded(known, table, &own_before)
             });
-            let question = Question::new(&self.space, table, &callers, &self.break_glass, new, old);
+            let question = Question::new(&self.space, table, callers, &self.break_glass, new, old);
             let mut answer = answer(&question, principal);
             answer.took = began.elapsed();
             if self.explain {
@@ -144,7 +173,17 @@ fn answer(question: &Question<'_, '_>, principal: &Principal) -> Answer {
         took: Duration::ZERO,
     };
     let mut budget = Budget(STEPS);
-    let resources = question.resources();
+    let resources = match question.resources() {
+        Ok(resources) => resources,
+        Err(hard) => {
+            answer.reason = Some(hard.to_string());
+            return answer;
+        }
+    };
+    if resources.iter().all(Vec::is_empty) {
+        answer.reason = Some(nobody(question));
+        return answer;
+    }
     let stages = question.stages(&resources);
     for (which, verdict) in searches(question) {
         match question.search(which, &stages, &mut budget) {
@@ -157,6 +196,11 @@ fn answer(question: &Question<'_, '_>, principal: &Principal) -> Answer {
                 return answer;
             }
             Came::Nothing => {}
+            // Nothing comes in from outside; whether anything does from inside need not be known for that.
+            Came::Unknown(_) if which == Which::Any => {
+                answer.verdict = verdict;
+                return answer;
+            }
             Came::Unknown(reason) => {
                 answer.reason = Some(reason);
                 return answer;
@@ -165,6 +209,15 @@ fn answer(question: &Question<'_, '_>, principal: &Principal) -> Answer {
     }
     answer.verdict = if question.old.is_some() { Verdict::Enforced } else { Verdict::NoAccess };
     answer
+}
+
+/// Why there is nothing to ask about.
+fn nobody(question: &Question<'_, '_>) -> String {
+    if question.callers.is_empty() {
+        "no account is enforced, so `*` stands for nobody".to_owned()
+    } else {
+        format!("`{}` is no table or stream of DynamoDB", question.table.arn)
+    }
 }
 
 /// What is searched for, and what it means where it is found. The first that is found decides.

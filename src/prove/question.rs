@@ -16,7 +16,7 @@ use super::plan::{Means, Plan};
 use super::rules::Rule;
 use super::scene::{CALLER, Candidate, KEYS, Line, Scene, Taken};
 use super::simulate::{NoRequest, decide, decide_as, standing};
-use super::solve::Excluded;
+use super::solve::{Excluded, TooHard};
 use super::space::{Callers, Net, Path, Resources, Space};
 use super::stage::{At, Came, Part, Stage};
 use super::strings::Budget;
@@ -66,6 +66,9 @@ pub struct Question<'q, 'p> {
     pub twins: Twins,
 }
 
+/// Kinds of resources, of all callers together, that are gone through at most: as many as there is time for.
+const MAX_RESOURCES: usize = 100_000;
+
 const NETWORK: [&str; 5] =
     ["aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:viaawsservice", "aws:vpcsourceip"];
 
@@ -105,13 +108,12 @@ impl<'q, 'p> Question<'q, 'p> {
     fn add(&mut self, rules: Vec<&'q Rule<'p>>) -> Range<usize> {
         let from = self.lines.len();
         for rule in rules {
-            let first = self.lines.last().map_or(0, |line| line.first + line.slots.len());
             let slots = rule.clauses.iter().map(|clause| self.slot(clause.key())).collect();
             for key in variables(rule) {
                 let key = self.slot(alias(key)).checked_sub(KEYS);
                 self.variables.extend(key.filter(|key| !self.variables.contains(key)));
             }
-            self.lines.push(Line { rule, slots, first });
+            self.lines.push(Line { rule, slots });
         }
         from..self.lines.len()
     }
@@ -145,8 +147,18 @@ impl<'q, 'p> Question<'q, 'p> {
     }
 
     /// What each of the callers may ask for.
-    pub fn resources(&self) -> Vec<Vec<Resources<'p>>> {
-        self.callers.iter().map(|callers| self.space.resources(self.table, &callers.account)).collect()
+    ///
+    /// # Errors
+    /// Where that is more than can be gone through.
+    pub fn resources(&self) -> Result<Vec<Vec<Resources<'p>>>, TooHard> {
+        let mut all: Vec<Vec<Resources<'p>>> = Vec::new();
+        for callers in self.callers {
+            all.push(self.space.resources(self.table, &callers.account));
+            if all.iter().map(Vec::len).sum::<usize>() > MAX_RESOURCES {
+                return Err(TooHard::Kinds);
+            }
+        }
+        Ok(all)
     }
 
     /// Callers and places, to be worked out when they are come to.
@@ -190,7 +202,11 @@ impl<'q, 'p> Question<'q, 'p> {
 
     /// The break-glass patterns that some of these callers fit.
     fn covering(&self, callers: &Callers) -> Vec<Excluded> {
-        let fits = |excluded: &&Excluded| callers.arn.only().is_none_or(|arn| excluded.caller.matches(arn));
+        let fits = |excluded: &&Excluded| {
+            let mut both = callers.arn.clone();
+            both.groups.push([excluded.caller.clone()].into());
+            both.is_plausible()
+        };
         self.break_glass.iter().filter(fits).cloned().collect()
     }
 

@@ -3,12 +3,13 @@
 //! That is done once for policies that many principals share.
 
 use std::cell::OnceCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::actions::Reach;
 use super::clause::{Clause, Fixed, Shape, template_pattern};
 use super::strings::{Class, Pattern};
-use crate::iam::document::{ResourcePattern, Statement};
+use crate::iam::document::{Effect, ResourcePattern, Statement};
 use crate::iam::evaluate::{Layer, Policy};
 
 /// A statement that speaks of some action of DynamoDB, ready.
@@ -23,6 +24,7 @@ pub struct Rule<'p> {
     pub has_variables: bool,
     /// Its resources; without variables.
     resources: OnceCell<Readings>,
+    digest: OnceCell<u64>,
 }
 
 /// What resources match in every reading, and what in some.
@@ -55,6 +57,7 @@ pub fn rules<'p>(layer: Layer, policies: &'p [Policy]) -> impl Iterator<Item = R
                 .iter()
                 .any(|item| item.template.variables().next().is_some()),
             resources: OnceCell::new(),
+            digest: OnceCell::new(),
         })
     })
 }
@@ -64,6 +67,21 @@ impl Rule<'_> {
     pub fn is_of_every_resource(&self) -> bool {
         let resources = &self.statement.resources;
         !resources.negated && resources.items.iter().any(|item| item.text == "*")
+    }
+
+    /// The same for statements that say the same.
+    pub fn digest(&self) -> u64 {
+        *self.digest.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            let statement = self.statement;
+            (statement.effect == Effect::Allow).hash(&mut hasher);
+            statement.actions.items.iter().for_each(|item| item.text.hash(&mut hasher));
+            statement.resources.items.iter().for_each(|item| item.text.hash(&mut hasher));
+            for condition in &statement.conditions {
+                (&condition.key, &condition.texts).hash(&mut hasher);
+            }
+            hasher.finish()
+        })
     }
 
     /// Its resources as patterns.

@@ -14,7 +14,7 @@ use super::rules::{Readings, Rule};
 use super::space::Resources;
 use super::strings::{Language, Pattern};
 use super::whom::Whom;
-use crate::iam::document::Effect;
+use crate::iam::document::{Effect, Element, ResourcePattern};
 use crate::iam::evaluate::Layer;
 use crate::iam::matching::{self, Grant};
 use crate::iam::reading::Side;
@@ -29,7 +29,14 @@ pub const KEYS: usize = 2;
 pub struct Line<'q, 'p> {
     pub rule: &'q Rule<'p>,
     pub slots: Vec<usize>,
-    /// The place of its first clause among those of all lines.
+}
+
+/// A line that may have a say at a place: not one of another table's policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen {
+    /// Its place among those of the question.
+    pub line: usize,
+    /// The place of its first clause among those of all that are chosen.
     pub first: usize,
 }
 
@@ -54,7 +61,7 @@ pub enum Need<'q, 'p> {
     },
     Resource {
         readings: Readings,
-        negated: bool,
+        element: &'q Element<ResourcePattern>,
     },
 }
 
@@ -119,15 +126,17 @@ pub fn outlook(domain: &Domain, clause: &Clause<'_>, side: Side, fixed: &Fixed) 
 #[derive(Debug)]
 pub struct Scene<'s, 'q, 'p> {
     pub lines: &'s [Line<'q, 'p>],
+    /// Those that may have a say.
+    pub chosen: &'s [Chosen],
     pub kind: Kind<'s, 'p>,
     pub fixed: &'s Fixed,
     /// What caller, resource and each key may be.
     pub start: &'s [Rc<Domain>],
     /// How each clause stands to that.
     pub outlooks: &'s [Outlook],
-    /// Whom each line speaks of.
+    /// Whom each of the chosen lines speaks of.
     pub whom: &'s [Vec<Whom>],
-    /// How each line's resources stand to the resource.
+    /// How the resources of each stand to the resource.
     pub resources: &'s [Outlook],
 }
 
@@ -139,8 +148,11 @@ impl<'q, 'p> Scene<'_, 'q, 'p> {
         applies: impl Fn(usize, &Line<'_, 'p>) -> bool,
     ) -> Vec<Candidate<'q, 'p>> {
         let mut candidates = Vec::new();
-        for (n, line) in self.lines.iter().enumerate().filter(|(n, line)| applies(*n, line)) {
-            self.of_line(n, line, speaks, &mut candidates);
+        for (at, chosen) in self.chosen.iter().enumerate() {
+            let Some(line) = self.lines.get(chosen.line) else { continue };
+            if applies(chosen.line, line) {
+                self.of_line((at, *chosen), line, speaks, &mut candidates);
+            }
         }
         candidates
     }
@@ -148,18 +160,25 @@ impl<'q, 'p> Scene<'_, 'q, 'p> {
     /// The actions that are denied whatever the request.
     pub fn denied(&self, speaks: Side, applies: impl Fn(usize, &Line<'_, 'p>) -> bool) -> Actions {
         let is_sure = |outlook: Option<&Outlook>| outlook.is_some_and(|outlook| !outlook.may_miss);
-        let denies = |n: usize, line: &Line<'q, 'p>| {
-            line.rule.statement.effect == Effect::Deny
-                && is_sure(self.resources.get(n))
-                && (0..line.slots.len()).all(|m| is_sure(self.outlooks.get(line.first + m)))
-                && self.whom.get(n).is_some_and(|whom| whom.iter().any(|whom| whom.callers.is_none()))
-                && applies(n, line)
+        let denies = |(at, chosen): (usize, &Chosen)| {
+            let line = self.lines.get(chosen.line)?;
+            let is_denied = line.rule.statement.effect == Effect::Deny
+                && is_sure(self.resources.get(at))
+                && (0..line.slots.len()).all(|m| is_sure(self.outlooks.get(chosen.first + m)))
+                && self.whom.get(at).is_some_and(|whom| whom.iter().any(|whom| whom.callers.is_none()))
+                && applies(chosen.line, line);
+            is_denied.then(|| actions(line.rule, speaks))
         };
-        let denying = self.lines.iter().enumerate().filter(|(n, line)| denies(*n, line));
-        denying.fold(Actions::default(), |all, (_, line)| all.or(actions(line.rule, speaks)))
+        self.chosen.iter().enumerate().filter_map(denies).fold(Actions::default(), Actions::or)
     }
 
-    fn of_line(&self, n: usize, line: &Line<'q, 'p>, speaks: Side, candidates: &mut Vec<Candidate<'q, 'p>>) {
+    fn of_line(
+        &self,
+        (at, chosen): (usize, Chosen),
+        line: &Line<'q, 'p>,
+        speaks: Side,
+        candidates: &mut Vec<Candidate<'q, 'p>>,
+    ) {
         let rule = line.rule;
         let effect = rule.statement.effect;
         // An `Allow` that nothing can be made to match is none; a `Deny` that can be passed by something that is
@@ -169,22 +188,22 @@ impl<'q, 'p> Scene<'_, 'q, 'p> {
             Effect::Deny => outlook.may_miss && !outlook.may,
         };
         let actions = actions(rule, speaks);
-        let resource = self.resources.get(n).copied().unwrap_or(UNKNOWN);
-        let of_clause = |m: usize| self.outlooks.get(line.first + m).copied().unwrap_or(UNKNOWN);
+        let resource = self.resources.get(at).copied().unwrap_or(UNKNOWN);
+        let of_clause = |m: usize| self.outlooks.get(chosen.first + m).copied().unwrap_or(UNKNOWN);
         if actions.is_empty() || is_out(resource) || (0..rule.clauses.len()).any(|m| is_out(of_clause(m))) {
             return;
         }
         let mut needs = Vec::new();
         if resource.may_miss {
-            let negated = rule.statement.resources.negated;
-            needs.push(Need::Resource { readings: rule.resources(self.fixed), negated });
+            let element = &rule.statement.resources;
+            needs.push(Need::Resource { readings: rule.resources(self.fixed), element });
         }
         for (m, (clause, slot)) in rule.clauses.iter().zip(&line.slots).enumerate() {
             if of_clause(m).may_miss {
                 needs.push(Need::Clause { slot: *slot, clause });
             }
         }
-        let whom = self.whom.get(n).map(Vec::as_slice).unwrap_or_default();
+        let whom = self.whom.get(at).map(Vec::as_slice).unwrap_or_default();
         for whom in whom {
             let needs = match &whom.callers {
                 None => needs.clone(),
@@ -198,7 +217,7 @@ impl<'q, 'p> Scene<'_, 'q, 'p> {
                 }
             };
             let (layer, grant) = (rule.layer, whom.grant);
-            candidates.push(Candidate { line: n, effect, layer, grant, actions, needs });
+            candidates.push(Candidate { line: chosen.line, effect, layer, grant, actions, needs });
         }
     }
 

@@ -7,9 +7,11 @@ use super::axioms::{Kind, is_of_network};
 use super::clause::{Clause, Fixed};
 use super::domain::Domain;
 use super::question::Question;
-use super::scene::{CALLER, KEYS, Outlook, RESOURCE, Scene, Taken, outlook, resource_outlook};
+use super::scene::{CALLER, Chosen, KEYS, Line, Outlook, RESOURCE, Scene, Taken, outlook, resource_outlook};
 use super::space::{Callers, Net, Path, Resources};
 use super::whom::{Whom, whom};
+use crate::iam::catalogue;
+use crate::iam::evaluate::{Layer, Policy};
 use crate::iam::request::{CallerKind, Values};
 
 /// Resources that keys do not tell apart: they are of one account, region and table.
@@ -22,11 +24,13 @@ pub struct Setting<'s, 'q, 'p> {
     pub callers: &'s Callers,
     pub place: &'s Place<'p>,
     pub taken: Taken,
+    /// The lines that may have a say there.
+    pub lines: Vec<Chosen>,
     /// Keys that are to hold this.
     held: Vec<(String, Values)>,
     anywhere: Start,
     whom: Vec<Vec<Whom>>,
-    /// How each line's resources stand to each kind of resource.
+    /// How the resources of each stand to each kind of resource.
     resources: Vec<Vec<Outlook>>,
 }
 
@@ -55,35 +59,52 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
             callers,
             place,
             taken,
+            lines: Vec::new(),
             held,
             anywhere: Start::default(),
             whom: Vec::new(),
             resources: Vec::new(),
         };
+        setting.lines = setting.having_say();
         if let Some(kind) = setting.kind(0, &Net { by_service: true, path: Path::Nowhere }, false) {
             setting.anywhere = setting.anywhere(&kind);
         }
-        setting.whom = question
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(n, line)| {
-                let side = question.taken(n, taken).speaks;
-                whom(line.rule.statement, callers, side, question.has_boundary(n))
-            })
-            .collect();
-        setting.resources = place
-            .iter()
-            .map(|resources| {
-                let fixed = &setting.anywhere.fixed;
-                question
-                    .lines
-                    .iter()
-                    .map(|line| resource_outlook(line.rule, resources, taken.asks, fixed))
-                    .collect()
-            })
-            .collect();
+        let statement = |line: usize| question.lines.get(line).map(|line| line.rule.statement);
+        let of_line = |chosen: &Chosen| {
+            let side = question.taken(chosen.line, taken).speaks;
+            let has_boundary = question.has_boundary(chosen.line);
+            statement(chosen.line)
+                .map(|statement| whom(statement, callers, side, has_boundary))
+                .unwrap_or_default()
+        };
+        setting.whom = setting.lines.iter().map(of_line).collect();
+        let fixed = &setting.anywhere.fixed;
+        let of = |resources: &Resources<'p>| {
+            let lines = setting.lines.iter().filter_map(|chosen| question.lines.get(chosen.line));
+            lines.map(|line| resource_outlook(line.rule, resources, taken.asks, fixed)).collect()
+        };
+        setting.resources = place.iter().map(of).collect();
         setting
+    }
+
+    /// The lines that may have a say: of the policies of resources, those of this place.
+    fn having_say(&self) -> Vec<Chosen> {
+        let old = self.question.old.as_ref().map(|old| old.bundle);
+        let own = self.place.iter().flat_map(|resources| {
+            [resources.policy, old.and_then(|old| resources.policy_in(old))].into_iter().flatten()
+        });
+        let own: Vec<&Policy> = own.collect();
+        let has_say = |line: &Line<'_, '_>| {
+            line.rule.layer != Layer::Resource || own.iter().any(|own| std::ptr::eq(*own, line.rule.policy))
+        };
+        let mut first = 0;
+        let lines = self.question.lines.iter().enumerate().filter(|(_, line)| has_say(line));
+        let chosen = lines.map(|(n, line)| {
+            let chosen = Chosen { line: n, first };
+            first += line.slots.len();
+            chosen
+        });
+        chosen.collect()
     }
 
     /// A kind of request: to the nth resource, coming so.
@@ -99,11 +120,36 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
         let mut domains = vec![Rc::new(Domain::language(self.callers.arn.clone())), absent.clone()];
         let keys = self.question.keys.iter().zip(&self.question.of_network);
         domains.extend(keys.map(|(key, of_network)| {
-            if *of_network { absent.clone() } else { Rc::new(kind.domain(key, &fixed)) }
+            if *of_network { absent.clone() } else { Rc::new(self.domain(kind, key, &fixed)) }
         }));
+        self.fill_in(&mut fixed, &domains);
         let mut start = Start { fixed: Rc::new(fixed), domains, outlooks: Vec::new() };
         start.outlooks = self.clauses().map(|(clause, slot)| self.outlook(&start, clause, slot)).collect();
         start
+    }
+
+    /// Adds variables' keys that can hold one text alone.
+    fn fill_in(&self, fixed: &mut Fixed, domains: &[Rc<Domain>]) {
+        for key in &self.question.variables {
+            let only = domains.get(KEYS + key).and_then(|domain| domain.only_text());
+            if let (Some(name), Some(text)) = (self.question.keys.get(*key), only) {
+                fixed.set(name, Values::One(text.to_owned()));
+            }
+        }
+    }
+
+    /// What a key may hold. One that the catalogue does not know has several values where policies take it so.
+    fn domain(&self, kind: &Kind<'_, 'p>, key: &str, fixed: &Fixed) -> Domain {
+        let is_set = |line: &Line<'_, '_>| {
+            line.rule
+                .clauses
+                .iter()
+                .any(|clause| clause.key() == key && clause.condition.operator.set.is_some())
+        };
+        if catalogue::find_key(key).is_none() && self.question.lines.iter().any(is_set) {
+            return Domain::several().or_absent();
+        }
+        kind.domain(key, fixed)
     }
 
     /// Adds the keys that are held to those whose value is known.
@@ -148,6 +194,7 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
         let resources = self.resources.get(n).map(Vec::as_slice).unwrap_or_default();
         Scene {
             lines: &self.question.lines,
+            chosen: &self.lines,
             kind,
             fixed: &start.fixed,
             start: &start.domains,
@@ -158,7 +205,8 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
     }
 
     fn clauses(&self) -> impl Iterator<Item = (&'q Clause<'p>, usize)> + '_ {
-        self.question.lines.iter().flat_map(|line| {
+        let lines = self.lines.iter().filter_map(|chosen| self.question.lines.get(chosen.line));
+        lines.flat_map(|line| {
             let rule = line.rule;
             rule.clauses.iter().zip(line.slots.iter().copied())
         })

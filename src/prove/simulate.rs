@@ -2,8 +2,8 @@
 
 use super::bundle::{Asked, Bundle, Principal};
 use crate::iam::evaluate::{self, Decision, Guards, Standing};
-use crate::iam::request::{Caller, CallerKind, Context, Request, Values};
-use crate::ids::{Arn, is_account};
+use crate::iam::request::{Caller, CallerKind, Context, Request, Values, caller_of};
+use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 
 /// Why a bundle's request cannot be decided.
@@ -108,37 +108,6 @@ fn caller(entry: Option<&Principal>, asked: &str) -> Result<Caller, NoRequest> {
     let mut caller = caller_of(arn).ok_or_else(|| NoRequest::Principal(asked.to_owned()))?;
     caller.session_arn = session.or(caller.session_arn);
     Ok(caller)
-}
-
-/// A caller by its ARN, or by a service's name.
-pub fn caller_of(text: &str) -> Option<Caller> {
-    let made = |kind, arn: String, session_arn, account: &str| {
-        Some(Caller { kind, arn, session_arn, account: account.to_owned() })
-    };
-    let Some(arn) = Arn::parse(text) else {
-        let is_service = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
-        return if is_service { made(CallerKind::Service, text.to_owned(), None, "") } else { None };
-    };
-    if !is_account(arn.account) {
-        return None;
-    }
-    let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
-    match (arn.service, kind) {
-        ("iam", "role") if name.starts_with("aws-service-role/") => {
-            made(CallerKind::ServiceLinkedRole, text.to_owned(), None, arn.account)
-        }
-        ("iam", "role") if !name.is_empty() => made(CallerKind::Role, text.to_owned(), None, arn.account),
-        ("iam", "user") if !name.is_empty() => made(CallerKind::User, text.to_owned(), None, arn.account),
-        ("iam", "root") => made(CallerKind::Root, text.to_owned(), None, arn.account),
-        ("sts", "federated-user") => made(CallerKind::FederatedUser, text.to_owned(), None, arn.account),
-        // The session's ARN has lost the role's path: a role with one is named by its entry.
-        ("sts", "assumed-role") => {
-            let role = name.split('/').next().filter(|role| !role.is_empty())?;
-            let role = format!("arn:{}:iam::{}:role/{role}", arn.partition, arn.account);
-            made(CallerKind::Role, role, Some(text.to_owned()), arn.account)
-        }
-        _ => None,
-    }
 }
 
 /// Which policies can bind the caller and the resource, by their accounts.

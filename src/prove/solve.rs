@@ -7,11 +7,11 @@
 
 use std::rc::Rc;
 
-use super::clause::Fixed;
+use super::clause::{Fixed, Shape, template_pattern};
 use super::domain::{Domain, Present};
 use super::plan::Task;
 use super::scene::{CALLER, Candidate, KEYS, Need, RESOURCE, narrow_resource};
-use super::strings::{Budget, Language, OutOfBudget, Pattern};
+use super::strings::{Budget, Class, Language, OutOfBudget, Pattern};
 use crate::iam::catalogue;
 use crate::iam::operand::Operand;
 use crate::iam::reading::Side;
@@ -68,6 +68,12 @@ pub enum TooHard {
     Denies(usize),
     /// There are more ways through so many statements than can be tried.
     Ways(usize),
+    /// So many break-glass patterns cover some tables.
+    BreakGlass(usize),
+    /// So many layers must each allow.
+    Layers(usize),
+    /// There are too many callers, places and ways to come.
+    Kinds,
     /// What this may hold, narrowed by so many patterns.
     Text(String, usize),
 }
@@ -80,6 +86,9 @@ impl std::fmt::Display for TooHard {
             TooHard::Ways(count) => {
                 write!(f, "the ways past {count} statements that may deny one request are too many")
             }
+            TooHard::BreakGlass(count) => write!(f, "{count} break-glass patterns cover some tables"),
+            TooHard::Layers(count) => write!(f, "{count} layers must each allow a request"),
+            TooHard::Kinds => f.write_str("there are too many callers, places and ways to come"),
             TooHard::Text(what, patterns) => {
                 write!(f, "{what} has to go with {patterns} patterns of the policies at once")
             }
@@ -108,6 +117,9 @@ impl<'s> Search<'s> {
             return Err(TooHard::Denies(all));
         }
         for layers in &task.ways {
+            if layers.len() > MAX_DENIES {
+                return Err(TooHard::Layers(layers.len()));
+            }
             take(budget, all)?;
             let rest = Rest { layers, denies: &task.denies, all };
             let state = State { domains: self.start.to_vec(), ties: Vec::new() };
@@ -137,7 +149,7 @@ impl<'s> Search<'s> {
     /// Chooses for each statement that denies something of it that does not match.
     fn escape<'q>(&self, rest: &Rest<'_, '_, 'q, '_>, state: State<'q>, budget: &mut Budget) -> Walk {
         let Some((deny, denies)) = rest.denies.split_first() else {
-            return self.miss_excluded(self.excluded, state, budget);
+            return self.miss_excluded(state, budget);
         };
         for need in &deny.needs {
             take(budget, rest.all)?;
@@ -152,18 +164,39 @@ impl<'s> Search<'s> {
     }
 
     /// What break-glass covers is not asked about.
-    fn miss_excluded(&self, excluded: &[Excluded], state: State<'_>, budget: &mut Budget) -> Walk {
+    fn miss_excluded(&self, mut state: State<'_>, budget: &mut Budget) -> Walk {
+        let (of_all, of_some): (Vec<_>, Vec<_>) =
+            self.excluded.iter().partition(|excluded| excluded.tables.is_none());
+        let callers: Vec<Pattern> = of_all.iter().map(|excluded| excluded.caller.clone()).collect();
+        if !callers.is_empty() && !narrow(&mut state, CALLER, |caller| caller.misses.push(callers.into())) {
+            return Ok(None);
+        }
+        if of_some.len() > MAX_DENIES {
+            return Err(TooHard::BreakGlass(of_some.len()));
+        }
+        self.miss_some(&of_some, state, budget)
+    }
+
+    /// What break-glass covers of some tables: it is another caller, or another table.
+    fn miss_some(&self, excluded: &[&Excluded], state: State<'_>, budget: &mut Budget) -> Walk {
         let Some((first, rest)) = excluded.split_first() else { return self.found(&state, budget) };
         take(budget, excluded.len())?;
         let mut by_other = state.clone();
-        narrow(&mut by_other, CALLER, |caller| caller.misses.push([first.caller.clone()].into()));
-        if let Some(found) = self.miss_excluded(rest, by_other, budget)? {
+        let caller: Rc<[Pattern]> = [first.caller.clone()].into();
+        if narrow(&mut by_other, CALLER, |language| language.misses.push(caller.clone()))
+            && let Some(found) = self.miss_some(rest, by_other, budget)?
+        {
             return Ok(Some(found));
         }
+        // Of those who are covered, what is covered is missed.
         let Some(tables) = &first.tables else { return Ok(None) };
         let mut elsewhere = state;
-        narrow(&mut elsewhere, RESOURCE, |resource| resource.misses.push(tables.clone()));
-        self.miss_excluded(rest, elsewhere, budget)
+        if narrow(&mut elsewhere, CALLER, |language| language.groups.push(caller))
+            && narrow(&mut elsewhere, RESOURCE, |resource| resource.misses.push(tables.clone()))
+        {
+            return self.miss_some(rest, elsewhere, budget);
+        }
+        Ok(None)
     }
 
     /// Makes a need hold, or not hold. `false`: nothing is left.
@@ -176,9 +209,22 @@ impl<'s> Search<'s> {
                     caller.misses.push(patterns.clone());
                 }
             }),
-            Need::Resource { readings, negated } => narrow(state, RESOURCE, |resource| {
-                narrow_resource(resource, readings, wanted != *negated, *negated, self.asks);
-            }),
+            Need::Resource { readings, element } => {
+                if wanted != element.negated {
+                    let templates = element.items.iter().map(|item| &item.template);
+                    let tied = templates.filter(|template| template.variables().next().is_some());
+                    state.ties.extend(tied.map(|template| (RESOURCE, template)));
+                }
+                narrow(state, RESOURCE, |resource| {
+                    narrow_resource(
+                        resource,
+                        readings,
+                        wanted != element.negated,
+                        element.negated,
+                        self.asks,
+                    );
+                })
+            }
             Need::Clause { slot, clause } => {
                 if clause.has_variables && wanted != clause.condition.operator.negated {
                     let templates = clause.condition.values.iter().filter_map(|value| match value {
@@ -219,7 +265,8 @@ impl<'s> Search<'s> {
         });
         let (caller, resource) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
         for (slot, template) in &state.ties {
-            self.tie(state, &mut keys, (*slot, &caller), template);
+            let known = if *slot == RESOURCE { &resource } else { &caller };
+            self.tie(state, &mut keys, (*slot, known), template);
         }
         self.one_vpc(state, &mut keys);
         Ok(Some(Found { caller, resource, keys }))
@@ -247,11 +294,11 @@ impl<'s> Search<'s> {
         &self,
         state: &State<'_>,
         keys: &mut [Option<Values>],
-        (slot, caller): (usize, &str),
+        (slot, known): (usize, &str),
         template: &Template,
     ) {
         let value = match slot.checked_sub(KEYS).map(|key| keys.get(key)) {
-            None if slot == CALLER => caller,
+            None => known,
             Some(Some(Some(Values::One(value)))) => value,
             _ => return,
         };
@@ -297,21 +344,35 @@ fn put(state: &State<'_>, keys: &mut [Option<Values>], key: usize, value: String
     }
 }
 
-/// What the only variable of a template without wildcards must be for it to come to a text.
+/// What the only variable of a template may be for it to come to a text: the shortest that is something.
 fn filled(template: &Template, text: &str, fixed: &Fixed) -> Option<(String, String)> {
-    let (mut before, mut behind, mut variable) = (String::new(), String::new(), None);
-    for part in &template.parts {
-        let here = if variable.is_none() { &mut before } else { &mut behind };
-        match part {
-            Part::Literal(text) => here.push_str(text),
-            Part::Variable { key, .. } => match fixed.get(key) {
-                Some(Values::One(value)) => here.push_str(value),
-                _ if variable.is_none() => variable = Some(key.clone()),
-                _ => return None,
-            },
-            Part::Any | Part::One => return None,
-        }
+    let is_free = |part: &Part| matches!(part, Part::Variable { key, .. } if fixed.get(key).is_none());
+    let at = template.parts.iter().position(is_free)?;
+    let Some(Part::Variable { key, .. }) = template.parts.get(at) else { return None };
+    let before = pattern_of(template.parts.get(..at)?, fixed)?;
+    let behind = pattern_of(template.parts.get(at + 1..)?, fixed)?;
+    // What is tried is quadratic in the text.
+    if text.len() > MAX_FILLED {
+        return None;
     }
-    let value = text.strip_prefix(before.as_str())?.strip_suffix(behind.as_str())?;
-    Some((variable?, value.to_owned()))
+    let ends = || text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let starts: Vec<usize> =
+        ends().filter(|start| text.get(..*start).is_some_and(|text| before.matches(text))).collect();
+    let ends: Vec<usize> =
+        ends().filter(|end| text.get(*end..).is_some_and(|text| behind.matches(text))).collect();
+    let pairs = starts.iter().flat_map(|start| ends.iter().map(move |end| (*start, *end)));
+    let (start, end) = pairs.filter(|(start, end)| start < end).min_by_key(|(start, end)| end - start)?;
+    Some((key.clone(), text.get(start..end)?.to_owned()))
+}
+
+/// The longest text that a variable is looked for in.
+const MAX_FILLED: usize = 512;
+
+/// Parts of a template that have no other variable.
+fn pattern_of(parts: &[Part], fixed: &Fixed) -> Option<Pattern> {
+    let template = Template { parts: parts.to_vec(), is_as_written: false };
+    match template_pattern(&template, &Class::Any, false, fixed) {
+        Shape::Pattern(pattern) => Some(pattern),
+        Shape::Around(_) | Shape::None | Shape::Open => None,
+    }
 }

@@ -5,6 +5,8 @@
 //!
 //! The axioms are those of docs/prover.md.
 
+use std::collections::HashSet;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 
@@ -12,13 +14,12 @@ use super::accounts::accounts;
 use super::bundle::{Bundle, Endpoint, Principal, Table};
 use super::domain::Domain;
 use super::regions::regions;
-use super::simulate::caller_of;
 use super::strings::{Class, Language, Pattern, Step};
 use crate::iam::catalogue::{self, ValueType};
 use crate::iam::evaluate::Policy;
-use crate::iam::request::CallerKind;
+use crate::iam::request::{CallerKind, caller_of};
 use crate::ids::{Arn, VpcKey, partition_of};
-use crate::perimeter::Perimeter;
+use crate::perimeter::{Mode, Perimeter};
 
 /// Who may call.
 #[derive(Clone, Debug)]
@@ -107,6 +108,8 @@ pub struct KnownEndpoint {
 #[derive(Debug)]
 pub struct Space<'b> {
     pub bundle: &'b Bundle,
+    /// Another set of policies, that it is compared with.
+    pub old: Option<&'b Bundle>,
     pub perimeter: &'b Perimeter,
     pub now: Timestamp,
     pub endpoints: Vec<KnownEndpoint>,
@@ -154,7 +157,7 @@ impl<'b> Space<'b> {
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
         let accounts = accounts(&bundles, perimeter);
-        let mut space = Self { bundle, perimeter, now, endpoints, vpcs, accounts, regions: Vec::new() };
+        let mut space = Self { bundle, old, perimeter, now, endpoints, vpcs, accounts, regions: Vec::new() };
         space.regions = space.regions(&bundles);
         space
     }
@@ -179,6 +182,17 @@ impl<'b> Space<'b> {
         self.regions.first().map_or("aws", |region| partition_of(region))
     }
 
+    /// Is a named principal one of those whom `*` stands for?
+    pub fn is_enforced(&self, principal: &Principal) -> bool {
+        let is_enforced = |account: &str| {
+            let found = self.perimeter.accounts.iter().find(|(known, _)| known.as_str() == account);
+            found.is_some_and(|(_, (_, mode))| *mode == Mode::Enforce)
+        };
+        caller_of(&principal.arn).is_some_and(|caller| {
+            matches!(caller.kind, CallerKind::Role | CallerKind::User) && is_enforced(&caller.account)
+        })
+    }
+
     /// Who an entry of the bundle stands for.
     pub fn callers(&self, entry: usize, principal: &Principal) -> Vec<Callers> {
         if principal.arn != "*" {
@@ -194,6 +208,9 @@ impl<'b> Space<'b> {
                 .collect();
         }
         let partition = self.partition();
+        let bundles = [Some(self.bundle), self.old].into_iter().flatten();
+        let bundle_arns: HashSet<&str> =
+            bundles.flat_map(|bundle| &bundle.principals).map(|principal| principal.arn.as_str()).collect();
         let mut callers = Vec::new();
         for account in &self.accounts {
             for (kind, word) in [(CallerKind::Role, "role/"), (CallerKind::User, "user/")] {
@@ -201,9 +218,13 @@ impl<'b> Space<'b> {
                 let name = Pattern::new(vec![Step::One(name_class()), Step::Many(name_class())]);
                 let path =
                     Pattern::new(vec![Step::Many(Class::ranges(&[('!', '~')])), Step::One(Class::Of('/'))]);
-                let service = start().then(Pattern::glob("aws-service-role/*"));
+                // Who has an entry of its own is asked about by that.
+                let own = bundle_arns.iter().map(|arn| Pattern::literal(arn));
+                let service =
+                    (kind == CallerKind::Role).then(|| start().then(Pattern::glob("aws-service-role/*")));
+                let misses: Vec<Pattern> = own.chain(service).collect();
                 for arn in [start().then(name.clone()), start().then(path).then(name)] {
-                    let arn = Language::of(arn).but([service.clone()]);
+                    let arn = Language::of(arn).but(misses.iter().cloned());
                     callers.push(Callers { kind, account: account.clone(), arn, session_arn: None, entry });
                 }
             }
@@ -214,21 +235,20 @@ impl<'b> Space<'b> {
     /// What an entry of the bundle stands for.
     pub fn resources(&self, table: &'b Table, caller_account: &str) -> Vec<Resources<'b>> {
         if table.arn != "*" {
-            return self.of_table(table);
+            return self.of_table(table, table.policy.as_ref(), table.tags.as_deref());
         }
-        let mut all: Vec<Resources<'b>> = self
-            .bundle
-            .tables
-            .iter()
-            .filter(|table| table.arn != "*")
-            .flat_map(|table| self.of_table(table))
-            .collect();
-        let listed: Vec<Pattern> =
-            self.bundle.tables.iter().map(|table| Pattern::literal(&table.arn)).collect();
-        let beneath: Vec<Pattern> = self
-            .bundle
-            .tables
-            .iter()
+        let own = self.bundle.tables.iter().filter(|table| table.arn != "*");
+        let own = own.flat_map(|table| self.of_table(table, table.policy.as_ref(), table.tags.as_deref()));
+        // What only the other set lists is one of all here.
+        let before = self.only_before().flat_map(|before| {
+            // The policy of every table is none of a stream.
+            let policy = table.policy.as_ref().filter(|_| !before.arn.contains("/stream/"));
+            self.of_table(before, policy, None)
+        });
+        let mut all: Vec<Resources<'b>> = own.chain(before).collect();
+        let tables = || self.bundle.tables.iter().chain(self.only_before());
+        let listed: Vec<Pattern> = tables().map(|table| Pattern::literal(&table.arn)).collect();
+        let beneath: Vec<Pattern> = tables()
             .map(|table| Pattern::literal(&format!("{}/", table.arn)).then(Pattern::glob("*")))
             .collect();
         for account in &self.accounts {
@@ -264,9 +284,24 @@ impl<'b> Space<'b> {
         all
     }
 
+    /// Tables and streams that only the other set lists.
+    fn only_before(&self) -> impl Iterator<Item = &'b Table> {
+        let tables = self.old.into_iter().flat_map(|old| &old.tables);
+        tables.filter(|before| {
+            before.arn != "*" && !self.bundle.tables.iter().any(|table| table.arn == before.arn)
+        })
+    }
+
     /// A table itself, its indexes, and what hangs on it.
-    fn of_table(&self, table: &'b Table) -> Vec<Resources<'b>> {
-        let Some(arn) = Arn::parse(&table.arn) else { return Vec::new() };
+    fn of_table(
+        &self,
+        table: &'b Table,
+        policy: Option<&'b Policy>,
+        tags: Option<&'b [(String, String)]>,
+    ) -> Vec<Resources<'b>> {
+        let Some(arn) = Arn::parse(&table.arn).filter(|arn| arn.service == "dynamodb") else {
+            return Vec::new();
+        };
         let made = |kind: &'static str, pattern: Pattern, policy: Option<&'b Policy>| Resources {
             kind: Some(kind),
             account: arn.account.to_owned(),
@@ -274,27 +309,28 @@ impl<'b> Space<'b> {
             arn: Language::of(pattern),
             entry: &table.arn,
             policy,
-            tags: table.tags.as_deref(),
+            tags,
         };
         if arn.resource.contains("/stream/") {
-            return vec![made("stream", Pattern::literal(&table.arn), table.policy.as_ref())];
+            return vec![made("stream", Pattern::literal(&table.arn), policy)];
         }
         let shapes = shapes(&Pattern::literal(&table.arn)).into_iter();
-        let streams: Vec<Pattern> = self
-            .bundle
-            .tables
-            .iter()
-            .filter(|other| other.arn.starts_with(&format!("{}/stream/", table.arn)))
-            .map(|other| Pattern::literal(&other.arn))
-            .collect();
+        let is_stream = |other: &&Table| other.arn.starts_with(&format!("{}/stream/", table.arn));
+        let before: Vec<&'b Table> = self.only_before().filter(is_stream).collect();
+        let streams = self.bundle.tables.iter().filter(is_stream).chain(before.iter().copied());
+        let streams: Vec<Pattern> = streams.map(|other| Pattern::literal(&other.arn)).collect();
         let mut all: Vec<Resources<'b>> = shapes
-            .map(|(kind, pattern)| {
-                made(kind, pattern, table.policy.as_ref().filter(|_| has_table_policy(kind)))
-            })
+            .map(|(kind, pattern)| made(kind, pattern, policy.filter(|_| has_table_policy(kind))))
             .collect();
         all.iter_mut()
             .filter(|shape| shape.kind == Some("stream"))
             .for_each(|shape| shape.arn.misses.push(streams.as_slice().into()));
+        // A stream that only the other set lists is one of the table's here.
+        let of_stream = |stream: &&'b Table| Resources {
+            entry: &stream.arn,
+            ..made("stream", Pattern::literal(&stream.arn), None)
+        };
+        all.extend(before.iter().map(of_stream));
         all
     }
 
@@ -404,15 +440,20 @@ fn known_endpoints(listed: &[&Endpoint], perimeter: &Perimeter) -> Vec<KnownEndp
 /// What a VPC's ARN may be, of these parts.
 pub fn vpc_arn(region: Pattern, owner: Pattern, id: Pattern) -> Pattern {
     let colon = || Pattern::literal(":");
-    let part = Pattern::new(vec![Step::Many(Class::But(':'))]);
-    let start = Pattern::literal("arn:").then(part).then(Pattern::literal(":ec2:"));
+    let letters = || Class::ranges(&[('-', '-'), ('a', 'z')]);
+    let partition = Pattern::literal("aws").then(Pattern::new(vec![Step::Many(letters())]));
+    let start = Pattern::literal("arn:").then(partition).then(Pattern::literal(":ec2:"));
     start.then(region).then(colon()).then(owner).then(Pattern::literal(":vpc/")).then(id)
 }
 
 /// What a region may be called.
 pub fn any_region() -> Pattern {
+    let letter = || Class::ranges(&[('a', 'z')]);
     let class = || Class::ranges(&[('-', '-'), ('0', '9'), ('a', 'z')]);
-    Pattern::new(vec![Step::One(class()), Step::Many(class())])
+    let dash = || Step::One(Class::Of('-'));
+    let begin = vec![Step::One(letter()), Step::One(letter()), Step::Many(letter()), dash()];
+    let end = [Step::One(letter()), Step::Many(class()), dash(), Step::One(Class::ranges(&[('0', '9')]))];
+    Pattern::new(begin.into_iter().chain(end).collect())
 }
 
 /// What an account's number may be.
@@ -441,7 +482,7 @@ pub fn by_type(key: &str) -> Domain {
     let domain = match (found.key.value, found.key.multivalued) {
         (_, true) => Domain::several(),
         (ValueType::Bool, _) => Domain::flag(None),
-        (ValueType::Numeric | ValueType::Date, _) => Domain::number_from(i128::MIN),
+        (ValueType::Numeric | ValueType::Date, _) => Domain::number_from(0),
         (ValueType::Ip, _) => Domain::address(&[]),
         (ValueType::String | ValueType::Arn | ValueType::Binary, _) => Domain::text(),
     };

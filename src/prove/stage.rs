@@ -11,7 +11,7 @@ use super::plan::Task;
 use super::question::{Guarded, Question, Which};
 use super::scene::{KEYS, Scene, Taken};
 use super::setting::{Place, Setting};
-use super::solve::{Excluded, Found, Search};
+use super::solve::{Excluded, Found, Search, TooHard};
 use super::space::{Callers, Net};
 use super::strings::Budget;
 use super::witness;
@@ -68,6 +68,10 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
         let Some(kind) = setting.kind(0, net, outside).filter(Kind::is_possible) else {
             return Came::Nothing;
         };
+        // What it takes to look at every statement is work as well.
+        if budget.take(100 + 10 * setting.lines.len()).is_err() {
+            return Came::Unknown(TooHard::Kinds.to_string());
+        }
         let mut start = setting.start(&kind);
         // What comes to the same as something that was searched is not searched again.
         let (mut searched, mut doubt) = (HashSet::new(), None);
@@ -124,6 +128,8 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
             };
             for task in tasks {
                 let mut signature = task.signature();
+                // No statement has that number.
+                signature.push(usize::MAX);
                 signature.extend((tells_tables || task.tells_resources()).then_some(part.n));
                 if !searched.insert(signature) {
                     continue;

@@ -7,8 +7,22 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use hashbrown::HashMap;
+
+/// By the first of its small letters, every character.
+static SMALL: LazyLock<HashMap<char, Vec<char>>> = LazyLock::new(|| {
+    let mut small: HashMap<char, Vec<char>> = HashMap::new();
+    for char in '\0'..=char::MAX {
+        let first = char.to_lowercase().next().unwrap_or(char);
+        // Most are their own and no other's.
+        if first != char {
+            small.entry(first).or_insert_with(|| vec![first]).push(char);
+        }
+    }
+    small
+});
 
 /// Characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -22,9 +36,12 @@ pub enum Class {
 }
 
 impl Class {
-    /// One in either case.
+    /// Those that are the same as one where case does not count: whose small letters are.
     pub fn folded(char: char) -> Self {
-        let mut chars: Vec<char> = char.to_lowercase().chain(char.to_uppercase()).chain([char]).collect();
+        let same = |other: &char| other.to_lowercase().eq(char.to_lowercase());
+        let alike =
+            SMALL.get(&char.to_lowercase().next().unwrap_or(char)).map(Vec::as_slice).unwrap_or_default();
+        let mut chars: Vec<char> = alike.iter().copied().chain([char]).filter(same).collect();
         chars.sort_unstable();
         chars.dedup();
         match chars.as_slice() {
@@ -251,6 +268,9 @@ fn takes_anything(places: &[u64], pattern: &Pattern) -> bool {
     pattern.open.is_some_and(|open| has(places, open))
 }
 
+/// Steps of a pattern that a quick look goes through.
+const MAX_QUICK: usize = 2_048;
+
 /// Steps that a search may still take.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget(pub u64);
@@ -317,6 +337,11 @@ impl Language {
 
     /// May there be one, as far as a quick look tells? It looks at how the first group's texts begin.
     pub fn is_plausible(&self) -> bool {
+        // A quick look at very long patterns is none: the search that is bounded has to tell.
+        let all = || self.groups.iter().chain(&self.misses).flat_map(|group| group.iter());
+        if all().any(|pattern| pattern.steps.len() > MAX_QUICK) {
+            return true;
+        }
         let Some((first, rest)) = self.groups.split_first() else {
             return !self.all_misses().any(|pattern| pattern.covers(""));
         };
@@ -342,8 +367,9 @@ impl Language {
         // Where only a few texts can be meant there is nothing to search.
         if let Some(mut texts) = self.groups.iter().find_map(|group| literals(group)) {
             texts.sort_by_key(|text| text.len());
-            let patterns = self.groups.iter().chain(&self.misses).map(|group| group.len()).sum::<usize>();
-            budget.take(texts.iter().map(|text| text.len() + 1).sum::<usize>() * patterns)?;
+            let all = self.groups.iter().chain(&self.misses).flat_map(|group| group.iter());
+            let words = all.map(Pattern::words).sum::<usize>();
+            budget.take(texts.iter().map(|text| text.len() + 1).sum::<usize>().saturating_mul(words))?;
             return Ok(texts.into_iter().find(|text| self.has(text)).map(str::to_owned));
         }
         Search::new(self).run(budget)
@@ -551,6 +577,18 @@ mod tests {
         let (one, other) = ("*a*b*c".repeat(700), "*c*b*a".repeat(700));
         let found = language(&[&[&one], &[&other]], &[]).shortest(&mut Budget(2_000_000));
         assert!(found.is_err() || found.is_ok_and(|found| found.is_some()));
+    }
+
+    #[test]
+    fn folding_is_that_of_the_evaluator() {
+        let same = |one: char, other: char| one.to_lowercase().eq(other.to_lowercase());
+        let some = [
+            'i', 'I', '\u{130}', '\u{131}', 'k', '\u{212a}', 's', '\u{17f}', '\u{df}', '\u{1e9e}', '\u{1c5}',
+            '1',
+        ];
+        for (one, other) in some.iter().flat_map(|one| some.iter().map(move |other| (*one, *other))) {
+            assert_eq!(Class::folded(one).contains(other), same(one, other), "{one} {other}");
+        }
     }
 
     proptest! {

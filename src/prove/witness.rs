@@ -6,7 +6,7 @@ use super::bundle::Asked;
 use super::clause::alias;
 use super::solve::Found;
 use super::space::Callers;
-use crate::iam::catalogue;
+use crate::iam::catalogue::{self, ValueType};
 use crate::iam::document::Condition;
 use crate::iam::request::Values;
 
@@ -22,7 +22,7 @@ pub fn asked<'c>(
     for (key, values) in keys.iter().zip(&found.keys) {
         let Some(values) = values else { continue };
         for (name, key) in spellings(key, conditions.clone()) {
-            let values = if is_time(key) { time_as(key, values) } else { values.clone() };
+            let values = shown(key, values);
             context.push((name, values));
         }
     }
@@ -56,8 +56,27 @@ fn spellings<'k>(key: &'k str, conditions: impl Iterator<Item = &'k Condition>) 
     names
 }
 
-fn is_time(key: &str) -> bool {
-    alias(key) == "aws:currenttime"
+/// A value as the key has it: numbers and times are billionths before.
+fn shown(key: &str, values: &Values) -> Values {
+    match catalogue::find_key(key).map(|found| found.key.value) {
+        _ if alias(key) == "aws:currenttime" => time_as(key, values),
+        Some(ValueType::Date) => time_as(key, values),
+        Some(ValueType::Numeric) => number_as(values),
+        _ => values.clone(),
+    }
+}
+
+/// Billionths as a number.
+fn number_as(values: &Values) -> Values {
+    let Values::One(text) = values else { return values.clone() };
+    let Ok(billionths) = text.parse::<u128>() else { return values.clone() };
+    let (whole, rest) = (billionths / 1_000_000_000, billionths % 1_000_000_000);
+    let fraction = format!("{rest:09}");
+    Values::One(if rest == 0 {
+        whole.to_string()
+    } else {
+        format!("{whole}.{}", fraction.trim_end_matches('0'))
+    })
 }
 
 /// Nanoseconds as the key has them: a date, or seconds.
