@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::domain::Domain;
 use super::space::{
     Callers, Net, Other, Path, Resources, Space, any_account, any_endpoint, any_region, any_vpc, any_vpc_id,
-    by_type, name_class, vpc_arn,
+    by_type, has_tags, name_class, vpc_arn,
 };
 use super::strings::{Class, Language, Pattern, Step};
 use crate::iam::request::{CallerKind, Context, Values};
@@ -197,7 +197,7 @@ impl Kind<'_, '_> {
             "aws:requestedregion" => self.region_of_request(),
             _ if key.starts_with("aws:principal") || key.starts_with("aws:user") => self.principal(key),
             _ if key.starts_with("aws:resourcetag/") => match self.resources.kind {
-                Some("table" | "index" | "stream") => self.tag(key, "aws:resourcetag/", self.resources.tags),
+                Some(kind) if has_tags(kind) => self.tag(key, "aws:resourcetag/", self.resources.tags),
                 _ => Domain::absent(),
             },
             "aws:sourcearn" | "aws:sourceaccount" | "aws:sourceorgid" | "aws:sourceorgpaths"

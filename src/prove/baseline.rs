@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use super::actions::Actions;
 use super::plan::{Layered, Plan, Task};
 use super::scene::{Candidate, Line};
+use super::solve::{MAX_DENIES, TooHard};
 use crate::iam::document::Effect;
 use crate::iam::evaluate::Layer;
 
@@ -20,7 +21,12 @@ use crate::iam::evaluate::Layer;
 pub struct Twins {
     /// For each line, the first one of the same content.
     same: Vec<usize>,
+    /// For each first one, all.
+    all: HashMap<usize, Vec<usize>>,
 }
+
+/// Reasons that are gone through at most.
+const MAX_REFUSALS: usize = 1_000;
 
 /// Why a set of policies does not allow a request.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +60,16 @@ impl Twins {
             }
             first.unwrap_or(n)
         });
-        Self { same: same.collect() }
+        let same: Vec<usize> = same.collect();
+        let mut all: HashMap<usize, Vec<usize>> = HashMap::new();
+        same.iter().enumerate().for_each(|(n, first)| all.entry(*first).or_default().push(n));
+        Self { same, all }
+    }
+
+    /// The lines that are the same.
+    fn in_new(&self, line: usize) -> &[usize] {
+        let first = self.same.get(line);
+        first.and_then(|first| self.all.get(first)).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn are(&self, one: usize, other: usize) -> bool {
@@ -75,8 +90,19 @@ pub struct Compared<'l, 'c, 'q, 'p> {
 
 impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
     /// What it takes for actions of a class to be allowed now, and not to have been, for each reason why.
-    pub fn tasks(&self, class: Actions) -> Vec<Task<'c, 'q, 'p>> {
-        self.refusals(class).iter().map(|refusal| self.task(class, refusal)).collect()
+    ///
+    /// # Errors
+    /// Where there are more reasons, or more statements that may deny, than can be gone through.
+    pub fn tasks(&self, class: Actions) -> Result<Vec<Task<'c, 'q, 'p>>, TooHard> {
+        let denies = self.new.task(class, |_| true).denies.len();
+        if denies > MAX_DENIES {
+            return Err(TooHard::Denies(denies));
+        }
+        let refusals = self.refusals(class);
+        if refusals.len() > MAX_REFUSALS {
+            return Err(TooHard::Refusals(refusals.len()));
+        }
+        Ok(refusals.iter().map(|refusal| self.task(class, refusal)).collect())
     }
 
     fn task(&self, class: Actions, refusal: &Refusal<'l, 'c, 'q, 'p>) -> Task<'c, 'q, 'p> {
@@ -115,7 +141,8 @@ impl<'l, 'c, 'q, 'p> Compared<'l, 'c, 'q, 'p> {
 
     /// Does a statement that denied stand in the new set as well, where it counts?
     fn still_denies(&self, deny: &Candidate<'_, '_>, class: Actions) -> bool {
-        self.new_lines.iter().any(|new| self.twins.are(*new, deny.line) && self.counts(*new, class))
+        let twins = self.twins.in_new(deny.line);
+        twins.iter().any(|new| self.new_lines.binary_search(new).is_ok() && self.counts(*new, class))
     }
 
     /// Does a line's policy count for all of these actions?

@@ -56,7 +56,7 @@ pub struct Excluded {
 }
 
 /// Statements that may deny one request. The search goes one step deeper for each, so there must be an end.
-const MAX_DENIES: usize = 400;
+pub const MAX_DENIES: usize = 400;
 
 /// Steps that a choice counts for: as much work as so many of an automaton's.
 const CHOICE: usize = 100;
@@ -72,6 +72,8 @@ pub enum TooHard {
     BreakGlass(usize),
     /// So many layers must each allow.
     Layers(usize),
+    /// For so many reasons the set before may not have allowed a request.
+    Refusals(usize),
     /// There are too many callers, places and ways to come.
     Kinds,
     /// What this may hold, narrowed by so many patterns.
@@ -88,6 +90,9 @@ impl std::fmt::Display for TooHard {
             }
             TooHard::BreakGlass(count) => write!(f, "{count} break-glass patterns cover some tables"),
             TooHard::Layers(count) => write!(f, "{count} layers must each allow a request"),
+            TooHard::Refusals(count) => {
+                write!(f, "for {count} reasons a request may not have been allowed before")
+            }
             TooHard::Kinds => f.write_str("there are too many callers, places and ways to come"),
             TooHard::Text(what, patterns) => {
                 write!(f, "{what} has to go with {patterns} patterns of the policies at once")

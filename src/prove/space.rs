@@ -47,12 +47,17 @@ pub struct Resources<'b> {
     pub policy: Option<&'b Policy>,
     /// The table's tags, where they are known.
     pub tags: Option<&'b [(String, String)]>,
+    /// Requests have tags of theirs, and policies ask for them.
+    pub tells_tags: bool,
 }
 
 impl<'b> Resources<'b> {
     /// Do keys not tell them apart?
     pub fn is_in_one_place_with(&self, other: &Self) -> bool {
-        self.account == other.account && self.region == other.region && self.tags == other.tags
+        self.account == other.account
+            && self.region == other.region
+            && self.tags == other.tags
+            && self.tells_tags == other.tells_tags
     }
 
     /// The policy that they have in another bundle.
@@ -115,6 +120,8 @@ pub struct Space<'b> {
     pub endpoints: Vec<KnownEndpoint>,
     /// The approved VPCs, in order.
     pub vpcs: Vec<&'b VpcKey>,
+    /// Some policy asks for the tags of a resource.
+    pub asks_tags: bool,
     /// The enforced accounts, as far as anything tells them apart.
     pub accounts: Vec<String>,
     /// One region of each kind that policies tell apart.
@@ -157,7 +164,9 @@ impl<'b> Space<'b> {
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
         let accounts = accounts(&bundles, perimeter);
-        let mut space = Self { bundle, old, perimeter, now, endpoints, vpcs, accounts, regions: Vec::new() };
+        let asks_tags = bundles.iter().any(|bundle| asks_tags(bundle));
+        let regions = Vec::new();
+        let mut space = Self { bundle, old, perimeter, now, endpoints, vpcs, asks_tags, accounts, regions };
         space.regions = space.regions(&bundles);
         space
     }
@@ -264,6 +273,7 @@ impl<'b> Space<'b> {
                         entry: &table.arn,
                         policy: if has_table_policy(kind) { table.policy.as_ref() } else { None },
                         tags: None,
+                        tells_tags: self.asks_tags && has_tags(kind),
                     });
                 }
             }
@@ -276,6 +286,7 @@ impl<'b> Space<'b> {
                 entry: &table.arn,
                 policy: None,
                 tags: None,
+                tells_tags: false,
             });
         }
         if self.accounts.iter().any(|account| account == caller_account) {
@@ -310,6 +321,7 @@ impl<'b> Space<'b> {
             entry: &table.arn,
             policy,
             tags,
+            tells_tags: self.asks_tags && has_tags(kind),
         };
         if arn.resource.contains("/stream/") {
             return vec![made("stream", Pattern::literal(&table.arn), policy)];
@@ -344,6 +356,7 @@ impl<'b> Space<'b> {
             entry: &table.arn,
             policy: None,
             tags: None,
+            tells_tags: false,
         };
         let mut all = Vec::new();
         for region in &self.regions {
@@ -408,6 +421,20 @@ fn shapes(table: &Pattern) -> Vec<(&'static str, Pattern)> {
         ("export", beneath("/export/", label())),
         ("import", beneath("/import/", label())),
     ]
+}
+
+/// Does some condition ask for a tag of the resource?
+fn asks_tags(bundle: &Bundle) -> bool {
+    let statements = bundle.policies().flat_map(|policy| &policy.document.statements);
+    let mut conditions = statements.flat_map(|statement| &statement.conditions);
+    conditions.any(|condition| condition.key.starts_with("aws:resourcetag/"))
+}
+
+/// Has a request for this type of resource its tags?
+///
+/// Source: service authorization reference, "Condition keys for Amazon DynamoDB".
+pub fn has_tags(kind: &str) -> bool {
+    matches!(kind, "table" | "index" | "stream")
 }
 
 /// A table's policy is that of its indexes too.

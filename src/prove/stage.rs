@@ -123,7 +123,10 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
         let tells_tables = self.excluded.iter().any(|excluded| excluded.tables.is_some());
         for class in plan.classes(old_plan.as_ref()) {
             let tasks = match &compared {
-                Some(compared) => compared.tasks(class),
+                Some(compared) => match compared.tasks(class) {
+                    Ok(tasks) => tasks,
+                    Err(hard) => return Came::Unknown(hard.to_string()),
+                },
                 None => vec![plan.task(class, |_| true)],
             };
             for task in tasks {

@@ -36,8 +36,20 @@ pub enum Class {
 }
 
 impl Class {
-    /// Those that are the same as one where case does not count: whose small letters are.
+    /// Those that are the same as one where case does not count: whose small letters are. Of ASCII's letters only `k`
+    /// has another one, the sign for kelvin.
     pub fn folded(char: char) -> Self {
+        if matches!(char, 'k' | 'K') {
+            return Class::ranges(&[('K', 'K'), ('k', 'k'), ('\u{212a}', '\u{212a}')]);
+        }
+        if char.is_ascii() {
+            let (small, large) = (char.to_ascii_lowercase(), char.to_ascii_uppercase());
+            return if small == large {
+                Class::Of(char)
+            } else {
+                Class::ranges(&[(large, large), (small, small)])
+            };
+        }
         let same = |other: &char| other.to_lowercase().eq(char.to_lowercase());
         let alike =
             SMALL.get(&char.to_lowercase().next().unwrap_or(char)).map(Vec::as_slice).unwrap_or_default();

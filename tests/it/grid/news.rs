@@ -7,6 +7,8 @@ use dynamodb_perimeter::prove::simulate::decide;
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::corpus::root;
+
 use super::draw::{self, Draw};
 use super::outside::{is_break_glass, is_outside, whole};
 use super::requests::Grid;
@@ -128,4 +130,19 @@ fn news_are_told() {
     for verdict in ["open", "enforced"] {
         assert!(counted.get(verdict).is_some_and(|count| count * 40 >= all), "{verdict}: {counted:?}");
     }
+}
+
+/// What trying and attacks have found wrong: the verdict on the first principal and table.
+#[test]
+fn what_was_told_wrongly() -> Result<(), Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(root().join("tests/fixtures/refuted-news.json"))?;
+    let mut wrong = Vec::new();
+    for case in serde_json::from_str::<Vec<Value>>(&text)? {
+        let found = tried(&case, 0).map(|answers| answers.first().map(|answer| answer.verdict.name()));
+        if found != Ok(case["expected"].as_str()) {
+            wrong.push(format!("{}: {found:?}, expected {}", case["title"], case["expected"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
 }

@@ -28,7 +28,8 @@ pub fn is_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter, now: T
         && !(of_a_service && is_by_service(asked))
         && (is_by_service(asked) || value(asked, "aws:CalledVia").is_none())
         && tags_are_possible(asked, bundle, perimeter)
-        && time_is_possible(asked, now)
+        && session_is_possible(asked)
+        && time_is_possible(asked, perimeter.prove.now.unwrap_or(now))
         && region_is_possible(asked)
 }
 
@@ -86,7 +87,8 @@ fn known_tags<'b>(asked: &Asked, bundle: &'b Bundle, perimeter: &Perimeter) -> [
     let own = caller.and_then(|entry| entry.tags.as_ref()).filter(|_| perimeter.prove.session_tags_none);
     let tables = bundle.tables.iter().filter(|table| is_of(&asked.resource, &table.arn));
     let of_table = tables.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref());
-    [own, of_table]
+    let has_tags = !["/backup/", "/export/", "/import/"].iter().any(|part| asked.resource.contains(part));
+    [own, of_table.filter(|_| has_tags)]
 }
 
 type Tags = Vec<(String, String)>;
@@ -115,6 +117,9 @@ pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
             }
         }
     }
+    if asked.principal.ends_with(".amazonaws.com") && value(asked, "aws:PrincipalServiceName").is_none() {
+        whole.context.push(("aws:PrincipalServiceName".into(), Values::One(asked.principal.clone())));
+    }
     let region = Arn::parse(&asked.resource).map(|arn| arn.region).filter(|region| !region.is_empty());
     if region.is_none() && value(asked, "aws:RequestedRegion").is_none() {
         whole.context.push(("aws:RequestedRegion".into(), Values::One("eu-west-1".into())));
@@ -125,6 +130,13 @@ pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
 /// Is it the table, or what hangs on it?
 fn is_of(resource: &str, table: &str) -> bool {
     resource.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A session's id ends in its name.
+fn session_is_possible(asked: &Asked) -> bool {
+    let name = asked.principal.contains(":assumed-role/").then(|| asked.principal.rsplit('/').next());
+    let told = value(asked, "aws:userid").map(|id| id.split(':').nth(1));
+    name.is_none_or(|name| told.is_none_or(|told| told == name))
 }
 
 fn time_is_possible(asked: &Asked, now: Timestamp) -> bool {
