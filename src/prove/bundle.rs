@@ -19,6 +19,11 @@ use crate::perimeter::config;
 /// The longest bundle that is read, in bytes: an account's whole export is about a tenth of it.
 pub const MAX_BYTES: usize = 256 << 20;
 
+/// Levels of an organization: the root, units five deep, and the account.
+///
+/// Source: Organizations user guide, "Quotas and service limits".
+const MAX_LEVELS: usize = 7;
+
 /// A bundle, read.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
@@ -349,6 +354,12 @@ impl Reader<'_> {
 
     fn levels(&mut self, nodes: &[Node], name: &str, kind: Kind) -> Vec<Vec<Policy>> {
         let what = format!("a level of `{name}`");
+        if let Some(first) = nodes.get(MAX_LEVELS) {
+            let message =
+                format!("`{name}` has {} levels: an organization has no more than {MAX_LEVELS}", nodes.len());
+            self.error(&first.span, message);
+            return Vec::new();
+        }
         let level = |reader: &mut Self, node: &Node| {
             let nodes = reader.list(node, &what);
             nodes.iter().filter_map(|node| reader.policy(node, kind)).collect()

@@ -87,11 +87,14 @@ fn known_tags<'b>(asked: &Asked, bundle: &'b Bundle, perimeter: &Perimeter) -> [
     let own = caller.and_then(|entry| entry.tags.as_ref()).filter(|_| perimeter.prove.session_tags_none);
     let tables = bundle.tables.iter().filter(|table| is_of(&asked.resource, &table.arn));
     let of_table = tables.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref());
-    let has_tags = !["/backup/", "/export/", "/import/"].iter().any(|part| asked.resource.contains(part));
-    [own, of_table.filter(|_| has_tags)]
+    let kind = |part: &str| asked.resource.contains(part);
+    let has_tags = kind(":table/") && !(kind("/backup/") || kind("/export/") || kind("/import/"));
+    [own, if has_tags { of_table } else { Some(&NONE) }]
 }
 
 type Tags = Vec<(String, String)>;
+
+static NONE: Tags = Tags::new();
 
 const TAG_KEYS: [&str; 2] = ["aws:PrincipalTag/", "aws:ResourceTag/"];
 
