@@ -171,3 +171,33 @@ fn a_hostile_set_ends_without_a_guess() -> Tested {
     }
     Ok(())
 }
+
+#[test]
+fn what_stands_for_nobody_is_refused() -> Tested {
+    let mut bundle = cases()?.first().map(|case| case["bundle"].clone()).unwrap_or_default();
+    assert!(proven(&bundle).is_ok());
+    let level = bundle["scps"][0].clone();
+    bundle["scps"] = vec![level.clone(); 7].into();
+    assert!(proven(&bundle).is_ok());
+    let mut wrong = Vec::new();
+    for (at, value) in [
+        ("/scps", Value::from(vec![level; 8])),
+        ("/principals/0/arn", json!("arn:aws:iam::111122223333:group/x")),
+        ("/principals/0/arn", json!("arn:aws:iam::111122223333:role/*")),
+        ("/principals/0/arn", json!("lambda")),
+        ("/tables/0/arn", json!("orders")),
+        ("/tables/0/arn", json!("arn:aws:dynamodb:eu-west-1:111122223333:table/*")),
+    ] {
+        let mut bundle = bundle.clone();
+        *bundle.pointer_mut(at).ok_or("no such place")? = value.clone();
+        if proven(&bundle).is_ok() {
+            wrong.push(format!("{at} {value}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // What is a resource, and none of DynamoDB's, has no answer.
+    bundle["tables"][0]["arn"] = json!("arn:aws:s3:::bucket");
+    let answers = proven(&bundle)?;
+    assert_eq!(answers.first().map(|answer| answer.verdict), Some(Verdict::Unknown), "{answers:?}");
+    Ok(())
+}
