@@ -2,6 +2,7 @@
 //!
 //! Source: IAM user guide, "AWS global condition context keys"; the axioms A0 to A9 of docs/prover.md.
 
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
@@ -228,6 +229,17 @@ impl Kind<'_, '_> {
             }
             Path::Nowhere | Path::Address | Path::Endpoint => region,
         }
+    }
+
+    /// The same as [`Kind::domain`], made once for all callers and places where it hangs on neither.
+    pub fn shared_domain(&self, key: &str, fixed: &Context) -> Rc<Domain> {
+        let place = OF_NETWORK.iter().position(|known| *known == key);
+        let Some(place) = place.filter(|_| !self.serves_own_region() && fixed.get(key).is_none()) else {
+            return Rc::new(self.domain(key, fixed));
+        };
+        let name = (*self.net, self.outside, place);
+        let mut known = self.space.of_network.borrow_mut();
+        known.entry(name).or_insert_with(|| Rc::new(self.domain(key, fixed))).clone()
     }
 
     fn network(&self, key: &str) -> Domain {

@@ -1,5 +1,7 @@
 //! What it takes for an action to be allowed: which statements of which layers must match, which must not.
 
+use std::ops::Range;
+
 use super::actions::Actions;
 use super::scene::{Candidate, Need};
 use crate::iam::document::Effect;
@@ -55,10 +57,11 @@ const ALL: &[Grant] = &[Grant::Direct, Grant::Everybody, Grant::Role, Grant::Acc
 
 /// The layers in which some statement must match: of every way to be allowed, and of each.
 fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Layered>, Vec<Vec<Layered>>) {
+    let runs = runs(candidates);
     let of = |layer: Layer, grants: &'static [Grant]| Layered {
         layer,
         grants,
-        allows: allowing(candidates, layer, grants),
+        allows: allowing(candidates, &runs, layer, grants),
         counts: Actions::all(),
     };
     let guards = means.guards;
@@ -88,11 +91,30 @@ fn ways(candidates: &[Candidate<'_, '_>], means: Means<'_, '_>) -> (Vec<Layered>
     (shared, ways)
 }
 
-fn allowing(candidates: &[Candidate<'_, '_>], layer: Layer, grants: &[Grant]) -> Vec<usize> {
-    let may = |candidate: &Candidate<'_, '_>| {
-        candidate.effect == Effect::Allow && candidate.layer == layer && grants.contains(&candidate.grant)
+/// Candidates of one layer that stand together, by their places: few, as policies come layer by layer.
+fn runs(candidates: &[Candidate<'_, '_>]) -> Vec<(Layer, Range<usize>)> {
+    let mut runs: Vec<(Layer, Range<usize>)> = Vec::new();
+    for (n, candidate) in candidates.iter().enumerate() {
+        match runs.last_mut() {
+            Some((layer, run)) if *layer == candidate.layer => run.end = n + 1,
+            _ => runs.push((candidate.layer, n..n + 1)),
+        }
+    }
+    runs
+}
+
+fn allowing(
+    candidates: &[Candidate<'_, '_>],
+    runs: &[(Layer, Range<usize>)],
+    layer: Layer,
+    grants: &[Grant],
+) -> Vec<usize> {
+    let may = |n: &usize| {
+        candidates
+            .get(*n)
+            .is_some_and(|candidate| candidate.effect == Effect::Allow && grants.contains(&candidate.grant))
     };
-    candidates.iter().enumerate().filter(|(_, candidate)| may(candidate)).map(|(n, _)| n).collect()
+    runs.iter().filter(|(of, _)| *of == layer).flat_map(|(_, run)| run.clone()).filter(may).collect()
 }
 
 impl Layered {

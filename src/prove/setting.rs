@@ -169,7 +169,7 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
         let keys = self.question.keys.iter().zip(&self.question.of_network);
         for ((key, of_network), domain) in keys.zip(start.domains.iter_mut().skip(KEYS)) {
             if *of_network {
-                *domain = Rc::new(kind.domain(key, &by_net));
+                *domain = kind.shared_domain(key, &by_net);
             }
         }
         // What is known fills variables in: where there are any.

@@ -5,7 +5,9 @@
 //!
 //! The axioms are those of docs/prover.md.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -70,7 +72,7 @@ impl<'b> Resources<'b> {
 }
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Net {
     /// A service makes it, and passes the caller's credentials on.
     pub by_service: bool,
@@ -78,7 +80,7 @@ pub struct Net {
 }
 
 /// By which way it comes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Path {
     /// From nowhere: a service alone can.
     Nowhere,
@@ -94,7 +96,7 @@ pub enum Path {
 }
 
 /// What tells a VPC from another one of the same id.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Other {
     Region,
     Owner,
@@ -120,6 +122,8 @@ pub struct Space<'b> {
     pub endpoints: Vec<KnownEndpoint>,
     /// The approved VPCs, in order.
     pub vpcs: Vec<&'b VpcKey>,
+    /// What keys that tell of the network hold, by the way in which a request comes; outside or not; by key.
+    pub of_network: RefCell<HashMap<(Net, bool, usize), Rc<Domain>>>,
     /// Some policy asks for the tags of a resource.
     pub asks_tags: bool,
     /// The enforced accounts, as far as anything tells them apart.
@@ -166,7 +170,9 @@ impl<'b> Space<'b> {
         let accounts = accounts(&bundles, perimeter);
         let asks_tags = bundles.iter().any(|bundle| asks_tags(bundle));
         let regions = Vec::new();
-        let mut space = Self { bundle, old, perimeter, now, endpoints, vpcs, asks_tags, accounts, regions };
+        let of_network = RefCell::default();
+        let mut space =
+            Self { bundle, old, perimeter, now, endpoints, vpcs, of_network, asks_tags, accounts, regions };
         space.regions = space.regions(&bundles);
         space
     }
