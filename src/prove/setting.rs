@@ -72,7 +72,9 @@ impl<'s, 'q, 'p> Setting<'s, 'q, 'p> {
         let statement = |line: usize| question.lines.get(line).map(|line| line.rule.statement);
         let of_line = |chosen: &Chosen| {
             let side = question.taken(chosen.line, taken).speaks;
-            let has_boundary = question.has_boundary(chosen.line);
+            // Root and services have no policies of their own, whatever the entry says.
+            let is_bound = !matches!(callers.kind, CallerKind::Root | CallerKind::Service);
+            let has_boundary = is_bound && question.has_boundary(chosen.line);
             statement(chosen.line)
                 .map(|statement| whom(statement, callers, side, has_boundary))
                 .unwrap_or_default()

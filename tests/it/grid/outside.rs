@@ -123,6 +123,15 @@ pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
     if asked.principal.ends_with(".amazonaws.com") && value(asked, "aws:PrincipalServiceName").is_none() {
         whole.context.push(("aws:PrincipalServiceName".into(), Values::One(asked.principal.clone())));
     }
+    if let Some(id) = own_id(&asked.principal).filter(|_| value(asked, "aws:userid").is_none()) {
+        whole.context.push(("aws:userid".into(), Values::One(id)));
+    }
+    let owner =
+        Arn::parse(&asked.resource).map(|arn| arn.account).filter(|account| perimeter.is_ours(account));
+    let organization = perimeter.organization.as_ref().filter(|_| owner.is_some());
+    if let Some(ours) = organization.filter(|_| value(asked, "aws:ResourceOrgID").is_none()) {
+        whole.context.push(("aws:ResourceOrgID".into(), Values::One(ours.clone())));
+    }
     let region = Arn::parse(&asked.resource).map(|arn| arn.region).filter(|region| !region.is_empty());
     if region.is_none() && value(asked, "aws:RequestedRegion").is_none() {
         whole.context.push(("aws:RequestedRegion".into(), Values::One("eu-west-1".into())));
@@ -135,8 +144,23 @@ fn is_of(resource: &str, table: &str) -> bool {
     resource.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A session's id ends in its name.
+/// The id that a caller may have; a service by itself has none.
+fn own_id(principal: &str) -> Option<String> {
+    let arn = Arn::parse(principal)?;
+    Some(match arn.resource.split('/').next()? {
+        "user" => "AIDAEXAMPLEEXAMPLE01".to_owned(),
+        "root" => arn.account.to_owned(),
+        "assumed-role" => format!("AROAEXAMPLEEXAMPLE01:{}", arn.resource.rsplit('/').next()?),
+        _ => "AROAEXAMPLEEXAMPLE01:work".to_owned(),
+    })
+}
+
+/// A session's id ends in its name, and a user's is a user's.
 fn session_is_possible(asked: &Asked) -> bool {
+    let id = value(asked, "aws:userid");
+    if asked.principal.contains(":user/") && id.is_some_and(|id| !id.starts_with("AIDA")) {
+        return false;
+    }
     let name = asked.principal.contains(":assumed-role/").then(|| asked.principal.rsplit('/').next());
     let told = value(asked, "aws:userid").map(|id| id.split(':').nth(1));
     name.is_none_or(|name| told.is_none_or(|told| told == name))
