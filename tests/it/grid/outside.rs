@@ -158,10 +158,13 @@ fn own_id(principal: &str) -> Option<String> {
 /// A session's id ends in its name, and a user's is a user's.
 fn session_is_possible(asked: &Asked) -> bool {
     let id = value(asked, "aws:userid");
-    if asked.principal.contains(":user/") && id.is_some_and(|id| !id.starts_with("AIDA")) {
+    let is_user = Arn::parse(&asked.principal).is_some_and(|arn| arn.resource.starts_with("user/"));
+    if is_user && id.is_some_and(|id| !id.starts_with("AIDA")) {
         return false;
     }
-    let name = asked.principal.contains(":assumed-role/").then(|| asked.principal.rsplit('/').next());
+    let is_session =
+        Arn::parse(&asked.principal).is_some_and(|arn| arn.resource.starts_with("assumed-role/"));
+    let name = is_session.then(|| asked.principal.rsplit('/').next());
     let told = value(asked, "aws:userid").map(|id| id.split(':').nth(1));
     name.is_none_or(|name| told.is_none_or(|told| told == name))
 }
