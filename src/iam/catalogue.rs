@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 pub use action::{AccessLevel, Action, ResourceUse};
-pub use key::{Key, NamedKey, ValueType};
+pub use key::{Key, NamedKey, OF_ENDPOINTS, ValueType};
 pub use resource::ResourceType;
 
 /// Where a file of the catalogue is from.

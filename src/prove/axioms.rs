@@ -13,6 +13,7 @@ use super::space::{
     by_type, has_tags, name_class, vpc_arn,
 };
 use super::strings::{Class, Language, Pattern, Step};
+use crate::iam::catalogue::OF_ENDPOINTS;
 use crate::iam::request::{CallerKind, Context, Values};
 
 /// One kind of request: who, what, from where.
@@ -45,21 +46,15 @@ static PRIVATE: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     blocks.iter().filter_map(|block| block.parse().ok()).collect()
 });
 
-/// Keys that tell of the network that a request comes from.
-const OF_NETWORK: [&str; 8] = [
-    "aws:sourceip",
-    "aws:sourcevpc",
-    "aws:sourcevpcarn",
-    "aws:sourcevpce",
-    "aws:vpceaccount",
-    "aws:vpceorgid",
-    "aws:vpceorgpaths",
-    "aws:vpcsourceip",
-];
+/// Where a key that tells of the network stands among those that do.
+fn place_of_network(key: &str) -> Option<usize> {
+    let mut all = OF_ENDPOINTS.iter().chain(&["aws:sourceip"]);
+    all.position(|known| *known == key)
+}
 
 /// Does what the key holds hang on where a request comes from?
 pub fn is_of_network(key: &str) -> bool {
-    OF_NETWORK.contains(&key)
+    place_of_network(key).is_some()
         || matches!(key, "aws:viaawsservice" | "aws:requestedregion")
         || key.starts_with("aws:calledvia")
 }
@@ -184,7 +179,7 @@ impl Kind<'_, '_> {
             Some(Values::Many(_)) | None => {}
         }
         match key {
-            _ if OF_NETWORK.contains(&key) => self.network(key),
+            _ if place_of_network(key).is_some() => self.network(key),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => {
                 match (self.net.by_service, key) {
                     (false, _) => Domain::absent(),
@@ -233,8 +228,9 @@ impl Kind<'_, '_> {
 
     /// The same as [`Kind::domain`], made once for all callers and places where it hangs on neither.
     pub fn shared_domain(&self, key: &str, fixed: &Context) -> Rc<Domain> {
-        let place = OF_NETWORK.iter().position(|known| *known == key);
-        let Some(place) = place.filter(|_| !self.serves_own_region() && fixed.get(key).is_none()) else {
+        let Some(place) =
+            place_of_network(key).filter(|_| !self.serves_own_region() && fixed.get(key).is_none())
+        else {
             return Rc::new(self.domain(key, fixed));
         };
         let name = (*self.net, self.outside, place);

@@ -88,8 +88,9 @@ impl<'q, 'p> Explained<'_, 'q, 'p> {
             let actions = Actions::done_to(kind.resources.kind);
             let scene = self.setting.scene(n, kind, &mut start);
             let part = Part { n, all: actions, taken: Taken::GENEROUS };
-            let candidates = self.question.candidates(&self.question.new, &scene, part.taken);
-            let plan = self.question.plan(&self.question.new, &scene, &candidates, part);
+            let bound = self.question.bound(&self.question.new, scene.kind);
+            let candidates = scene.candidates(part.taken.speaks, |n, line| bound.applies(n, line));
+            let plan = self.question.plan(&bound, &scene, &candidates, part);
             for class in plan.all_classes(actions) {
                 let by = self.by(&plan, &scene, class, budget);
                 add(all, &from, by, class);

@@ -24,7 +24,7 @@ use crate::iam::document::Condition;
 use crate::iam::evaluate::{Decision, Guards, Layer, Outcome, Policy, Standing, applying};
 use crate::iam::operand::Operand;
 use crate::iam::reading::Side;
-use crate::iam::request::{Caller, Request};
+use crate::iam::request::Request;
 
 /// One set of policies: all that has a say in what a principal does to a table.
 #[derive(Debug)]
@@ -34,6 +34,31 @@ pub struct Guarded<'p> {
     pub principal: Option<&'p Principal>,
     /// Its statements, among the question's.
     pub lines: Range<usize>,
+}
+
+/// The policies of a set that apply to a kind of request.
+#[derive(Debug)]
+pub struct Bound<'p> {
+    pub guards: Guards<'p>,
+    standing: Standing,
+    lines: Range<usize>,
+}
+
+impl<'p> Bound<'p> {
+    /// Has a statement a say?
+    pub fn applies(&self, n: usize, line: &Line<'_, 'p>) -> bool {
+        let guards = &self.guards;
+        self.lines.contains(&n)
+            && match line.rule.layer {
+                Layer::ServiceControl { .. } => !guards.service_control.is_empty(),
+                Layer::ResourceControl { .. } => !guards.resource_control.is_empty(),
+                Layer::Endpoint => is_one(guards.endpoint, line.rule.policy),
+                Layer::Resource => is_one(guards.resource, line.rule.policy),
+                Layer::Identity => guards.identity.is_some(),
+                Layer::Boundary => guards.boundary.is_some(),
+                Layer::Session => guards.session.is_some(),
+            }
+    }
 }
 
 /// What is asked of the requests.
@@ -151,10 +176,11 @@ impl<'q, 'p> Question<'q, 'p> {
     /// # Errors
     /// Where that is more than can be gone through.
     pub fn resources(&self) -> Result<Vec<Vec<Resources<'p>>>, TooHard> {
-        let mut all: Vec<Vec<Resources<'p>>> = Vec::new();
+        let (mut all, mut count) = (Vec::<Vec<Resources<'p>>>::new(), 0);
         for callers in self.callers {
             all.push(self.space.resources(self.table, &callers.account));
-            if all.iter().map(Vec::len).sum::<usize>() > MAX_RESOURCES {
+            count += all.last().map_or(0, Vec::len);
+            if count > MAX_RESOURCES {
                 return Err(TooHard::Kinds);
             }
         }
@@ -232,71 +258,32 @@ impl<'q, 'p> Question<'q, 'p> {
     /// What a set of policies makes of a kind of request.
     pub fn plan<'c>(
         &self,
-        set: &Guarded<'p>,
+        bound: &Bound<'p>,
         scene: &Scene<'_, 'q, 'p>,
         candidates: &'c [Candidate<'q, 'p>],
         part: Part,
     ) -> Plan<'c, 'q, 'p> {
-        let (guards, standing) = self.guards(set, scene.kind);
         let Kind { callers, resources, .. } = scene.kind;
-        let means = Means { guards: &guards, standing, kind: callers.kind, side: part.taken.grants };
+        let Bound { guards, standing, .. } = bound;
+        let means = Means { guards, standing: *standing, kind: callers.kind, side: part.taken.grants };
         Plan::new(candidates, means, Actions::done_to(resources.kind).and(part.all))
     }
 
-    /// The statements of a set that may match a kind of request.
-    pub fn candidates(
-        &self,
-        set: &Guarded<'p>,
-        scene: &Scene<'_, 'q, 'p>,
-        taken: Taken,
-    ) -> Vec<Candidate<'q, 'p>> {
-        scene.candidates(taken.speaks, self.applying(set, scene))
-    }
-
     /// Is everything of a part denied, whatever the request?
-    pub fn is_denied(&self, scene: &Scene<'_, 'q, 'p>, part: Part) -> bool {
-        let denied = scene.denied(part.taken.speaks, self.applying(&self.new, scene));
+    pub fn is_denied(&self, bound: &Bound<'p>, scene: &Scene<'_, 'q, 'p>, part: Part) -> bool {
+        let denied = scene.denied(part.taken.speaks, |n, line| bound.applies(n, line));
         Actions::done_to(scene.kind.resources.kind).and(part.all).without(denied).is_empty()
     }
 
-    /// The statements of a set that have a say, by their places.
-    pub fn having_say(&self, set: &Guarded<'p>, scene: &Scene<'_, 'q, 'p>) -> Vec<usize> {
-        let applies = self.applying(set, scene);
+    /// The statements that have a say, by their places.
+    pub fn having_say(&self, bound: &Bound<'p>) -> Vec<usize> {
         let lines = self.lines.iter().enumerate();
-        lines.filter(|(n, line)| applies(*n, line)).map(|(n, _)| n).collect()
-    }
-
-    /// Which statements of a set have a say.
-    fn applying(
-        &self,
-        set: &Guarded<'p>,
-        scene: &Scene<'_, 'q, 'p>,
-    ) -> impl Fn(usize, &Line<'_, 'p>) -> bool + use<'p> {
-        let (guards, _) = self.guards(set, scene.kind);
-        let lines = set.lines.clone();
-        move |n: usize, line: &Line<'_, 'p>| {
-            lines.contains(&n)
-                && match line.rule.layer {
-                    Layer::ServiceControl { .. } => !guards.service_control.is_empty(),
-                    Layer::ResourceControl { .. } => !guards.resource_control.is_empty(),
-                    Layer::Endpoint => is_one(guards.endpoint, line.rule.policy),
-                    Layer::Resource => is_one(guards.resource, line.rule.policy),
-                    Layer::Identity => guards.identity.is_some(),
-                    Layer::Boundary => guards.boundary.is_some(),
-                    Layer::Session => guards.session.is_some(),
-                }
-        }
+        lines.filter(|(n, line)| bound.applies(*n, line)).map(|(n, _)| n).collect()
     }
 
     /// The policies of a set that apply to a kind of request, whatever the action.
-    fn guards(&self, set: &Guarded<'p>, kind: Kind<'_, 'p>) -> (Guards<'p>, Standing) {
-        let caller = Caller {
-            kind: kind.callers.kind,
-            arn: String::new(),
-            session_arn: None,
-            account: kind.callers.account.clone(),
-        };
-        let standing = standing(&caller, &kind.resources.account, self.space.perimeter);
+    pub fn bound(&self, set: &Guarded<'p>, kind: Kind<'_, 'p>) -> Bound<'p> {
+        let standing = standing(&kind.callers.account, &kind.resources.account, self.space.perimeter);
         let is_old = !std::ptr::eq(set, &raw const self.new);
         let guards = Guards {
             identity: set.principal.and_then(|entry| entry.identity.as_deref()),
@@ -308,7 +295,8 @@ impl<'q, 'p> Question<'q, 'p> {
             endpoint: kind.endpoint().and_then(|id| set.bundle.policy_of_endpoint(id)),
         };
         // Which actions a table's policy counts for, its statements are told by.
-        (applying(caller.kind, "dynamodb:GetItem", &guards, standing), standing)
+        let guards = applying(kind.callers.kind, "dynamodb:GetItem", &guards, standing);
+        Bound { guards, standing, lines: set.lines.clone() }
     }
 
     /// The statements that let a request through.

@@ -69,7 +69,7 @@ fn decided<'b>(
         context: context(asked, &caller, &resource_account, perimeter),
         caller,
     };
-    let standing = standing(&request.caller, &resource_account, perimeter);
+    let standing = standing(&request.caller.account, &resource_account, perimeter);
     let decision = evaluate::evaluate(&request, &guards(bundle, entry, asked), standing);
     Ok((request, decision))
 }
@@ -111,14 +111,14 @@ fn caller(entry: Option<&Principal>, asked: &str) -> Result<Caller, NoRequest> {
 }
 
 /// Which policies can bind the caller and the resource, by their accounts.
-pub fn standing(caller: &Caller, resource_account: &str, perimeter: &Perimeter) -> Standing {
+pub fn standing(caller_account: &str, resource_account: &str, perimeter: &Perimeter) -> Standing {
     let is_management =
         |account: &str| perimeter.management_account.as_ref().is_some_and(|own| own.as_str() == account);
     let is_member = |account: &str| perimeter.lists(account) && !is_management(account);
     Standing {
-        caller_is_member: is_member(&caller.account),
+        caller_is_member: is_member(caller_account),
         resource_is_of_member: is_member(resource_account),
-        same_account: caller.account == resource_account,
+        same_account: caller_account == resource_account,
     }
 }
 

@@ -8,7 +8,7 @@ use super::axioms::Kind;
 use super::baseline::Compared;
 use super::bundle::Asked;
 use super::plan::Task;
-use super::question::{Guarded, Question, Which};
+use super::question::{Bound, Question, Which};
 use super::scene::{KEYS, Scene, Taken};
 use super::setting::{Place, Setting};
 use super::solve::{Excluded, Found, Search, TooHard};
@@ -99,19 +99,22 @@ impl<'a, 's, 'q, 'p> At<'a, 's, 'q, 'p> {
         budget: &mut Budget,
     ) -> Came {
         let (question, mut doubt) = (self.question, None);
-        if question.is_denied(scene, part) {
+        let bound = question.bound(&question.new, scene.kind);
+        if question.is_denied(&bound, scene, part) {
             return Came::Nothing;
         }
-        let candidates = question.candidates(&question.new, scene, part.taken);
-        let plan = question.plan(&question.new, scene, &candidates, part);
+        let candidates = scene.candidates(part.taken.speaks, |n, line| bound.applies(n, line));
+        let plan = question.plan(&bound, scene, &candidates, part);
         let old = question.old.as_ref().filter(|old| old.principal.is_some());
+        let old = old.map(|old| question.bound(old, scene.kind));
         let turned = Part { taken: part.taken.turned(), ..part };
-        let old_candidates = old.map(|old| question.candidates(old, scene, turned.taken));
-        let old_plan = old.zip(old_candidates.as_ref());
+        let of_old = |old: &Bound<'p>| scene.candidates(turned.taken.speaks, |n, line| old.applies(n, line));
+        let old_candidates = old.as_ref().map(of_old);
+        let old_plan = old.as_ref().zip(old_candidates.as_ref());
         let old_plan = old_plan.map(|(old, candidates)| question.plan(old, scene, candidates, turned));
-        let have_say = |set: &Guarded<'p>| question.having_say(set, scene);
-        let new_lines = have_say(&question.new);
-        let old_lines = old.map(have_say).unwrap_or_default();
+        // Which statements have a say is asked only to compare.
+        let new_lines = old.as_ref().map(|_| question.having_say(&bound)).unwrap_or_default();
+        let old_lines = old.as_ref().map(|old| question.having_say(old)).unwrap_or_default();
         let compared = old_plan.as_ref().map(|old| Compared {
             lines: &question.lines,
             twins: &question.twins,

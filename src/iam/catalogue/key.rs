@@ -37,6 +37,19 @@ pub enum ValueType {
     Binary,
 }
 
+/// Keys that only a request through an endpoint has: such a one has no `aws:SourceIp`.
+///
+/// Source: IAM user guide, "AWS global condition context keys".
+pub const OF_ENDPOINTS: [&str; 7] = [
+    "aws:sourcevpc",
+    "aws:sourcevpcarn",
+    "aws:sourcevpce",
+    "aws:vpceaccount",
+    "aws:vpceorgid",
+    "aws:vpceorgpaths",
+    "aws:vpcsourceip",
+];
+
 /// A key, as a condition names it.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedKey<'a> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::presence::{needs_key, needs_no_key};
 use super::{Lint, Notes};
-use crate::iam::catalogue;
+use crate::iam::catalogue::{self, OF_ENDPOINTS};
 use crate::iam::document::Condition;
 use crate::iam::operand::Operand;
 use crate::iam::operator::{Set, Test};
@@ -21,17 +21,6 @@ pub const DENY_NEVER_MATCHES: Lint = Lint {
              `NotIpAddress`), each key stays a condition of its own.",
     source: "IAM user guide, \"IAM JSON policy elements: Condition\", \"AWS global condition context keys\"",
 };
-
-/// Keys that only a request through an endpoint has: such a one has no `aws:SourceIp`.
-const OF_ENDPOINTS: [&str; 7] = [
-    "aws:sourcevpc",
-    "aws:sourcevpcarn",
-    "aws:sourcevpce",
-    "aws:vpceaccount",
-    "aws:vpceorgid",
-    "aws:vpceorgpaths",
-    "aws:vpcsourceip",
-];
 
 pub fn check(notes: &mut Notes<'_>) {
     if !notes.denies() {
