@@ -126,9 +126,8 @@ pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
     if let Some(id) = own_id(&asked.principal).filter(|_| value(asked, "aws:userid").is_none()) {
         whole.context.push(("aws:userid".into(), Values::One(id)));
     }
-    let owner =
-        Arn::parse(&asked.resource).map(|arn| arn.account).filter(|account| perimeter.is_ours(account));
-    let organization = perimeter.organization.as_ref().filter(|_| owner.is_some());
+    let is_of_us = owner(asked, &asked.principal).is_some_and(|account| perimeter.is_ours(account));
+    let organization = perimeter.organization.as_ref().filter(|_| is_of_us);
     if let Some(ours) = organization.filter(|_| value(asked, "aws:ResourceOrgID").is_none()) {
         whole.context.push(("aws:ResourceOrgID".into(), Values::One(ours.clone())));
     }
@@ -137,6 +136,15 @@ pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
         whole.context.push(("aws:RequestedRegion".into(), Values::One("eu-west-1".into())));
     }
     whole
+}
+
+fn account(arn: &str) -> Option<&str> {
+    Arn::parse(arn).map(|arn| arn.account).filter(|account| !account.is_empty())
+}
+
+/// The account that the resource is of: the caller's, where the action names none.
+fn owner<'a>(asked: &'a Asked, caller: &'a str) -> Option<&'a str> {
+    account(&asked.resource).or_else(|| account(caller))
 }
 
 /// Is it the table, or what hangs on it?
@@ -155,11 +163,14 @@ fn own_id(principal: &str) -> Option<String> {
     })
 }
 
-/// A session's id ends in its name, and a user's is a user's.
+/// A session's id ends in its name, a user's is a user's, and root's is the account.
 fn session_is_possible(asked: &Asked) -> bool {
     let id = value(asked, "aws:userid");
-    let is_user = Arn::parse(&asked.principal).is_some_and(|arn| arn.resource.starts_with("user/"));
-    if is_user && id.is_some_and(|id| !id.starts_with("AIDA")) {
+    let is_of = |kind| Arn::parse(&asked.principal).is_some_and(|arn| arn.resource.starts_with(kind));
+    if is_of("user/") && id.is_some_and(|id| !id.starts_with("AIDA")) {
+        return false;
+    }
+    if is_of("root") && id.is_some_and(|id| Some(id) != account(&asked.principal)) {
         return false;
     }
     let is_session =
@@ -253,11 +264,13 @@ pub fn is_asked_about(
     (principal, table): (&str, &str),
     (bundle, perimeter): (&Bundle, &Perimeter),
 ) -> bool {
-    let account = |arn| Arn::parse(arn).map(|arn: Arn<'_>| arn.account).filter(|account| !account.is_empty());
-    let owner = account(&asked.resource).or(account(caller));
     let is_ours = |account: Option<&str>| account.is_some_and(|account| perimeter.lists(account));
     let is_listed =
         || bundle.tables.iter().any(|table| table.arn != "*" && is_of(&asked.resource, &table.arn));
     (principal == caller || principal == "*" && is_ours(account(caller)))
-        && if table == "*" { is_ours(owner) || is_listed() } else { is_of(&asked.resource, table) }
+        && if table == "*" {
+            is_ours(owner(asked, caller)) || is_listed()
+        } else {
+            is_of(&asked.resource, table)
+        }
 }
