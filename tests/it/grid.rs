@@ -35,8 +35,9 @@ fn now() -> Timestamp {
     "2026-11-25T00:00:00Z".parse().unwrap()
 }
 
-/// A bundle, read, and its text.
+/// A bundle, read.
 struct Case<'c> {
+    /// What the keys stand in that requests are told apart by.
     text: &'c str,
     bundle: &'c Bundle,
     perimeter: &'c Perimeter,

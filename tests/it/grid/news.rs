@@ -33,8 +33,8 @@ fn pair(seed: u64) -> Value {
 
 /// The verdicts on what is new, or what is wrong with one of them.
 fn tried(pair: &Value, seed: u64) -> Result<Vec<Answer>, String> {
-    let (text, old) = (pair["new"].to_string(), pair["old"].to_string());
-    let (Ok(new), Ok(old)) = (Bundle::parse(&text), Bundle::parse(&old)) else { return Ok(Vec::new()) };
+    let (text, old_text) = (pair["new"].to_string(), pair["old"].to_string());
+    let (Ok(new), Ok(old)) = (Bundle::parse(&text), Bundle::parse(&old_text)) else { return Ok(Vec::new()) };
     let perimeter = new.perimeter.clone().unwrap_or_default();
     let inquiry = Inquiry {
         bundle: &new,
@@ -45,7 +45,9 @@ fn tried(pair: &Value, seed: u64) -> Result<Vec<Answer>, String> {
         threads: 1,
     };
     let answers = inquiry.answers();
-    let case = Case { text: &text, bundle: &new, perimeter: &perimeter };
+    // What only the old set asks for tells requests apart as well.
+    let asked_for = format!("{text}{old_text}");
+    let case = Case { text: &asked_for, bundle: &new, perimeter: &perimeter };
     for answer in &answers {
         let wrong = match (answer.verdict, &answer.witness) {
             (Verdict::Open, Some(asked)) => {
