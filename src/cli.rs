@@ -44,7 +44,7 @@ pub struct Cli {
 /// Options that every command takes.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// The perimeter [default: ./perimeter.toml]
+    /// The perimeter [default: ./perimeter.toml; of a bundle, its own]
     #[arg(long, global = true, value_name = "FILE", env = "PERIMETER_CONFIG", value_parser = settings::ConfigPath)]
     config: Option<PathBuf>,
     /// Endpoints, as `aws ec2 describe-vpc-endpoints` prints them
@@ -106,7 +106,7 @@ enum Command {
     Simulate(simulate::Simulate),
     /// List the rules
     Rules(rules::Rules),
-    /// Explain a rule
+    /// Explain a rule or a lint
     Explain(explain::Explain),
     /// Write completions for a shell
     Completions(generated::Completions),

@@ -48,12 +48,27 @@ pub struct Member {
 
 /// Why a text is no JSON.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{cause}")]
+#[error("{cause}{hint}")]
 pub struct NoJson {
     /// Byte offset of what is wrong.
     pub at: usize,
     /// What is wrong there.
     pub cause: Cause,
+    /// What it may be, as the end of a sentence; empty: nobody knows.
+    pub hint: &'static str,
+}
+
+/// What people write that JSON has not.
+fn hint(text: &str, at: usize) -> &'static str {
+    let (before, behind) = text.split_at_checked(at).unwrap_or((text, ""));
+    match behind.chars().next() {
+        _ if text.trim().is_empty() => ": it is empty",
+        Some('}' | ']') if before.trim_end().ends_with(',') => ": the comma before it is one too many",
+        Some('/' | '#') => ": JSON has no comments",
+        Some('\'') => ": strings stand in double quotes",
+        Some('"') if before.trim_end().ends_with(['"', '}', ']']) => ": a comma is missing before it",
+        _ => "",
+    }
 }
 
 impl Tree {
@@ -82,14 +97,18 @@ pub fn parse(text: &str) -> Result<Node, NoJson> {
     let mut cursor = Cursor::new(text.as_bytes(), &marks).strictly();
     cursor.skip_byte_order();
     let parsed = whole(&mut cursor).map_err(|stop| match stop {
-        Stop::Incomplete => NoJson { at: text.len(), cause: Cause::Expected { expected: "more text" } },
-        Stop::Malformed { at, cause } => NoJson { at, cause },
+        Stop::Incomplete => no_json(text, text.len(), Cause::Expected { expected: "more text" }),
+        Stop::Malformed { at, cause } => no_json(text, at, cause),
     });
     match (parsed, bad_string) {
         (Err(error), Some(at)) if error.at < at => Err(error),
-        (_, Some(at)) => Err(NoJson { at, cause: Cause::BadString }),
+        (_, Some(at)) => Err(no_json(text, at, Cause::BadString)),
         (parsed, None) => parsed,
     }
+}
+
+fn no_json(text: &str, at: usize, cause: Cause) -> NoJson {
+    NoJson { at, cause, hint: hint(text, at) }
 }
 
 fn whole(cursor: &mut Cursor<'_>) -> Result<Node, Stop> {
@@ -220,6 +239,22 @@ mod tests {
             inner.iter().map(|member| &text[member.value.span.clone()]).collect::<Vec<_>>(),
             ["null", "true"]
         );
+    }
+
+    #[test]
+    fn what_people_write_that_is_none_is_told() {
+        for (text, hint) in [
+            (r#"{"a": 1,}"#, ": the comma before it is one too many"),
+            ("[1, ]", ": the comma before it is one too many"),
+            ("{// no\n}", ": JSON has no comments"),
+            ("{'a': 1}", ": strings stand in double quotes"),
+            (r#"{"a": "b" "c": 1}"#, ": a comma is missing before it"),
+            (" \n", ": it is empty"),
+            (r#"{"a"}"#, ""),
+            ("{\"é", ""),
+        ] {
+            assert_eq!(parse(text).unwrap_err().hint, hint, "{text}");
+        }
     }
 
     #[test]

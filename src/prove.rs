@@ -15,6 +15,7 @@ pub mod domain;
 pub mod explain;
 pub mod intervals;
 pub mod lint;
+pub mod notes;
 pub mod plan;
 pub mod prover;
 pub mod question;

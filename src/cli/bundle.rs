@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::settings::described_in;
 use super::{Common, Failure};
 use crate::perimeter::Perimeter;
+use crate::perimeter::inventory::{Contradiction, Inventory};
 use crate::prove::bundle::{Bundle, MAX_BYTES};
 
 /// A bundle, and what it is called in messages.
@@ -32,9 +34,42 @@ impl Common {
 
     /// The perimeter that a bundle is judged by: that of `--config`, else its own, else the usual one.
     pub fn perimeter_of(&self, bundle: &Bundle) -> Result<Perimeter, Failure> {
-        match &bundle.perimeter {
-            Some(own) if !self.config_is_an_argument() => Ok(own.clone()),
-            Some(_) | None => Ok(self.settings()?.perimeter),
+        let mut perimeter = match &bundle.perimeter {
+            Some(own) if !self.config_is_an_argument() => {
+                self.say("judged by the bundle's own perimeter");
+                own.clone()
+            }
+            Some(_) | None => {
+                let settings = self.settings()?;
+                self.say(&format!("judged by {}", settings.path.display()));
+                settings.perimeter
+            }
+        };
+        self.add_endpoints(&mut perimeter)?;
+        Ok(perimeter)
+    }
+
+    /// Adds those of `--endpoints` to what a proof knows.
+    fn add_endpoints(&self, perimeter: &mut Perimeter) -> Result<(), Failure> {
+        let mut inventory = Inventory::default();
+        let failed = |error: Contradiction| Failure::Said(error.to_string());
+        for known in &perimeter.endpoints {
+            inventory.learn(known.clone()).map_err(failed)?;
+        }
+        for file in &self.endpoints {
+            for endpoint in described_in(file)? {
+                if inventory.learn(endpoint.clone()).map_err(failed)? {
+                    perimeter.endpoints.push(endpoint);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what is used, to whoever wants to know more.
+    fn say(&self, text: &str) {
+        if self.verbose > 0 {
+            self.remark(text);
         }
     }
 

@@ -41,7 +41,13 @@ impl Prove {
                     continue;
                 }
             };
+            if let Some(missing) = named.bundle.asks_nothing() {
+                common.fault(&format!("{}: nothing is asked: the bundle has no `{missing}`", named.name));
+                ending = Ending::Incomplete;
+                continue;
+            }
             let perimeter = common.perimeter_of(&named.bundle)?;
+            let of = proof::Of { bundle: &named.bundle, perimeter: &perimeter };
             let inquiry = Inquiry {
                 bundle: &named.bundle,
                 perimeter: &perimeter,
@@ -60,18 +66,20 @@ impl Prove {
             }
             match common.format {
                 Format::Text => {
-                    proof::text(&mut out, &named.name, &answers)?;
+                    proof::text(&mut out, &named.name, &answers, &of)?;
                     lints::text(&mut out, &named.name, &lint::lints(&named.bundle, &named.text))?;
                 }
                 Format::Json => {
-                    shown.verdicts.extend(answers.iter().map(proof::Shown::of));
+                    shown.verdicts.extend(answers.iter().map(|answer| proof::Shown::of(answer, &of)));
                     let found = lint::lints(&named.bundle, &named.text);
                     shown.lints.extend(found.into_iter().map(|lint| lints::Shown::of(&named.name, lint)));
                 }
                 Format::Ndjson => {
-                    answers.iter().try_for_each(|answer| json::line(&mut out, &proof::Shown::of(answer)))?;
+                    answers
+                        .iter()
+                        .try_for_each(|answer| json::line(&mut out, &proof::Shown::of(answer, &of)))?;
                 }
-                Format::Csv => proof::csv(&mut out, &answers)?,
+                Format::Csv => proof::csv(&mut out, &answers, &of)?,
             }
         }
         if common.format == Format::Json {

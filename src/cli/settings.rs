@@ -16,9 +16,9 @@ use super::{Common, Failure};
 use crate::aws::findings_table::FindingsTable;
 use crate::aws::store_url::{StoreUrl, StoreUrlError};
 use crate::findings::store::FindingStore;
-use crate::perimeter::Perimeter;
 use crate::perimeter::config::{self, ConfigErrors, Diagnostic, Omitted};
 use crate::perimeter::inventory::{self, Inventory};
+use crate::perimeter::{Endpoint, Perimeter};
 
 /// Where the configuration is, where nobody says.
 pub const DEFAULT_CONFIG: &str = "perimeter.toml";
@@ -141,14 +141,12 @@ impl Common {
 
 impl Settings {
     fn learn_file(&mut self, file: &Path) -> Result<(), Failure> {
-        let failed = |why: String| Failure::Said(format!("--endpoints {}: {why}", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-        let found = inventory::described(&text).map_err(|error| failed(error.to_string()))?;
+        let found = described_in(file)?;
         if found.is_empty() {
             self.warnings.push(format!("--endpoints {}: it lists no endpoint", file.display()));
         }
         for endpoint in found {
-            self.inventory.learn(endpoint).map_err(|error| failed(error.to_string()))?;
+            self.inventory.learn(endpoint).map_err(|error| unusable(file, &error.to_string()))?;
         }
         Ok(())
     }
@@ -163,6 +161,16 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The endpoints of a file that `--endpoints` names.
+pub fn described_in(file: &Path) -> Result<Vec<Endpoint>, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| unusable(file, &error.to_string()))?;
+    inventory::described(&text).map_err(|error| unusable(file, &error.to_string()))
+}
+
+fn unusable(file: &Path, why: &str) -> Failure {
+    Failure::Said(format!("--endpoints {}: {why}", file.display()))
 }
 
 /// From then on it is said that a store is waited for.

@@ -7,7 +7,9 @@ use clap::Args;
 use super::output::Output;
 use super::view::{json, proof};
 use super::{Common, Done, Ending, Failure, Format};
-use crate::prove::simulate::simulate;
+use crate::prove::lint::slips;
+use crate::prove::notes;
+use crate::prove::simulate::{entry_of, simulate};
 
 /// Arguments of `simulate`.
 #[derive(Args, Debug)]
@@ -25,7 +27,11 @@ impl Simulate {
         let mut out = Output::open(common)?;
         let (_, decision) = simulate(&named.bundle, &perimeter)
             .map_err(|error| Failure::Said(format!("{}: {error}", named.name)))?;
-        let shown = proof::Decided::of(&decision);
+        let notes = named.bundle.request.as_ref().map(|asked| {
+            slips(asked).into_iter().for_each(|slip| common.remark(&format!("{}: {slip}", named.name)));
+            notes::unsaid(&named.bundle, entry_of(&named.bundle, &asked.principal), asked)
+        });
+        let shown = proof::Decided::of(&decision, notes.unwrap_or_default());
         match common.format {
             Format::Text => proof::decision(&mut out, &shown)?,
             Format::Json => json::pretty(&mut out, &shown)?,

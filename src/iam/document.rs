@@ -202,7 +202,7 @@ impl Document {
             Err(error) => Err(vec![Problem {
                 span: error.at..error.at,
                 statement: None,
-                message: format!("no JSON: {}", error.cause),
+                message: format!("no JSON: {error}"),
             }]),
         }
     }

@@ -14,6 +14,9 @@ mod value;
 mod version;
 mod wildcard;
 
+pub use key::unknown_key;
+pub use target::unknown_action;
+
 use super::document::{Document, Effect, Statement};
 use crate::json::Span;
 

@@ -122,10 +122,11 @@ impl Bundle {
         let bundle = match json::parse(text) {
             Ok(node) => reader.bundle(&node),
             Err(error) => {
-                reader.error(&(error.at..error.at), format!("no JSON: {}", error.cause));
+                reader.error(&(error.at..error.at), format!("no JSON: {error}"));
                 Self::default()
             }
         };
+        reader.errors.sort_by_key(|error| (error.line, error.column, error.within));
         if reader.errors.is_empty() { Ok(bundle) } else { Err(reader.errors) }
     }
 }
@@ -147,6 +148,15 @@ impl Bundle {
         let is_table = table != resource || !name.contains('/');
         let entry = entry.or_else(|| self.tables.iter().find(|entry| entry.arn == "*" && is_table));
         entry?.policy.as_ref()
+    }
+
+    /// Which of the lists is empty that a question to `prove` is made of.
+    pub fn asks_nothing(&self) -> Option<&'static str> {
+        match (self.principals.is_empty(), self.tables.is_empty()) {
+            (true, _) => Some("principals"),
+            (false, true) => Some("tables"),
+            (false, false) => None,
+        }
     }
 
     /// Every policy in it, in no order.
@@ -217,10 +227,14 @@ impl Reader<'_> {
             if members.iter().take(n).any(|before| before.name == member.name) {
                 self.error(&member.span, format!("`{}` stands twice in {what}", member.name));
             } else if !known.is_empty() && !known.contains(&member.name.as_str()) {
-                self.error(
-                    &member.span,
-                    format!("{what} has no `{}`: it has {}", member.name, known.join(", ")),
-                );
+                let message = match member.name.as_str() {
+                    "Version" | "Statement" => format!(
+                        "{what} has no `{}`, which a policy has: that goes under a `document`, with a `name`",
+                        member.name
+                    ),
+                    name => format!("{what} has no `{name}`: it has {}", known.join(", ")),
+                };
+                self.error(&member.span, message);
             }
         }
         members

@@ -3,7 +3,7 @@
 use crate::iam::evaluate::{OwnText, Policy};
 use crate::iam::lint::{self, Found, Lint};
 use crate::json::lines::Lines;
-use crate::prove::bundle::Bundle;
+use crate::prove::bundle::{Asked, Bundle};
 
 /// A lint at a place of a bundle.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +34,13 @@ pub fn lints(bundle: &Bundle, text: &str) -> Vec<Placed> {
         found.into_iter().flat_map(|(policy, found)| of_policy(policy, found, &lines)).collect();
     placed.sort_by_key(|one| (one.line, one.column, one.within));
     placed
+}
+
+/// What is hardly meant in a request: names that there are none of.
+pub fn slips(asked: &Asked) -> Vec<String> {
+    let action = lint::unknown_action(&asked.action.to_ascii_lowercase());
+    let keys = asked.context.iter().filter_map(|(key, _)| lint::unknown_key(key, true));
+    action.into_iter().chain(keys).collect()
 }
 
 fn of_policy(policy: &Policy, found: Vec<Found>, lines: &Lines<'_>) -> Vec<Placed> {

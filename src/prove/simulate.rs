@@ -9,13 +9,18 @@ use crate::perimeter::Perimeter;
 /// Why a bundle's request cannot be decided.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NoRequest {
-    #[error("the bundle has no `request`: what is to be decided?")]
+    #[error(
+        "the bundle has no `request`: what is to be decided? As in \
+         `\"request\": {{\"action\": \"dynamodb:GetItem\", \"resource\": \"arn:…\", \"principal\": \"arn:…\", \"context\": {{}}}}`"
+    )]
     Missing,
-    #[error("`{0}` is no principal: the ARN of a role, user, session or root, or a service's name")]
+    #[error(
+        "in `request`, `{0}` is no principal: the ARN of a role, user, session or root, or a service's name"
+    )]
     Principal(String),
-    #[error("`{0}` is no action: `service:Name`")]
+    #[error("in `request`, `{0}` is no action: `service:Name`")]
     Action(String),
-    #[error("`{0}` is no resource: an ARN, or `*`")]
+    #[error("in `request`, `{0}` is no resource: an ARN, or `*`")]
     Resource(String),
 }
 
@@ -95,7 +100,7 @@ fn resource_account(asked: &Asked, caller: &Caller) -> Result<String, NoRequest>
 }
 
 /// What the bundle knows of a caller: the entry of that ARN, else that of everybody.
-fn entry_of<'b>(bundle: &'b Bundle, asked: &str) -> Option<&'b Principal> {
+pub fn entry_of<'b>(bundle: &'b Bundle, asked: &str) -> Option<&'b Principal> {
     let is_it = |entry: &&Principal| entry.arn == asked || entry.session_arn.as_deref() == Some(asked);
     bundle.principals.iter().find(is_it).or_else(|| bundle.principals.iter().find(|entry| entry.arn == "*"))
 }

@@ -316,9 +316,7 @@ impl<'b> Space<'b> {
         policy: Option<&'b Policy>,
         tags: Option<&'b [(String, String)]>,
     ) -> Vec<Resources<'b>> {
-        let Some(arn) = Arn::parse(&table.arn).filter(|arn| arn.service == "dynamodb") else {
-            return Vec::new();
-        };
+        let Some(arn) = Arn::parse(&table.arn).filter(is_table_or_stream) else { return Vec::new() };
         let made = |kind: &'static str, pattern: Pattern, policy: Option<&'b Policy>| Resources {
             kind: Some(kind),
             account: arn.account.to_owned(),
@@ -427,6 +425,16 @@ fn shapes(table: &Pattern) -> Vec<(&'static str, Pattern)> {
         ("export", beneath("/export/", label())),
         ("import", beneath("/import/", label())),
     ]
+}
+
+/// Is it a table's ARN, or a stream's?
+fn is_table_or_stream(arn: &Arn<'_>) -> bool {
+    let Some(name) = arn.resource.strip_prefix("table/") else { return false };
+    arn.service == "dynamodb"
+        && match name.split_once('/') {
+            None => !name.is_empty(),
+            Some((table, rest)) => !table.is_empty() && rest.starts_with("stream/"),
+        }
 }
 
 /// Does some condition ask for a tag of the resource?

@@ -45,6 +45,7 @@ fn an_open_set_is_shown_with_its_request_and_who_let_it_through() -> Tested {
       open              * to *
         dynamodb:GetItem on arn:aws:dynamodb:us-east-1:111122223333:table/000
         by arn:aws:iam::111122223333:role/:role/your-emergency-role
+        from a public address
           aws:SourceIp 203.0.113.10
           aws:ViaAWSService false
         - scp-level0-0, #1: it allows the request
@@ -55,6 +56,7 @@ fn an_open_set_is_shown_with_its_request_and_who_let_it_through() -> Tested {
           colons and slashes too, which that of `ArnNotLike` does not
 
       1 answer: 1 open
+      An open answer shows one way in; there may be more.
 
       1 lint:
         - -:94:39: string-like-principal-arn: policy `scp-level1-1`, statement `DenyDynamoOutsideVpc`:
@@ -102,7 +104,7 @@ fn what_is_kept_ends_with_0_and_what_iam_refuses_with_2() -> Tested {
     assert!(err.contains(&format!("{place}: `Effect` stands twice in a statement")), "{err}");
     assert_eq!(run(&["prove"], &case("B03")?)?.2, Some(2));
     let (_, err, code) = run(&["simulate"], &case("F01")?)?;
-    insta::assert_snapshot!(err, @r#"error: -: the bundle has no `request`: what is to be decided?"#);
+    insta::assert_snapshot!(err, @r#"error: -: the bundle has no `request`: what is to be decided? As in `"request": {"action": "dynamodb:GetItem", "resource": "arn:…", "principal": "arn:…", "context": {}}`"#);
     assert_eq!(code, Some(2));
     Ok(())
 }
@@ -225,10 +227,12 @@ const NEW: &str = "docs/bundles/well-known.json";
 
 #[test]
 fn what_the_pages_show_is_what_is_said() -> Tested {
-    for page in ["README.md", "docs/prover.md"] {
+    for page in ["README.md", "docs/prover.md", "docs/bundles.md"] {
         let page = std::fs::read_to_string(root().join(page))?;
         let console = page.split("```console\n").skip(1).filter_map(|block| block.split("```").next());
-        for block in console.filter(|block| block.starts_with("$ perimeter prove")) {
+        for block in console.filter(|block| {
+            ["$ perimeter prove", "$ perimeter simulate"].iter().any(|command| block.starts_with(command))
+        }) {
             for said in block.split("$ perimeter ").skip(1) {
                 let (arguments, shown) = said.split_once('\n').ok_or("nothing is shown")?;
                 let (out, _) = documented(&arguments.split(' ').collect::<Vec<_>>())?;
@@ -238,6 +242,110 @@ fn what_the_pages_show_is_what_is_said() -> Tested {
             }
         }
     }
+    Ok(())
+}
+
+#[test]
+fn the_sample_of_the_format_is_one() -> Tested {
+    let page = std::fs::read_to_string(root().join("docs/bundles.md"))?;
+    let sample = page.split("```json\n").nth(1).and_then(|block| block.split("```").next());
+    let mut bundle: Value = serde_json::from_str(sample.ok_or("no sample")?)?;
+    let (out, err, code) = run(&["prove"], &bundle)?;
+    assert_eq!((out.contains("1 answer: 1 enforced"), err.as_str(), code), (true, "", Some(0)), "{out}");
+    assert!(run(&["simulate"], &bundle)?.0.starts_with("allow\n"));
+    bundle["request"]["context"] = json!({});
+    assert!(run(&["simulate"], &bundle)?.0.starts_with("explicit_deny\n"));
+    Ok(())
+}
+
+#[test]
+fn a_question_without_its_half_is_refused() -> Tested {
+    for missing in ["principals", "tables"] {
+        let mut bundle = case("F01")?;
+        bundle[missing] = json!([]);
+        let (out, err, code) = run(&["prove", "--format", "json"], &bundle)?;
+        assert!(err.contains(&format!("nothing is asked: the bundle has no `{missing}`")), "{err}");
+        assert_eq!((out.contains("\"verdicts\": []"), code), (true, Some(2)));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_no_table_is_not_proven() -> Tested {
+    let table = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+    for (arn, is_one) in [
+        (table.to_owned(), true),
+        (format!("{table}/stream/2026-02-02T00:00:00.000"), true),
+        (format!("{table}/index/by-day"), false),
+        (table.replace("table/", "tables/"), false),
+        (table.replace("table/orders", "table/"), false),
+        (table.replace("dynamodb", "dynamo"), false),
+    ] {
+        let mut bundle = case("F01")?;
+        bundle["tables"] = json!([{ "arn": arn }]);
+        let (out, _, code) = run(&["prove"], &bundle)?;
+        let refused = out.contains("is no table or stream of DynamoDB");
+        assert_eq!((refused, code == Some(2)), (!is_one, !is_one), "{arn}: {out}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_lets_a_request_through_without_a_statement_is_said() -> Tested {
+    let deny = json!({"name": "lock", "document": {"Version": "2012-10-17", "Statement": {"Effect": "Deny",
+        "Principal": "*", "Action": "dynamodb:*", "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-0prod0eu"}}}}});
+    let mut bundle = case("F01")?;
+    (bundle["scps"], bundle["principals"]) =
+        (json!([]), json!([{"arn": "arn:aws:iam::111122223333:role/app"}]));
+    let table = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+    bundle["tables"] = json!([{"arn": table, "policy": deny}]);
+    let (out, _, _) = run(&["prove", "--format", "json"], &bundle)?;
+    let told: Value = serde_json::from_str(&out)?;
+    let notes = told["verdicts"][0]["notes"].to_string();
+    assert!(notes.contains("the bundle has no `identity` for it"), "{out}");
+    assert!(notes.contains("a table's policy has no say in"), "{out}");
+    assert_eq!(told["verdicts"][0]["origin"], json!("a public address"));
+    bundle["request"] = json!({"action": "dynamodb:GetItm", "resource": table,
+        "principal": "arn:aws:iam::111122223333:role/other", "context": {"aws:SourceVPCs": "vpc-0prod0eu"}});
+    let (out, err, _) = run(&["simulate"], &bundle)?;
+    assert!(out.contains("the bundle has no such principal"), "{out}");
+    assert!(
+        err.contains("is `dynamodb:GetItem` meant?") && err.contains("is `aws:SourceVpc` meant?"),
+        "{err}"
+    );
+    Ok(())
+}
+
+#[test]
+fn endpoints_of_a_list_are_known_to_a_proof() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("endpoints.json");
+    let list = |vpc: &str| {
+        json!({"VpcEndpoints": [{"VpcEndpointId": "vpce-0a1", "VpcId": vpc, "OwnerId": "111122223333",
+            "ServiceName": "com.amazonaws.eu-west-1.dynamodb"}]})
+    };
+    let only = |id: &str| {
+        json!([[{"name": "only", "document": {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*",
+                "Condition": {"StringNotEquals": {"aws:SourceVpce": id}}}]}}]])
+    };
+    let mut bundle = json!({
+        "perimeter": {"version": 1, "environments": {"production": {"mode": "enforce", "accounts": ["111122223333"]}},
+            "vpc": [{"id": "vpc-0prod0eu", "region": "eu-west-1", "account": "111122223333"}]},
+        "principals": [{"arn": "arn:aws:iam::111122223333:role/app"}],
+        "tables": [{"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"}],
+    });
+    bundle["scps"] = only("vpce-0a1");
+    let path = file.to_str().ok_or("no path")?;
+    for (vpc, expected) in [("vpc-0prod0eu", Some(0)), ("vpc-0other", Some(1))] {
+        std::fs::write(&file, list(vpc).to_string())?;
+        assert_eq!(run(&["prove", "--endpoints", path], &bundle)?.2, expected, "{vpc}");
+    }
+    assert_eq!(run(&["prove"], &bundle)?.2, Some(1));
+    let (_, err, code) = run(&["prove", "--endpoints", "/nowhere/endpoints.json"], &bundle)?;
+    assert_eq!((err.contains("--endpoints /nowhere/endpoints.json"), code), (true, Some(2)), "{err}");
     Ok(())
 }
 
@@ -259,7 +367,7 @@ fn a_baseline_tells_what_is_newly_open() -> Tested {
 
       nothing new       * to arn:aws:dynamodb:eu-west-1:111122223333:table/orders
 
-      1 answer, beside the baseline: 1 enforced
+      1 answer, beside the baseline: 1 nothing new
     ");
     Ok(())
 }

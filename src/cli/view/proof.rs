@@ -16,15 +16,34 @@ use crate::iam::evaluate::{Decision, Layer, Step};
 use crate::iam::matching::Misses;
 use crate::iam::reading::Reading;
 use crate::iam::request::Values;
+use crate::perimeter::Perimeter;
 use crate::prove::answer::{Answer, Verdict};
-use crate::prove::bundle::Asked;
+use crate::prove::bundle::{Asked, Bundle};
 use crate::prove::explain::{KeptBy, KeptOut};
+use crate::prove::notes;
 
 /// All answers, as JSON has them, and what is hardly meant in the policies.
 #[derive(Default, Serialize)]
 pub struct Verdicts {
     pub verdicts: Vec<Shown>,
     pub lints: Vec<lints::Shown>,
+}
+
+/// What answers are about.
+pub struct Of<'o> {
+    pub bundle: &'o Bundle,
+    pub perimeter: &'o Perimeter,
+}
+
+impl Of<'_> {
+    fn origin(&self, answer: &Answer) -> Option<String> {
+        answer.witness.as_ref().and_then(|asked| notes::origin(asked, self.perimeter))
+    }
+
+    fn notes(&self, answer: &Answer) -> Vec<String> {
+        let entry = self.bundle.principal(&answer.principal);
+        answer.witness.as_ref().map(|asked| notes::unsaid(self.bundle, entry, asked)).unwrap_or_default()
+    }
 }
 
 /// One answer.
@@ -35,6 +54,12 @@ pub struct Shown {
     verdict: &'static str,
     counterexample: Option<Value>,
     blamed: Vec<Value>,
+    /// Where the counterexample comes from, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    /// What lets it through, and is said by no statement.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     reason: Option<String>,
     /// It is about what is allowed beside what another bundle allows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +72,7 @@ pub struct Shown {
 
 impl Shown {
     /// As interface.md has it.
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &Answer, of: &Of<'_>) -> Self {
         let blamed = answer
             .blamed
             .iter()
@@ -58,6 +83,8 @@ impl Shown {
             verdict: answer.verdict.name(),
             counterexample: answer.witness.as_ref().map(request),
             blamed: blamed.collect(),
+            origin: of.origin(answer),
+            notes: of.notes(answer),
             reason: answer.reason.clone(),
             baseline: answer.is_of_baseline.then_some(true),
             excluded: answer.kept_out.iter().flat_map(excluded).collect(),
@@ -102,32 +129,32 @@ fn value(values: &Values) -> Value {
 }
 
 /// Writes the answers for one bundle for reading.
-pub fn text(out: &mut Output, name: &str, answers: &[Answer]) -> io::Result<()> {
+pub fn text(out: &mut Output, name: &str, answers: &[Answer], of: &Of<'_>) -> io::Result<()> {
     let paint = Paint { color: out.color };
     writeln!(out, "{}", paint.text(BOLD, &plain_line(name)))?;
     for answer in answers {
-        one(out, paint, answer)?;
+        one(out, paint, answer, of)?;
     }
+    let is_of_baseline = answers.iter().any(|answer| answer.is_of_baseline);
     let count = |verdict| answers.iter().filter(|answer| answer.verdict == verdict).count() as u64;
     let all =
         [Verdict::Open, Verdict::Unknown, Verdict::BreakGlassOnly, Verdict::Enforced, Verdict::NoAccess];
     let counts: Vec<String> = all
         .into_iter()
         .filter(|verdict| count(*verdict) > 0)
-        .map(|verdict| format!("{} {}", count(verdict), words(verdict)))
+        .map(|verdict| format!("{} {}", count(verdict), words(verdict, is_of_baseline)))
         .collect();
     let counted = counted(answers.len() as u64, "answer", "answers");
-    let beside =
-        if answers.iter().any(|answer| answer.is_of_baseline) { ", beside the baseline" } else { "" };
-    writeln!(out, "\n  {counted}{beside}: {}", counts.join(", "))
+    let beside = if is_of_baseline { ", beside the baseline" } else { "" };
+    writeln!(out, "\n  {counted}{beside}: {}", counts.join(", "))?;
+    if count(Verdict::Open) > 0 {
+        writeln!(out, "  An open answer shows one way in; there may be more.")?;
+    }
+    Ok(())
 }
 
-fn one(out: &mut Output, paint: Paint, answer: &Answer) -> io::Result<()> {
-    let verdict = match (answer.verdict, answer.is_of_baseline) {
-        (Verdict::Open, true) => "newly open",
-        (Verdict::Enforced, true) => "nothing new",
-        (verdict, _) => words(verdict),
-    };
+fn one(out: &mut Output, paint: Paint, answer: &Answer, of: &Of<'_>) -> io::Result<()> {
+    let verdict = words(answer.verdict, answer.is_of_baseline);
     let verdict = paint.text(of_verdict(answer.verdict), &format!("{verdict:<16}"));
     let (principal, table) = (plain_line(&answer.principal), plain_line(&answer.table));
     writeln!(out, "\n  {verdict}  {principal} to {table}")?;
@@ -139,15 +166,21 @@ fn one(out: &mut Output, paint: Paint, answer: &Answer) -> io::Result<()> {
             plain_line(&asked.resource),
             plain_line(&asked.principal)
         )?;
+        if let Some(origin) = of.origin(answer) {
+            writeln!(out, "    from {}", plain_line(&origin))?;
+        }
         for (key, values) in &asked.context {
             let values = values.all().iter().map(|value| plain_line(value)).collect::<Vec<_>>().join(", ");
             writeln!(out, "      {} {values}", paint.text(DIM, &plain_line(key)))?;
         }
     }
-    for blamed in &answer.blamed {
-        let line = format!("{}, {}: {}", blamed.policy, blamed.statement, blamed.why);
-        bullet(out, &plain_line(&line))?;
-    }
+    let blamed = answer.blamed.iter();
+    let mut lines: Vec<String> =
+        blamed.map(|blamed| format!("{}, {}: {}", blamed.policy, blamed.statement, blamed.why)).collect();
+    // One policy may stand on several levels.
+    lines.dedup();
+    lines.extend(of.notes(answer));
+    lines.iter().try_for_each(|line| bullet(out, &plain_line(line)))?;
     if let Some(reason) = &answer.reason {
         bullet(out, &plain_line(reason))?;
     }
@@ -202,8 +235,10 @@ fn bullet(out: &mut Output, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn words(verdict: Verdict) -> &'static str {
+fn words(verdict: Verdict, is_of_baseline: bool) -> &'static str {
     match verdict {
+        Verdict::Enforced if is_of_baseline => "nothing new",
+        Verdict::Open if is_of_baseline => "newly open",
         Verdict::Enforced => "enforced",
         Verdict::BreakGlassOnly => "break-glass only",
         Verdict::Open => "open",
@@ -222,10 +257,10 @@ fn of_verdict(verdict: Verdict) -> Style {
 }
 
 /// Writes answers as a table for a spreadsheet.
-pub fn csv(out: &mut impl Write, answers: &[Answer]) -> io::Result<()> {
+pub fn csv(out: &mut impl Write, answers: &[Answer], of: &Of<'_>) -> io::Result<()> {
     let names = ["principal", "table", "verdict", "counterexample", "blamed", "reason", "micros"];
     let mut sheet = Sheet::with_header(out, &names)?;
-    for answer in answers.iter().map(Shown::of) {
+    for answer in answers.iter().map(|answer| Shown::of(answer, of)) {
         sheet.row([
             answer.principal.into(),
             answer.table.into(),
@@ -250,6 +285,9 @@ pub struct Decided {
     /// What the documentation leaves open, and that the decision hangs on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unclear: Vec<String>,
+    /// What is said by no statement.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     trace: Vec<Traced>,
 }
 
@@ -274,7 +312,7 @@ struct Traced {
 
 impl Decided {
     /// As interface.md has it.
-    pub fn of(decision: &Decision<'_>) -> Self {
+    pub fn of(decision: &Decision<'_>, notes: Vec<String>) -> Self {
         let deciding = decision.decided_by.iter().filter_map(|at| decision.steps.get(*at));
         let unclear = decision
             .open_questions()
@@ -289,6 +327,7 @@ impl Decided {
                 .collect(),
             missing: decision.missing.map(layer),
             unclear: unclear.collect(),
+            notes,
             trace: decision.steps.iter().map(traced).collect(),
         }
     }
@@ -342,7 +381,10 @@ pub fn decision(out: &mut Output, decided: &Decided) -> io::Result<()> {
         bullet(out, &plain_line(&format!("by {}, {}", decider.policy, decider.statement)))?;
     }
     if let Some(missing) = &decided.missing {
-        bullet(out, &format!("no statement allows it among the {missing}"))?;
+        bullet(out, &format!("no statement allows it: {missing}"))?;
+    }
+    for note in &decided.notes {
+        bullet(out, &plain_line(note))?;
     }
     for unclear in &decided.unclear {
         bullet(out, &plain_line(&format!("not certain: {unclear}")))?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::presence::{needs_key, needs_no_key};
 use super::{Lint, Notes};
 use crate::iam::catalogue::{self, OF_ENDPOINTS};
-use crate::iam::document::Condition;
+use crate::iam::document::{Condition, Element};
 use crate::iam::operand::Operand;
 use crate::iam::operator::{Set, Test};
 
@@ -15,7 +15,7 @@ pub const DENY_NEVER_MATCHES: Lint = Lint {
     title: "A `Deny` that no request matches",
     what: "All conditions of a statement must hold together. Some never do: a key that must be absent and is compared with a \
            value; a key of one value that must be two; `aws:SourceIp` beside `aws:SourceVpc`, which no request has both of; \
-           an empty list of values.",
+           an empty list of values, of actions or of resources.",
     why: "The statement denies nothing, so whatever it was to keep out is kept out by something else or not at all.",
     remedy: "Two ways in that are both to be denied are two statements. In a list of what is allowed (`StringNotEquals`, \
              `NotIpAddress`), each key stays a condition of its own.",
@@ -26,7 +26,18 @@ pub fn check(notes: &mut Notes<'_>) {
     if !notes.denies() {
         return;
     }
-    let conditions = &notes.statement.conditions;
+    let statement = notes.statement;
+    for (name, is_empty, span) in [
+        ("Action", is_none(&statement.actions), &statement.actions.span),
+        ("Resource", is_none(&statement.resources), &statement.resources.span),
+    ] {
+        if is_empty {
+            let message =
+                format!("`{name}` lists none, so the statement matches nothing, and nothing is denied");
+            return notes.note(&DENY_NEVER_MATCHES, span, message);
+        }
+    }
+    let conditions = &statement.conditions;
     if let Some(empty) = conditions.iter().find(|condition| is_empty(condition)) {
         let message = format!(
             "`{}` on `{}` has no values, so it never holds, and nothing is denied",
@@ -45,6 +56,11 @@ pub fn check(notes: &mut Notes<'_>) {
             }
         }
     }
+}
+
+/// A list of nothing; what is not in it is everything.
+fn is_none<T>(element: &Element<T>) -> bool {
+    !element.negated && element.items.is_empty()
 }
 
 /// A positive operator holds for one of its values, and there is none.

@@ -58,7 +58,7 @@ const ELSEWHERE: [&str; 16] = [
 pub fn check(notes: &mut Notes<'_>) {
     let statement = notes.statement;
     for condition in &statement.conditions {
-        if let Some(message) = unknown(statement, condition) {
+        if let Some(message) = unknown_key(&condition.key_name, only_service(statement).is_some()) {
             notes.note(&UNKNOWN_KEY, &condition.span, message);
         } else if let Some(message) = never_present(statement, condition) {
             notes.note(&KEY_NEVER_PRESENT, &condition.span, message);
@@ -98,12 +98,13 @@ fn consequence(statement: &Statement, condition: &Condition) -> String {
     }
 }
 
-fn unknown(statement: &Statement, condition: &Condition) -> Option<String> {
-    let name = &condition.key_name;
+/// What is wrong with the name of a key; `is_ours`: it is asked for of one of the services that are known.
+pub fn unknown_key(name: &str, is_ours: bool) -> Option<String> {
     if catalogue::find_key(name).is_some() {
         return None;
     }
-    let Some((of, _)) = condition.key.split_once(':') else {
+    let small = name.to_ascii_lowercase();
+    let Some((of, _)) = small.split_once(':') else {
         let meant = ["aws:", "dynamodb:"].map(|prefix| format!("{prefix}{name}"));
         let meant = meant.iter().find_map(|name| catalogue::find_key(name))?;
         return Some(format!("{} has no prefix: is `{}` meant?", quoted(name), meant.key.name));
@@ -127,7 +128,7 @@ fn unknown(statement: &Statement, condition: &Condition) -> Option<String> {
             origin.date
         )),
         // A service that is none of ours may have `aws:` keys of its own.
-        None if of == "aws" && only_service(statement).is_none() => None,
+        None if of == "aws" && !is_ours => None,
         None => Some(format!("no condition key {} is known, as of {}", quoted(name), origin.date)),
     }
 }

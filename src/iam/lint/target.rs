@@ -83,7 +83,8 @@ pub fn check(notes: &mut Notes<'_>) {
     }
 }
 
-fn unknown_action(text: &str) -> Option<String> {
+/// What is wrong with the name of an action, in small letters.
+pub fn unknown_action(text: &str) -> Option<String> {
     let (prefix, name) = text.split_once(':')?;
     let service = [catalogue::dynamodb(), catalogue::dax()].into_iter().find(|one| one.prefix == prefix)?;
     if name.contains(['*', '?']) || service.action(name).is_some() {
