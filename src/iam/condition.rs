@@ -19,7 +19,7 @@ pub fn passes(condition: &Condition, context: &Context) -> Reading {
     let present = context.get(&condition.key);
     match (operator.test, present) {
         (Test::Null, present) => null(values, present.is_none()),
-        (_, None) => missing(operator),
+        (_, None) => absent(condition, context),
         (_, Some(present)) => compared(operator, values, present, context),
     }
 }
@@ -30,6 +30,31 @@ fn null(values: &[Operand], absent: bool) -> Reading {
         Operand::Bool(wanted) => (*wanted == absent).into(),
         _ => Reading::Unclear("`Null` is given neither `true` nor `false`"),
     }))
+}
+
+/// How a condition reads where the request does not have its key. That it then holds is not sure where a variable in
+/// it stands for nothing: that "may cause the entire statement to be invalid".
+///
+/// Source: IAM user guide, "IAM policy elements: Variables and tags".
+pub fn absent(condition: &Condition, context: &Context) -> Reading {
+    let is_filled = |operand: &Operand| match operand {
+        Operand::Text(template) => is_resolved(template, context),
+        Operand::Arn(parts) => parts.iter().all(|part| is_resolved(part, context)),
+        _ => true,
+    };
+    match missing(&condition.operator) {
+        Reading::Yes if !condition.values.iter().all(is_filled) => {
+            Reading::Unclear("a variable whose key is absent")
+        }
+        reading => reading,
+    }
+}
+
+fn is_resolved(template: &Template, context: &Context) -> bool {
+    template.parts.iter().all(|part| match part {
+        Part::Variable { key, default } => default.is_some() || context.get(key).is_some(),
+        Part::Literal(_) | Part::Any | Part::One => true,
+    })
 }
 
 /// The request has no such key.

@@ -5,7 +5,7 @@
 use super::reading::Reading;
 
 /// Actions that look at no resource's policy: those that have no table yet, or any more, or many.
-const WITHOUT: [&str; 27] = [
+const WITHOUT: [&str; 29] = [
     "createglobaltable",
     "createtable",
     "deletebackup",
@@ -29,10 +29,12 @@ const WITHOUT: [&str; 27] = [
     "liststreams",
     "listtables",
     "purchasereservedcapacityofferings",
+    "restoretablefromawsbackup",
     "restoretablefrombackup",
     "updateabacstatus",
     "updateglobaltable",
     "updateglobaltablesettings",
+    "updateglobaltableversion",
 ];
 
 /// Actions by which a policy can let another account in.

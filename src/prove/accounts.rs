@@ -32,10 +32,13 @@ pub fn accounts(bundles: &[&Bundle], perimeter: &Perimeter) -> Vec<String> {
 }
 
 /// All texts that could name an account.
-fn texts<'t>(bundles: &[&'t Bundle], perimeter: &'t Perimeter) -> Vec<&'t str> {
+pub fn texts<'t>(bundles: &[&'t Bundle], perimeter: &'t Perimeter) -> HashSet<&'t str> {
     let mut texts: HashSet<&str> = HashSet::new();
     let mut knows_owners = perimeter.prove.vpc_identity_exact;
     for bundle in bundles {
+        let tags = bundle.principals.iter().filter_map(|principal| principal.tags.as_ref());
+        let tags = tags.chain(bundle.tables.iter().filter_map(|table| table.tags.as_ref())).flatten();
+        texts.extend(tags.map(|(_, value)| value.as_str()));
         texts.extend(bundle.principals.iter().map(|principal| principal.arn.as_str()));
         texts.extend(bundle.tables.iter().map(|table| table.arn.as_str()));
         for statement in bundle.policies().flat_map(|policy| &policy.document.statements) {
@@ -57,7 +60,7 @@ fn texts<'t>(bundles: &[&'t Bundle], perimeter: &'t Perimeter) -> Vec<&'t str> {
         texts.extend(perimeter.vpcs.keys().map(|vpc| vpc.account.as_str()));
         texts.extend(perimeter.endpoints.iter().map(|endpoint| endpoint.vpc.account.as_str()));
     }
-    texts.into_iter().collect()
+    texts
 }
 
 fn name(principal: &Principal) -> Option<&str> {
@@ -76,17 +79,35 @@ fn numbers(text: &str) -> impl Iterator<Item = &str> {
     text.split(|char: char| !char.is_ascii_digit()).filter(|part| is_account(part))
 }
 
-/// May a wildcard beside digits stand for a part of an account's number? In what has the parts of an ARN, the fifth
-/// is looked at, and in what has not, all.
+/// May digits be a part of an account's number, whose rest a wildcard or variable beside them stands for? A number
+/// stands between colons, or alone: digits with anything else beside them are none of it.
 fn may_name_in_part(text: &str) -> bool {
-    let part = if text.matches(':').count() >= 5 { text.split(':').nth(4).unwrap_or_default() } else { text };
-    let is_of_number = |text: &str| {
-        text.contains(['*', '?']) && text.bytes().all(|byte| byte.is_ascii_digit() || b"*?".contains(&byte))
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let starts = (0..bytes.len()).filter(|at| is_digit(*at) && (*at == 0 || !is_digit(at - 1)));
+    let beside = |byte: Option<&u8>, open: &[u8]| match byte {
+        None | Some(b':') => Beside::End,
+        Some(byte) if open.contains(byte) => Beside::Open,
+        Some(_) => Beside::Other,
     };
-    let has_digits = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
-    // Short ARNs and texts without parts: what is made of digits and wildcards alone between other characters.
-    part.split(|char: char| !(char.is_ascii_digit() || matches!(char, '*' | '?')))
-        .any(|part| is_of_number(part) && has_digits(part))
+    starts.into_iter().any(|start| {
+        let end = (start..=bytes.len()).find(|at| !is_digit(*at)).unwrap_or(bytes.len());
+        let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+        // A variable ends in a brace and begins with a dollar.
+        match (beside(before, b"*?}"), beside(bytes.get(end), b"*?$")) {
+            (Beside::Other, _) | (_, Beside::Other) | (Beside::End, Beside::End) => false,
+            (Beside::Open, _) | (_, Beside::Open) => end - start < 12,
+        }
+    })
+}
+
+/// What stands beside digits.
+enum Beside {
+    /// Where a number may end.
+    End,
+    /// What may stand for more digits.
+    Open,
+    Other,
 }
 
 #[cfg(test)]
@@ -103,6 +124,26 @@ mod tests {
             r#"{{"principals":[{{"arn":"*","identity":[{{"name":"own","document":{{"Statement":{statement}}}}}]}}]}}"#
         );
         super::accounts(&[&Bundle::parse(&bundle).unwrap()], &perimeter)
+    }
+
+    #[test]
+    fn digits_that_may_be_of_a_number() {
+        for (text, may) in [
+            ("arn:aws:iam::*39:role/a", true),
+            ("arn?aws?iam::??????????39:role/:a:b/x", true),
+            ("arn:aws:iam::${aws:PrincipalTag/a}39:role/a", true),
+            ("1111*", true),
+            ("*39", true),
+            ("*:39*", true),
+            ("arn:aws:iam::*:role/team-2024*", false),
+            ("arn:aws:dynamodb:*:*:table/orders-2024*", false),
+            ("vpc-0*", false),
+            ("cc-1*", false),
+            ("AROA1*:x", false),
+            ("arn:aws:iam::111122223333:role/*", false),
+        ] {
+            assert_eq!(may_name_in_part(text), may, "{text}");
+        }
     }
 
     #[test]

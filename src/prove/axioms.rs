@@ -169,6 +169,18 @@ impl Kind<'_, '_> {
         other
     }
 
+    /// Where an account lies in its organization.
+    fn paths_of(&self, account: &str) -> Domain {
+        let below =
+            |organization: &str| Pattern::literal(&format!("{organization}/")).then(Pattern::glob("*"));
+        let ours = self.space.perimeter.organization.as_deref();
+        let paths = match self.organization_of(account) {
+            Some(organization) => Language::of(below(organization)),
+            None => Language::of(Pattern::glob("*")).but(ours.map(below)),
+        };
+        Domain::several_of(paths).or_absent()
+    }
+
     /// What a key may hold; `fixed`: those whose value is known.
     pub fn domain(&self, key: &str, fixed: &Context) -> Domain {
         match fixed.get(key) {
@@ -190,6 +202,7 @@ impl Kind<'_, '_> {
             "aws:currenttime" | "aws:epochtime" => Domain::number_from(self.space.now.as_nanosecond()),
             "aws:securetransport" => Domain::flag(None),
             "aws:resourceorgid" => self.other_organization(),
+            "aws:resourceorgpaths" => self.paths_of(&self.resources.account),
             "aws:requestedregion" => self.region_of_request(),
             _ if key.starts_with("aws:principal") || key.starts_with("aws:user") => self.principal(key),
             _ if key.starts_with("aws:resourcetag/") => match self.resources.kind {
@@ -263,6 +276,10 @@ impl Kind<'_, '_> {
             }
             "aws:sourcevpcarn" => self.vpc_arn().or_absent(),
             "aws:vpceaccount" => self.endpoint_account().or_absent(),
+            "aws:vpceorgid" => match self.owner_of_endpoint().and_then(|owner| self.organization_of(owner)) {
+                Some(organization) => Domain::only(organization).or_absent(),
+                None => by_type(key),
+            },
             "aws:sourcevpce" => {
                 let mut endpoint = any_endpoint();
                 endpoint.miss(space.endpoints.iter().map(|known| Pattern::literal(&known.id)));
@@ -316,6 +333,11 @@ impl Kind<'_, '_> {
         }
     }
 
+    fn owner_of_endpoint(&self) -> Option<&str> {
+        let Path::Known(n) = self.net.path else { return None };
+        self.space.endpoints.get(n).and_then(|known| known.vpc.as_ref()).map(|vpc| vpc.account.as_str())
+    }
+
     /// The account of the endpoint, which is that of its VPC.
     fn endpoint_account(&self) -> Domain {
         match self.net.path {
@@ -354,13 +376,14 @@ impl Kind<'_, '_> {
                 },
                 _ => Domain::absent(),
             },
-            "aws:principalorgpaths" => match self.organization_of(&caller.account) {
-                Some(organization) => {
-                    let paths = Pattern::literal(&format!("{organization}/")).then(Pattern::glob("*"));
-                    Domain::several_of(Language::of(paths)).or_absent()
-                }
-                None => by_type(key),
-            },
+            "aws:principalorgpaths" if caller.kind == CallerKind::Service => Domain::absent(),
+            "aws:principalorgpaths" => self.paths_of(&caller.account),
+            // Neither can be tagged.
+            _ if key.starts_with("aws:principaltag/")
+                && matches!(caller.kind, CallerKind::Root | CallerKind::Service) =>
+            {
+                Domain::absent()
+            }
             _ if key.starts_with("aws:principaltag/") => {
                 let known =
                     self.space.bundle.principals.get(caller.entry).and_then(|entry| entry.tags.as_deref());

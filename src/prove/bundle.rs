@@ -4,13 +4,14 @@
 //! everything, `[]` is none; `"arn": "*"` stands for every role and user, or for every table.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::iam::document::{Document, Kind, Problem};
 use crate::iam::evaluate::{OwnText, Policy};
 use crate::iam::request::{Values, caller_of};
 use crate::iam::size;
-use crate::ids::Arn;
+use crate::ids::{Arn, is_account};
 use crate::json::lines::Lines;
 use crate::json::{self, Member, Node, Tree};
 use crate::perimeter::Perimeter;
@@ -191,6 +192,31 @@ impl Bundle {
     }
 }
 
+/// Is it a session of that role, as far as a session's ARN tells, which has lost the path?
+fn is_session_of(session: &str, role: &str) -> bool {
+    let name_of = |arn: &Arn<'_>, prefix: &str| Some(arn.resource.strip_prefix(prefix)?.to_owned());
+    let (Some(session), Some(role)) = (Arn::parse(session), Arn::parse(role)) else { return false };
+    let named = name_of(&session, "assumed-role/");
+    let named = named.as_deref().and_then(|rest| rest.split_once('/')).map(|(name, _)| name.to_owned());
+    let role_name = name_of(&role, "role/").and_then(|path| path.rsplit('/').next().map(str::to_owned));
+    session.account == role.account && named.is_some() && named == role_name
+}
+
+/// What of a DynamoDB ARN can be none of a table's.
+fn wrong_part(arn: &Arn<'_>) -> Option<&'static str> {
+    let is_region = |region: &str| {
+        region.contains('-')
+            && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if arn.service != "dynamodb" {
+        return None;
+    }
+    if !is_account(arn.account) {
+        return Some("its account is no number of twelve digits");
+    }
+    (!is_region(arn.region) && !arn.resource.starts_with("global-table/")).then_some("its region is none")
+}
+
 struct Reader<'t> {
     text: &'t str,
     /// Made for the first error: most bundles have none.
@@ -291,7 +317,30 @@ impl Reader<'_> {
         let tables = all(self, "tables").iter().map(|node| self.table(node)).collect();
         let endpoints = all(self, "endpoints").iter().map(|node| self.endpoint(node)).collect();
         let request = Self::member(members, "request").map(|node| self.request(node));
+        self.check_entries(members, ("principals", "principal"), &["arn", "session_arn"]);
+        self.check_entries(members, ("tables", "table"), &["arn"]);
+        self.check_entries(members, ("endpoints", "endpoint"), &["id"]);
         Bundle { perimeter, principals, service_control, resource_control, tables, endpoints, request }
+    }
+
+    /// Two entries for the same would leave open which one counts.
+    fn check_entries(&mut self, bundle: Members<'_>, (list, what): (&str, &str), keys: &[&str]) {
+        let Some(Node { tree: Tree::List(nodes), .. }) = Self::member(bundle, list) else { return };
+        let mut seen = HashSet::new();
+        for node in nodes {
+            let Tree::Object(members) = &node.tree else { continue };
+            let name = |key: &&str| match Self::member(members, key).map(|node| &node.tree) {
+                Some(Tree::Text(text)) => text.as_str(),
+                _ => "",
+            };
+            let names: Vec<&str> = keys.iter().map(name).collect();
+            // Of one role there may be a session and all others.
+            let has_session = Self::member(members, "session").is_some();
+            let first = names.first().copied().unwrap_or_default();
+            if !first.is_empty() && !seen.insert((names, has_session)) {
+                self.error(&node.span, format!("a second entry for {what} `{first}`"));
+            }
+        }
     }
 
     fn perimeter(&mut self, node: &Node) -> Option<Perimeter> {
@@ -321,10 +370,21 @@ impl Reader<'_> {
                 "`{arn}` is no principal: `*`, or the ARN of a role, user, session or root, or a service's name"
             );
             self.error(&node.span, message);
+        } else if arn.contains(":assumed-role/") {
+            let message = format!(
+                "`{arn}` has lost its role's path: give the role's ARN as `arn`, and this one as `session_arn`"
+            );
+            self.error(&node.span, message);
+        }
+        let session_arn = self.text(members, "session_arn");
+        if let Some(session) = &session_arn
+            && !is_session_of(session, &arn)
+        {
+            self.error(&node.span, format!("`{session}` is no session of `{arn}`"));
         }
         Principal {
             arn,
-            session_arn: self.text(members, "session_arn"),
+            session_arn,
             tags: Self::member(members, "tags").map(|node| self.tags(node)),
             identity: self.policies(members, "identity", Kind::Identity),
             boundary: Self::member(members, "boundary").and_then(|node| self.policy(node, Kind::Boundary)),
@@ -337,6 +397,8 @@ impl Reader<'_> {
         let arn = self.needed(node, members, "arn", "a table");
         if !arn.is_empty() && arn != "*" && (Arn::parse(&arn).is_none() || arn.contains(['*', '?'])) {
             self.error(&node.span, format!("`{arn}` is no table: `*`, or a whole ARN without wildcards"));
+        } else if let Some(wrong) = Arn::parse(&arn).and_then(|arn| wrong_part(&arn)) {
+            self.error(&node.span, format!("`{arn}` is no table: {wrong}"));
         }
         Table {
             arn,

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::strings::{Class, Pattern, Step};
-use crate::iam::condition::passes;
+use crate::iam::condition::{absent, passes};
 use crate::iam::document::Condition;
 use crate::iam::operand::Operand;
 use crate::iam::operator::Test;
@@ -20,8 +20,8 @@ pub type Fixed = Context;
 #[derive(Debug)]
 pub struct Clause<'p> {
     pub condition: &'p Condition,
-    /// How it reads where the request does not have its key.
-    pub absent: Reading,
+    /// How it reads where the request does not have its key; without variables.
+    absent: Reading,
     /// Some value of it has a variable.
     pub has_variables: bool,
     /// How it reads where the key is `true` and where it is `false`; without variables.
@@ -69,6 +69,14 @@ impl<'p> Clause<'p> {
             flags: OnceCell::new(),
             texts: OnceCell::new(),
         }
+    }
+
+    /// How it reads where the request does not have its key.
+    pub fn of_absence(&self, fixed: &Fixed) -> Reading {
+        if self.has_variables && self.condition.operator.test != Test::Null {
+            return absent(self.condition, fixed);
+        }
+        self.absent
     }
 
     /// The key that it speaks of.

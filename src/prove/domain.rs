@@ -125,7 +125,7 @@ impl Domain {
 
     /// Leaves what makes the condition hold, or not hold.
     pub fn narrow(&mut self, clause: &Clause<'_>, wanted: bool, side: Side, fixed: &Fixed) {
-        self.absent &= side.allows(clause.absent, wanted);
+        self.absent &= side.allows(clause.of_absence(fixed), wanted);
         let Some(present) = &mut self.present else { return };
         let left = if clause.condition.operator.test == Test::Null {
             side.allows(clause.of_presence(), wanted)

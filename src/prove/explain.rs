@@ -48,7 +48,7 @@ pub fn kept_out(question: &Question<'_, '_>, which: Which) -> Vec<KeptOut> {
     let mut all = Vec::new();
     for callers in question.callers {
         let Some(excluded) = question.excluded(which, callers) else { continue };
-        let resources = question.space.resources(question.table, &callers.account);
+        let resources = question.space.resources(question.table, callers);
         for place in resources.chunk_by(Resources::is_in_one_place_with) {
             let setting = Setting::new(question, callers, place, Taken::GENEROUS, Vec::new());
             let explained = Explained { question, setting: &setting, excluded: &excluded };

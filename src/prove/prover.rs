@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use super::actions::make_ready;
 use super::answer::{Answer, Inquiry, Verdict};
 use super::break_glass::break_glass;
-use super::bundle::{Bundle, Principal, Table};
+use super::bundle::{Asked, Bundle, Principal, Table};
 use super::explain::{KeptOut, kept_out};
 use super::question::{Guarded, Question, Which};
 use super::rules::{Rule, rules};
+use super::simulate::{decide, decide_as};
 use super::solve::Excluded;
 use super::space::{Callers, Space};
 use super::stage::Came;
 use super::strings::Budget;
-use crate::iam::evaluate::{Layer, Policy};
+use crate::iam::evaluate::{Layer, Outcome, Policy};
+use crate::iam::request::Values;
 
 /// Steps of one question; beyond, the answer is unknown.
 const STEPS: u64 = 5_000_000;
@@ -58,7 +60,7 @@ impl<'b> Prover<'b> {
 
     fn of(&self, n: usize, principal: &'b Principal) -> Vec<Answer> {
         let callers = self.space.callers(n, principal);
-        let before = self.old.as_ref().and_then(|old| old.bundle.principal(&principal.arn));
+        let before = self.old.as_ref().and_then(|old| self.entry_before(old.bundle, principal));
         let mut answers = self.of_callers(principal, &callers, before);
         for named in self.only_before(principal) {
             let callers = self.space.callers(n, named);
@@ -68,6 +70,74 @@ impl<'b> Prover<'b> {
             }
         }
         answers
+    }
+
+    /// What the old set knew of a principal: its own entry, else that of everybody, where it is one of those.
+    fn entry_before(&self, old: &'b Bundle, principal: &Principal) -> Option<&'b Principal> {
+        let own = old.principals.iter().find(|entry| entry.arn == principal.arn);
+        own.or_else(|| old.principal("*").filter(|_| self.space.is_enforced(principal)))
+    }
+
+    /// Could a table be reached by the old set at all: is it there, or one of those that `*` stands for?
+    fn is_table_before(&self, old: &Bundle, table: &Table) -> bool {
+        let is_everything = table.arn == "*" || self.space.is_table_enforced(&table.arn);
+        old.tables.iter().any(|known| known.arn == table.arn || known.arn == "*" && is_everything)
+    }
+
+    /// Is a fact of whom or what is asked about another one in the old set: its tags, or which session it is? Then one
+    /// request is not the same request in both.
+    fn is_other(&self, principal: &Principal, before: &Principal, table: &Table) -> bool {
+        let Some(old) = &self.old else { return false };
+        let were = |known: &Option<Vec<_>>, tags: &Option<Vec<_>>| known.is_some() && known != tags;
+        let own = self.space.perimeter.prove.session_tags_none && were(&before.tags, &principal.tags);
+        let session = before.session_arn.is_some() && before.session_arn != principal.session_arn;
+        let is_meant = |one: &&Table| table.arn == "*" || one.arn == table.arn;
+        let tables =
+            self.bundle.tables.iter().filter(is_meant).any(|table| {
+                old.bundle.table(&table.arn).is_some_and(|known| were(&known.tags, &table.tags))
+            });
+        own || session || (tables && self.space.asks_tags)
+    }
+
+    /// The answer to what is allowed now, as one to what is new: where the request that was found was denied before,
+    /// with the facts of then.
+    fn beside(&self, mut answer: Answer, before: &Principal) -> Answer {
+        answer.is_of_baseline = true;
+        match (answer.verdict, &answer.witness, &self.old) {
+            (Verdict::Open, Some(asked), Some(old)) if !self.was_denied(old.bundle, before, asked) => {
+                answer.verdict = Verdict::Unknown;
+                answer.reason = Some("its tags or its session differ in the two sets, and what is open now may have been so before".into());
+                (answer.witness, answer.blamed) = (None, Vec::new());
+            }
+            (Verdict::Open | Verdict::Unknown, ..) => {}
+            (Verdict::Enforced | Verdict::BreakGlassOnly | Verdict::NoAccess, ..) => {
+                answer.verdict = Verdict::Enforced;
+                (answer.witness, answer.blamed) = (None, Vec::new());
+            }
+        }
+        answer
+    }
+
+    /// Did the old set surely deny a request, by the tags of then?
+    fn was_denied(&self, old: &Bundle, before: &Principal, asked: &Asked) -> bool {
+        let mut then = asked.clone();
+        let tables = old.tables.iter().filter(|table| is_it_or_beneath(&asked.resource, &table.arn));
+        let table = tables.max_by_key(|table| table.arn.len());
+        let own = before.tags.as_deref().filter(|_| self.space.perimeter.prove.session_tags_none);
+        for (prefix, tags) in
+            [("aws:PrincipalTag/", own), ("aws:ResourceTag/", table.and_then(|table| table.tags.as_deref()))]
+        {
+            let Some(tags) = tags else { continue };
+            then.context
+                .retain(|(key, _)| !key.to_ascii_lowercase().starts_with(&prefix.to_ascii_lowercase()));
+            let keys = tags.iter().map(|(tag, value)| (format!("{prefix}{tag}"), Values::One(value.clone())));
+            then.context.extend(keys);
+        }
+        let decided = match before.arn.as_str() {
+            "*" => decide(old, self.space.perimeter, &then),
+            _ => decide_as(old, self.space.perimeter, &then, before),
+        };
+        decided.is_ok_and(|(_, decision)| decision.outcome != Outcome::Allow && decision.otherwise.is_none())
     }
 
     /// Those who have an entry in the old set alone, and are some of all whom `*` stands for in this.
@@ -94,13 +164,20 @@ impl<'b> Prover<'b> {
         let mut answers = Vec::new();
         for table in &self.bundle.tables {
             let new = self.new.guarded(Some(principal), table, &own);
-            let old = self.old.as_ref().map(|old| {
+            let other = before.filter(|before| self.is_other(principal, before, table));
+            let old = self.old.as_ref().filter(|_| other.is_none()).map(|old| {
                 // A table that the old set does not have could not be reached.
-                let known = before.filter(|_| old.bundle.table(&table.arn).is_some());
+                let known = before.filter(|_| self.is_table_before(old.bundle, table));
                 old.guarded(known, table, &own_before)
             });
             let question = Question::new(&self.space, table, callers, &self.break_glass, new, old);
             let mut answer = answer(&question, principal);
+            if let Some(before) = other {
+                answer = self.beside(answer, before);
+            }
+            if let Some(missed) = self.missed_sessions(principal) {
+                answer = without_sessions(answer, missed);
+            }
             answer.took = began.elapsed();
             if self.explain {
                 answer.kept_out = explanation(&question, answer.verdict);
@@ -110,6 +187,35 @@ impl<'b> Prover<'b> {
         }
         answers
     }
+}
+
+impl Prover<'_> {
+    /// Of whom `*` stands for: a role that the bundle speaks of by one session alone. Nobody asks about its others.
+    fn missed_sessions(&self, principal: &Principal) -> Option<&str> {
+        let entries = || self.bundle.principals.iter();
+        let is_session = |entry: &Principal| entry.session_arn.is_some() || entry.session.is_some();
+        let is_whole = |arn: &str| entries().any(|entry| entry.arn == arn && !is_session(entry));
+        let mut sessions = entries().filter(|_| principal.arn == "*");
+        let missed = sessions
+            .find(|entry| is_session(entry) && self.space.is_enforced(entry) && !is_whole(&entry.arn))?;
+        Some(&missed.arn)
+    }
+}
+
+/// What would be closed, and leaves out the other sessions of a role.
+fn without_sessions(mut answer: Answer, role: &str) -> Answer {
+    if !matches!(answer.verdict, Verdict::Open | Verdict::Unknown) {
+        answer.verdict = Verdict::Unknown;
+        answer.reason = Some(format!(
+            "`{role}` is in the bundle by one of its sessions alone, and its others are asked about by nothing: add an entry for the role without a session"
+        ));
+        (answer.witness, answer.blamed) = (None, Vec::new());
+    }
+    answer
+}
+
+fn is_it_or_beneath(resource: &str, table: &str) -> bool {
+    resource == table || is_beneath(resource, table)
 }
 
 impl<'b> Shared<'b> {

@@ -178,7 +178,7 @@ impl<'q, 'p> Question<'q, 'p> {
     pub fn resources(&self) -> Result<Vec<Vec<Resources<'p>>>, TooHard> {
         let (mut all, mut count) = (Vec::<Vec<Resources<'p>>>::new(), 0);
         for callers in self.callers {
-            all.push(self.space.resources(self.table, &callers.account));
+            all.push(self.space.resources(self.table, callers));
             count += all.last().map_or(0, Vec::len);
             if count > MAX_RESOURCES {
                 return Err(TooHard::Kinds);

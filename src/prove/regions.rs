@@ -6,6 +6,7 @@ use super::bundle::Bundle;
 use super::clause::{Clause, Fixed, Shape, template_pattern};
 use super::strings::{Class, Pattern};
 use crate::iam::document::{Condition, Document};
+use crate::iam::operand::Operand;
 use crate::iam::template::Template;
 use crate::ids::partition_of;
 
@@ -66,19 +67,47 @@ struct Told<'b> {
     conditions: Vec<Clause<'b>>,
 }
 
-/// Regions of the partition of the first of `listed`: those, and of all others one of each kind that policies tell
-/// apart.
-pub fn regions(bundles: &[&Bundle], listed: Vec<String>, account: &str) -> Vec<String> {
+/// Regions of the partitions of `listed`: those, and of all others one of each kind that policies tell apart.
+///
+/// `texts`: all in which a region may be named that nothing tells apart but a variable, or the place of an endpoint.
+pub fn regions(
+    bundles: &[&Bundle],
+    listed: Vec<String>,
+    account: &str,
+    texts: Option<&HashSet<&str>>,
+) -> Vec<String> {
     let told = Told::of(bundles.iter().flat_map(|bundle| bundle.policies()).map(|policy| &policy.document));
-    let partition = listed.first().map_or("aws", |region| partition_of(region));
+    let mut partitions: Vec<&str> = listed.iter().map(|region| partition_of(region)).collect();
+    if partitions.is_empty() {
+        partitions.push("aws");
+    }
     let (mut regions, mut seen) = (listed, HashSet::new());
-    for region in KNOWN.iter().filter(|region| partition_of(region) == partition) {
-        let is_listed = regions.iter().any(|listed| listed == region);
-        if !is_listed && seen.insert(told.signature(region, partition, account)) {
-            regions.push((*region).to_owned());
+    for region in KNOWN {
+        let partition = partition_of(region);
+        if !partitions.contains(&partition) || regions.iter().any(|listed| listed == region) {
+            continue;
+        }
+        let is_named = || texts.is_some_and(|texts| texts.iter().any(|text| text.contains(region)));
+        if seen.insert((partition, told.signature(region, partition, account))) || is_named() {
+            regions.push(region.to_owned());
         }
     }
     regions
+}
+
+/// Does a variable tie the region of a request to something else?
+pub fn are_tied(bundles: &[&Bundle]) -> bool {
+    let statements = bundles.iter().flat_map(|bundle| bundle.policies());
+    let mut statements = statements.flat_map(|policy| &policy.document.statements);
+    statements.any(|statement| {
+        let of_resources =
+            statement.resources.items.iter().any(|item| item.template.variables().next().is_some());
+        of_resources
+            || statement.conditions.iter().any(|condition| {
+                let mut variables = condition.values.iter().flat_map(Operand::variables);
+                variables.any(|key| key == "aws:requestedregion" || condition.key == "aws:requestedregion")
+            })
+    })
 }
 
 impl<'b> Told<'b> {
@@ -138,7 +167,7 @@ mod tests {
             r#"{{"principals":[{{"arn":"*","identity":[{{"name":"own","document":{{"Version":"2012-10-17","Statement":{statement}}}}}]}}]}}"#
         );
         let bundle = Bundle::parse(&text).unwrap();
-        regions(&[&bundle], listed.iter().map(|region| (*region).to_owned()).collect(), "111122223333")
+        regions(&[&bundle], listed.iter().map(|region| (*region).to_owned()).collect(), "111122223333", None)
     }
 
     fn allow(resource: &str, condition: &str) -> String {

@@ -12,10 +12,10 @@ use std::rc::Rc;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::accounts::accounts;
+use super::accounts::{accounts, texts};
 use super::bundle::{Bundle, Endpoint, Principal, Table};
 use super::domain::Domain;
-use super::regions::regions;
+use super::regions::{are_tied, regions};
 use super::strings::{Class, Language, Pattern, Step};
 use crate::iam::catalogue::{self, ValueType};
 use crate::iam::evaluate::Policy;
@@ -33,6 +33,8 @@ pub struct Callers {
     pub session_arn: Option<String>,
     /// The entry of the bundle.
     pub entry: usize,
+    /// Of which partition those are whom `*` stands for: they reach no other.
+    pub partition: Option<&'static str>,
 }
 
 /// What may be reached.
@@ -181,6 +183,10 @@ impl<'b> Space<'b> {
     /// others one of each kind that policies tell apart.
     fn regions(&self, bundles: &[&Bundle]) -> Vec<String> {
         let vpcs = self.perimeter.vpcs.keys().map(|vpc| vpc.region.clone());
+        // An endpoint that serves its own region tells it from others.
+        let is_own = self.perimeter.prove.endpoint_region_is_requested_region;
+        let endpoints = self.perimeter.endpoints.iter().filter(|_| is_own);
+        let vpcs = vpcs.chain(endpoints.map(|endpoint| endpoint.vpc.region.clone()));
         let tables = bundles.iter().flat_map(|bundle| &bundle.tables);
         let tables = tables.filter_map(|table| Arn::parse(&table.arn)).map(|arn| arn.region.to_owned());
         let mut listed: Vec<String> = vpcs.chain(tables).filter(|region| !region.is_empty()).collect();
@@ -190,11 +196,16 @@ impl<'b> Space<'b> {
         if !asks_all {
             return listed;
         }
-        regions(bundles, listed, self.accounts.first().map_or("", String::as_str))
+        let texts = (is_own || are_tied(bundles)).then(|| texts(bundles, self.perimeter));
+        regions(bundles, listed, self.accounts.first().map_or("", String::as_str), texts.as_ref())
     }
 
-    fn partition(&self) -> &'static str {
-        self.regions.first().map_or("aws", |region| partition_of(region))
+    /// The partitions of the regions, each once.
+    fn partitions(&self) -> Vec<&'static str> {
+        let mut partitions: Vec<&str> = self.regions.iter().map(|region| partition_of(region)).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
+        if partitions.is_empty() { vec!["aws"] } else { partitions }
     }
 
     /// Is a named principal one of those whom `*` stands for?
@@ -208,6 +219,13 @@ impl<'b> Space<'b> {
         })
     }
 
+    /// Is a table one of those that `*` stands for?
+    pub fn is_table_enforced(&self, table: &str) -> bool {
+        let account = Arn::parse(table).map_or("", |arn| arn.account);
+        let found = self.perimeter.accounts.iter().find(|(known, _)| known.as_str() == account);
+        found.is_some_and(|(_, (_, mode))| *mode == Mode::Enforce)
+    }
+
     /// Who an entry of the bundle stands for.
     pub fn callers(&self, entry: usize, principal: &Principal) -> Vec<Callers> {
         if principal.arn != "*" {
@@ -218,16 +236,20 @@ impl<'b> Space<'b> {
                     arn: Language::of(Pattern::literal(&caller.arn)),
                     session_arn: principal.session_arn.clone().or(caller.session_arn),
                     entry,
+                    partition: None,
                 })
                 .into_iter()
                 .collect();
         }
-        let partition = self.partition();
         let bundles = [Some(self.bundle), self.old].into_iter().flatten();
         let bundle_arns: HashSet<&str> =
             bundles.flat_map(|bundle| &bundle.principals).map(|principal| principal.arn.as_str()).collect();
         let mut callers = Vec::new();
-        for account in &self.accounts {
+        let partitions = self.partitions();
+        for (partition, account) in partitions
+            .iter()
+            .flat_map(|partition| self.accounts.iter().map(move |account| (*partition, account)))
+        {
             for (kind, word) in [(CallerKind::Role, "role/"), (CallerKind::User, "user/")] {
                 let start = || Pattern::literal(&format!("arn:{partition}:iam::{account}:{word}"));
                 let name = Pattern::new(vec![Step::One(name_class()), Step::Many(name_class())]);
@@ -240,15 +262,25 @@ impl<'b> Space<'b> {
                 let misses: Vec<Pattern> = own.chain(service).collect();
                 for arn in [start().then(name.clone()), start().then(path).then(name)] {
                     let arn = Language::of(arn).but(misses.iter().cloned());
-                    callers.push(Callers { kind, account: account.clone(), arn, session_arn: None, entry });
+                    let (account, partition) = (account.clone(), Some(partition));
+                    callers.push(Callers { kind, account, arn, session_arn: None, entry, partition });
                 }
             }
         }
         callers
     }
 
-    /// What an entry of the bundle stands for.
-    pub fn resources(&self, table: &'b Table, caller_account: &str) -> Vec<Resources<'b>> {
+    /// What an entry of the bundle stands for, as far as the callers can reach it.
+    pub fn resources(&self, table: &'b Table, callers: &Callers) -> Vec<Resources<'b>> {
+        let mut all = self.all_resources(table, &callers.account);
+        all.retain(|resources| {
+            let region = resources.region.as_deref();
+            region.is_none_or(|region| callers.partition.is_none_or(|own| own == partition_of(region)))
+        });
+        all
+    }
+
+    fn all_resources(&self, table: &'b Table, caller_account: &str) -> Vec<Resources<'b>> {
         if table.arn != "*" {
             return self.of_table(table, table.policy.as_ref(), table.tags.as_deref());
         }
@@ -283,17 +315,19 @@ impl<'b> Space<'b> {
                     });
                 }
             }
-            let global = format!("arn:{}:dynamodb::{account}:global-table/", self.partition());
-            all.push(Resources {
-                kind: Some("global-table"),
-                account: account.clone(),
-                region: None,
-                arn: Language::of(Pattern::literal(&global).then(table_name())),
-                entry: &table.arn,
-                policy: None,
-                tags: None,
-                tells_tags: false,
-            });
+            for partition in self.partitions() {
+                let global = format!("arn:{partition}:dynamodb::{account}:global-table/");
+                all.push(Resources {
+                    kind: Some("global-table"),
+                    account: account.clone(),
+                    region: None,
+                    arn: Language::of(Pattern::literal(&global).then(table_name())),
+                    entry: &table.arn,
+                    policy: None,
+                    tags: None,
+                    tells_tags: false,
+                });
+            }
         }
         if self.accounts.iter().any(|account| account == caller_account) {
             all.extend(self.without_resource(table, caller_account));

@@ -68,9 +68,9 @@ fn spoken_of(element: &Element<Principal>, effect: Effect, callers: &Callers, si
             all(Grant::Account)
         }
         Principal::Arn(arn) if callers.session_arn.as_ref() == Some(arn) => all(Grant::Direct),
-        // Whoever calls by a role chooses the session's name; a Deny of one session is passed.
+        // Whoever calls by a role chooses the session's name: what speaks of one session may speak of this.
         Principal::Arn(arn) if arn.contains(":assumed-role/") => session_of(arn, &callers.account)
-            .filter(|_| effect == Effect::Allow && callers.session_arn.is_none())
+            .filter(|_| is_generous && callers.session_arn.is_none())
             .and_then(|roles| some(roles, Grant::Direct)),
         Principal::Arn(arn) => some(vec![Pattern::literal(arn)], grant),
         Principal::Service(name) if is_service => some(vec![Pattern::literal(name)], Grant::Direct),

@@ -9,6 +9,7 @@ use super::space::Callers;
 use crate::iam::catalogue::{self, ValueType};
 use crate::iam::document::Condition;
 use crate::iam::request::Values;
+use crate::ids::Arn;
 
 /// The request that was found, with every key as policies spell it.
 pub fn asked<'c>(
@@ -26,20 +27,26 @@ pub fn asked<'c>(
             context.push((name, values));
         }
     }
+    // A user's name is the end of its ARN.
+    if let Some(name) = found.caller.split_once(":user/").and_then(|(_, path)| path.rsplit('/').next()) {
+        let told = context.iter_mut().filter(|(key, _)| key.eq_ignore_ascii_case("aws:username"));
+        told.for_each(|(_, values)| *values = Values::One(name.to_owned()));
+    }
     let principal = callers.session_arn.clone().unwrap_or_else(|| found.caller.clone());
     Asked { action: action.to_owned(), resource: found.resource.clone(), principal, context }
 }
 
-/// Is the VPC of its id and of its ARN one?
+/// Is the VPC of its id and of its ARN one, and its owner that of the endpoint?
 pub fn is_one_vpc(found: &Found, keys: &[&str]) -> bool {
     let value = |key: &str| match keys.iter().zip(&found.keys).find(|(name, _)| **name == key) {
         Some((_, Some(Values::One(value)))) => Some(value.as_str()),
         _ => None,
     };
-    match (value("aws:sourcevpc"), value("aws:sourcevpcarn")) {
-        (Some(id), Some(arn)) => arn.rsplit('/').next() == Some(id),
-        _ => true,
-    }
+    let arn = value("aws:sourcevpcarn").and_then(Arn::parse);
+    arn.is_none_or(|arn| {
+        let is_owner = value("aws:vpceaccount").is_none_or(|owner| owner == arn.account);
+        is_owner && value("aws:sourcevpc").is_none_or(|id| arn.resource.rsplit('/').next() == Some(id))
+    })
 }
 
 /// The names under which policies ask for a key: of a time, both.

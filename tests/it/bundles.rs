@@ -283,7 +283,7 @@ fn what_is_no_table_is_not_proven() -> Tested {
     ] {
         let mut bundle = case("F01")?;
         bundle["tables"] = json!([{ "arn": arn }]);
-        let (out, _, code) = run(&["prove"], &bundle)?;
+        let (out, _, code) = run(&["prove", "--format", "json"], &bundle)?;
         let refused = out.contains("is no table or stream of DynamoDB");
         assert_eq!((refused, code == Some(2)), (!is_one, !is_one), "{arn}: {out}");
     }

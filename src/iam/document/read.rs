@@ -121,6 +121,9 @@ impl Reader {
         let principals = self.principals(node, members);
         let actions = self.element(node, members, ("Action", "NotAction"), Self::action);
         let resources = self.element(node, members, ("Resource", "NotResource"), Self::resource);
+        if self.kind == Kind::ResourceControl {
+            self.check_control(members, effect);
+        }
         let conditions = find(members, "Condition").map(|member| self.conditions(&member.value));
         Some(Statement {
             label,
@@ -131,6 +134,30 @@ impl Reader {
             resources: resources?,
             conditions: conditions.unwrap_or_default(),
         })
+    }
+
+    /// A resource control policy denies, and names the actions. The one that AWS itself attaches allows everything.
+    ///
+    /// Source: Organizations user guide, "RCP syntax".
+    fn check_control(&mut self, members: &[Member], effect: Option<Effect>) {
+        if let Some(negated) = find(members, "NotAction") {
+            self.problem(&negated.span, "a resource control policy has no `NotAction`");
+        }
+        let is_all = |name: &str| {
+            find(members, name).is_some_and(|member| match &member.value.tree {
+                Tree::Text(text) => text == "*",
+                Tree::List(items) => {
+                    matches!(items.as_slice(), [Node { tree: Tree::Text(text), .. }] if text == "*")
+                }
+                _ => false,
+            })
+        };
+        let allows_all = is_all("Action") && is_all("Resource") && find(members, "Condition").is_none();
+        if let Some(allow) = find(members, "Effect").filter(|_| effect == Some(Effect::Allow) && !allows_all)
+        {
+            let message = "a resource control policy denies: what it does not deny it allows";
+            self.problem(&allow.value.span, message);
+        }
     }
 
     fn sid(&mut self, members: &[Member]) -> Option<String> {

@@ -46,7 +46,8 @@ impl Draw {
 /// One bundle.
 pub fn bundle(seed: u64) -> Value {
     let draw = &mut Draw::new(seed);
-    let (table, rcps) = (tables(draw), statements(draw, "Deny", Whom::Everybody, 1));
+    let table = tables(draw);
+    let rcps: Vec<Value> = statements(draw, "Deny", Whom::Everybody, 1).into_iter().map(of_rcp).collect();
     json!({
         "perimeter": perimeter(draw),
         "principals": [principal(draw)],
@@ -209,6 +210,14 @@ enum Whom {
     Nobody,
     Everybody,
     Anybody,
+}
+
+/// A resource control policy names its actions.
+fn of_rcp(mut statement: Value) -> Value {
+    if let Some(actions) = statement.as_object_mut().and_then(|members| members.remove("NotAction")) {
+        statement["Action"] = actions;
+    }
+    statement
 }
 
 fn statements(draw: &mut Draw, effect: &str, whom: Whom, most: usize) -> Vec<Value> {

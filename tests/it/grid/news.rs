@@ -1,6 +1,8 @@
 //! What is newly allowed, against trying: a bundle, the same with one thing less, and the requests of the grid.
 
 use dynamodb_perimeter::iam::evaluate::Outcome;
+use dynamodb_perimeter::iam::request::Values;
+use dynamodb_perimeter::ids::Arn;
 use dynamodb_perimeter::prove::answer::{Answer, Inquiry, Verdict};
 use dynamodb_perimeter::prove::bundle::{Asked, Bundle};
 use dynamodb_perimeter::prove::simulate::decide;
@@ -67,12 +69,29 @@ fn tried(pair: &Value, seed: u64) -> Result<Vec<Answer>, String> {
     Ok(answers)
 }
 
-/// Did the old set surely not allow a request? It allows nothing of a principal or table that it does not know.
+/// Did the old set surely not allow a request? It allows nothing of a principal or table that it does not know; its
+/// `*` stands for roles and users of enforced accounts, and for their tables. What it knew of tags was so then.
 fn was_denied(old: &Bundle, answer: &Answer, asked: &Asked, case: &Case<'_>) -> bool {
-    if old.principal(&answer.principal).is_none() || old.table(&answer.table).is_none() {
-        return true;
-    }
-    let (_, decision) = decide(old, case.perimeter, asked).unwrap();
+    let is_ours = |arn: &str| Arn::parse(arn).is_some_and(|arn| case.perimeter.lists(arn.account));
+    let is_anybody =
+        |arn: &str| arn == "*" || is_ours(arn) && (arn.contains(":role/") || arn.contains(":user/"));
+    let is_any_table = |arn: &str| arn == "*" || is_ours(arn);
+    let entry = old.principals.iter().find(|entry| entry.arn == answer.principal);
+    let entry = entry.or_else(|| old.principal("*").filter(|_| is_anybody(&answer.principal)));
+    let table = old.tables.iter().find(|table| table.arn == answer.table);
+    let table = table.or_else(|| old.table("*").filter(|_| is_any_table(&answer.table)));
+    let (Some(entry), Some(_)) = (entry, table) else { return true };
+    let mut then = asked.clone();
+    let mut were = |prefix: &str, tags: Option<&Vec<(String, String)>>| {
+        let Some(tags) = tags else { return };
+        then.context.retain(|(key, _)| !key.starts_with(prefix));
+        then.context
+            .extend(tags.iter().map(|(tag, value)| (format!("{prefix}{tag}"), Values::One(value.clone()))));
+    };
+    were("aws:PrincipalTag/", entry.tags.as_ref().filter(|_| case.perimeter.prove.session_tags_none));
+    let own = old.tables.iter().filter(|table| asked.resource.starts_with(&table.arn));
+    were("aws:ResourceTag/", own.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref()));
+    let (_, decision) = decide(old, case.perimeter, &then).unwrap();
     decision.otherwise.is_none() && decision.outcome != Outcome::Allow
 }
 
