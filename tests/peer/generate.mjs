@@ -313,7 +313,8 @@ function statement(ask, effect, kind) {
     made[negated ? 'NotPrincipal' : 'Principal'] = principal
   }
   const actions = listOr(() => nearAction(ask.what.action))
-  made[chance(0.08) ? 'NotAction' : 'Action'] = actions
+  // A resource control policy names its actions.
+  made[chance(0.08) && kind !== 'rcp' ? 'NotAction' : 'Action'] = actions
   const resources = listOr(() => nearResource(ask.what.resource))
   made[chance(0.08) ? 'NotResource' : 'Resource'] = resources
   const held = conditions(ask.keys, effect === 'Deny' ? 3 : 1)

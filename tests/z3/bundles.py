@@ -142,7 +142,12 @@ class Bundle:
     def rcps(self):
         if self.chance(0.75):
             return []
-        return [[named("rcp", self.document([{**deny, "Principal": "*"} for deny in self.denies(1)]))]]
+        denies = [{**deny, "Principal": "*"} for deny in self.denies(1)]
+        for deny in denies:
+            # A resource control policy names its actions.
+            if "NotAction" in deny:
+                deny["Action"] = deny.pop("NotAction")
+        return [[named("rcp", self.document(denies))]]
 
     def endpoints(self):
         endpoints = []
