@@ -12,7 +12,7 @@ use super::question::{Guarded, Question, Which};
 use super::rules::{Rule, rules};
 use super::simulate::{decide, decide_as};
 use super::solve::Excluded;
-use super::space::{Callers, Space};
+use super::space::{Callers, Space, has_tags};
 use super::stage::Came;
 use super::strings::Budget;
 use crate::iam::evaluate::{Layer, Outcome, Policy};
@@ -121,7 +121,7 @@ impl<'b> Prover<'b> {
     /// Did the old set surely deny a request, by the tags of then?
     fn was_denied(&self, old: &Bundle, before: &Principal, asked: &Asked) -> bool {
         let mut then = asked.clone();
-        let tables = old.tables.iter().filter(|table| is_it_or_beneath(&asked.resource, &table.arn));
+        let tables = old.tables.iter().filter(|table| carries_tags_of(&asked.resource, &table.arn));
         let table = tables.max_by_key(|table| table.arn.len());
         let own = before.tags.as_deref().filter(|_| self.space.perimeter.prove.session_tags_none);
         for (prefix, tags) in
@@ -214,8 +214,10 @@ fn without_sessions(mut answer: Answer, role: &str) -> Answer {
     answer
 }
 
-fn is_it_or_beneath(resource: &str, table: &str) -> bool {
-    resource == table || is_beneath(resource, table)
+/// Has a request for the resource the tags of the table?
+fn carries_tags_of(resource: &str, table: &str) -> bool {
+    let beneath = resource.strip_prefix(table).map(|rest| rest.split('/').nth(1).unwrap_or("table"));
+    resource == table || is_beneath(resource, table) && beneath.is_some_and(has_tags)
 }
 
 impl<'b> Shared<'b> {

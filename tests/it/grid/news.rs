@@ -89,7 +89,8 @@ fn was_denied(old: &Bundle, answer: &Answer, asked: &Asked, case: &Case<'_>) -> 
             .extend(tags.iter().map(|(tag, value)| (format!("{prefix}{tag}"), Values::One(value.clone()))));
     };
     were("aws:PrincipalTag/", entry.tags.as_ref().filter(|_| case.perimeter.prove.session_tags_none));
-    let own = old.tables.iter().filter(|table| asked.resource.starts_with(&table.arn));
+    let has_tags = !["/backup/", "/export/", "/import/"].iter().any(|kind| asked.resource.contains(kind));
+    let own = old.tables.iter().filter(|table| has_tags && asked.resource.starts_with(&table.arn));
     were("aws:ResourceTag/", own.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref()));
     let (_, decision) = decide(old, case.perimeter, &then).unwrap();
     decision.otherwise.is_none() && decision.outcome != Outcome::Allow

@@ -98,6 +98,11 @@ static NONE: Tags = Tags::new();
 
 const TAG_KEYS: [&str; 2] = ["aws:PrincipalTag/", "aws:ResourceTag/"];
 
+/// Root and services have none.
+fn is_without_tags(principal: &str) -> bool {
+    principal.ends_with(":root") || principal.ends_with(".amazonaws.com")
+}
+
 /// A tag that is known is as it is known.
 fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> bool {
     let fits = |known: Option<&Tags>, key: &str, name: &str| {
@@ -105,6 +110,10 @@ fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> b
         let told = value(asked, &format!("{key}{name}"));
         known.is_none_or(|known| told.is_none() || told == known.map(|(_, value)| value.as_str()))
     };
+    if is_without_tags(&asked.principal) && asked.context.iter().any(|(key, _)| key.starts_with(TAG_KEYS[0]))
+    {
+        return false;
+    }
     let known = known_tags(asked, bundle, perimeter);
     known.iter().zip(TAG_KEYS).all(|(known, key)| ["t", "u"].iter().all(|name| fits(*known, key, name)))
 }
@@ -113,7 +122,8 @@ fn tags_are_possible(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> b
 pub fn whole(asked: &Asked, bundle: &Bundle, perimeter: &Perimeter) -> Asked {
     let mut whole = asked.clone();
     for (known, key) in known_tags(asked, bundle, perimeter).into_iter().zip(TAG_KEYS) {
-        for (name, tag) in known.into_iter().flatten() {
+        let is_untagged = key == TAG_KEYS[0] && is_without_tags(&asked.principal);
+        for (name, tag) in known.into_iter().flatten().filter(|_| !is_untagged) {
             let key = format!("{key}{name}");
             if value(asked, &key).is_none() {
                 whole.context.push((key, Values::One(tag.clone())));
