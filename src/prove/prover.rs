@@ -16,7 +16,7 @@ use super::space::{Callers, Space, has_tags};
 use super::stage::Came;
 use super::strings::Budget;
 use crate::iam::evaluate::{Layer, Outcome, Policy};
-use crate::iam::request::Values;
+use crate::iam::request::{CallerKind, Values, caller_of};
 
 /// Steps of one question; beyond, the answer is unknown.
 const STEPS: u64 = 5_000_000;
@@ -123,7 +123,10 @@ impl<'b> Prover<'b> {
         let mut then = asked.clone();
         let tables = old.tables.iter().filter(|table| carries_tags_of(&asked.resource, &table.arn));
         let table = tables.max_by_key(|table| table.arn.len());
-        let own = before.tags.as_deref().filter(|_| self.space.perimeter.prove.session_tags_none);
+        let is_tagged = caller_of(&before.arn)
+            .is_none_or(|caller| !matches!(caller.kind, CallerKind::Root | CallerKind::Service));
+        let is_known = self.space.perimeter.prove.session_tags_none && is_tagged;
+        let own = before.tags.as_deref().filter(|_| is_known);
         for (prefix, tags) in
             [("aws:PrincipalTag/", own), ("aws:ResourceTag/", table.and_then(|table| table.tags.as_deref()))]
         {

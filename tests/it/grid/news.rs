@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::corpus::root;
 
 use super::draw::{self, Draw};
-use super::outside::{is_break_glass, is_outside, whole};
+use super::outside::{is_break_glass, is_outside, is_without_tags, whole};
 use super::requests::Grid;
 use super::{Case, PICKED, TRIED, cases, now, reduced_by, without_one};
 
@@ -88,7 +88,8 @@ fn was_denied(old: &Bundle, answer: &Answer, asked: &Asked, case: &Case<'_>) -> 
         then.context
             .extend(tags.iter().map(|(tag, value)| (format!("{prefix}{tag}"), Values::One(value.clone()))));
     };
-    were("aws:PrincipalTag/", entry.tags.as_ref().filter(|_| case.perimeter.prove.session_tags_none));
+    let is_known = case.perimeter.prove.session_tags_none && !is_without_tags(&asked.principal);
+    were("aws:PrincipalTag/", entry.tags.as_ref().filter(|_| is_known));
     let has_tags = !["/backup/", "/export/", "/import/"].iter().any(|kind| asked.resource.contains(kind));
     let own = old.tables.iter().filter(|table| has_tags && asked.resource.starts_with(&table.arn));
     were("aws:ResourceTag/", own.max_by_key(|table| table.arn.len()).and_then(|table| table.tags.as_ref()));

@@ -99,7 +99,7 @@ static NONE: Tags = Tags::new();
 const TAG_KEYS: [&str; 2] = ["aws:PrincipalTag/", "aws:ResourceTag/"];
 
 /// Root and services have none.
-fn is_without_tags(principal: &str) -> bool {
+pub fn is_without_tags(principal: &str) -> bool {
     principal.ends_with(":root") || principal.ends_with(".amazonaws.com")
 }
 
