@@ -17,6 +17,7 @@ fn statement(inside: &str) -> String {
 }
 
 const WHOLE: &str = r#""Effect":"Allow","Action":"dynamodb:*","Resource":"*""#;
+const DENY: &str = r#""Effect":"Deny","Action":"dynamodb:GetItem","Resource":"*""#;
 
 #[test]
 fn a_policy_in_every_form() {
@@ -93,13 +94,23 @@ fn what_iam_refuses_is_named_with_its_place() {
 fn each_kind_has_its_own_principals() {
     let refused = |inside: &str, kind| problems(&statement(inside), kind);
     insta::assert_snapshot!(refused(WHOLE, Kind::Table), @r#"#1: a statement of a table's policy has a `Principal` [{"Effect":"Allow","Actio]"#);
-    insta::assert_snapshot!(refused(&format!(r#"{WHOLE},"Principal":{{"AWS":"111122223333"}}"#), Kind::ResourceControl), @r#"#1: the `Principal` of a resource control policy is `"*"` [{"AWS":"111122223333"}]"#);
-    insta::assert_snapshot!(refused(&format!(r#"{WHOLE},"NotPrincipal":"*""#), Kind::ResourceControl), @r#"#1: `NotPrincipal` cannot stand in a resource control policy ["NotPrincipal"]"#);
+    insta::assert_snapshot!(refused(&format!(r#"{DENY},"Principal":{{"AWS":"111122223333"}}"#), Kind::ResourceControl), @r#"#1: the `Principal` of a resource control policy is `"*"` [{"AWS":"111122223333"}]"#);
+    insta::assert_snapshot!(refused(&format!(r#"{DENY},"NotPrincipal":"*""#), Kind::ResourceControl), @r#"#1: `NotPrincipal` cannot stand in a resource control policy ["NotPrincipal"]"#);
     insta::assert_snapshot!(refused(&format!(r#"{WHOLE},"Principal":{{"AWS":"arn:aws:iam::111122223333:role/a*","Aws":"*"}}"#), Kind::Table), @r#"
     #1: a principal has no `Aws`: is `AWS` meant? ["Aws"]
     #1: `arn:aws:iam::111122223333:role/a*` is no principal: `*`, an account, or the whole ARN of a role, user or session ["arn:aws:iam::1111222233]
     "#);
     assert_eq!(refused(&format!(r#"{WHOLE},"Principal":"*""#), Kind::Endpoint), "");
+}
+
+#[test]
+fn a_resource_control_policy_denies_what_it_names() {
+    let refused =
+        |inside: &str| problems(&statement(&format!(r#"{inside},"Principal":"*""#)), Kind::ResourceControl);
+    assert_eq!(refused(DENY), "");
+    assert_eq!(refused(r#""Effect":"Allow","Action":["*"],"Resource":"*""#), "");
+    insta::assert_snapshot!(refused(WHOLE), @r#"#1: a resource control policy denies: what it does not deny it allows ["Allow"]"#);
+    insta::assert_snapshot!(refused(r#""Effect":"Deny","NotAction":"dynamodb:GetItem","Resource":"*""#), @r#"#1: a resource control policy has no `NotAction` ["NotAction"]"#);
 }
 
 #[test]
