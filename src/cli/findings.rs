@@ -142,10 +142,11 @@ impl List {
             since: self.since,
             until: self.until,
         };
+        let now = Timestamp::now();
         let mut findings = Vec::new();
         let mut after = None;
         loop {
-            let (page, next) = store.list(&query, after).await?;
+            let (page, next) = store.list(&query, after, now).await?;
             for mut kept in page {
                 let mut finding = kept.finding();
                 if !self.takes(&finding) {
@@ -204,10 +205,11 @@ impl Show {
         let runtime = runtime()?;
         let (store, url) = runtime.block_on(common.open_store())?;
         let mut out = Output::open_apart(common, store_files(&url))?;
+        let now = Timestamp::now();
         let mut told: Vec<(Finding, Vec<Evidence>)> = Vec::new();
         for id in &self.ids {
             let told_of = runtime.block_on(async {
-                let mut kept = find(&store, id).await?;
+                let mut kept = find(&store, id, now).await?;
                 let evidence = store.evidence(&kept.sightings.identity.id()).await?;
                 Ok::<_, Failure>((with_evidence(&mut kept, evidence.clone()), evidence))
             });
@@ -222,7 +224,7 @@ impl Show {
                     if at > 0 {
                         writeln!(out, "\n")?;
                     }
-                    view::story::text(&mut out, finding, evidence, Timestamp::now(), &onward)?;
+                    view::story::text(&mut out, finding, evidence, now, &onward)?;
                 }
             }
             (Format::Json, [one]) => json::pretty(&mut out, one)?,
@@ -251,8 +253,8 @@ const DIGITS: usize = 24;
 /// Ids that are named where one is not known or not the only one.
 const NAMED: usize = 5;
 
-/// The finding of that id, or the only one whose id begins so.
-async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
+/// The finding of that id, or the only one whose id begins so, as it stands at `now`.
+async fn find(store: &FindingsTable, id: &str, now: Timestamp) -> Result<Kept, Failure> {
     let id = id.to_ascii_lowercase();
     let digits = id.strip_prefix("f-").unwrap_or(&id);
     let whole = format!("f-{digits}");
@@ -260,7 +262,7 @@ async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
         return Err(Failure::Said("no id is given; `perimeter findings list` has them".to_owned()));
     }
     if digits.len() == DIGITS
-        && let Some(kept) = store.find(&whole).await?.filter(|kept| kept.count() > 0)
+        && let Some(kept) = store.find(&whole, now).await?.filter(|kept| kept.count() > 0)
     {
         return Ok(kept);
     }
@@ -268,7 +270,7 @@ async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
     let mut near: Vec<(usize, Finding)> = Vec::new();
     let mut after = None;
     loop {
-        let (page, next) = store.list(&Query::default(), after).await?;
+        let (page, next) = store.list(&Query::default(), after, now).await?;
         for kept in page {
             let finding = kept.finding();
             if finding.id.starts_with(&whole) {

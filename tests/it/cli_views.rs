@@ -13,6 +13,7 @@ use dynamodb_perimeter::aws::store_url::StoreUrl;
 use dynamodb_perimeter::findings::finding::{Evidence, Identity, Sightings};
 use dynamodb_perimeter::findings::sample::{EventKey, Sample};
 use dynamodb_perimeter::findings::store::{Delta, FindingStore};
+use dynamodb_perimeter::perimeter::exception::Coverage;
 use dynamodb_perimeter::perimeter::origin::{Origin, OriginKind};
 use dynamodb_perimeter::perimeter::principal::{Principal, PrincipalKind};
 use serde_json::Value;
@@ -86,7 +87,7 @@ fn delta(
             reason: format!("role {who} reached DynamoDB."),
         }],
         named: Vec::new(),
-        unsuppressed: true,
+        coverage: Coverage::Uncovered,
     };
     Ok(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
 }
