@@ -1,4 +1,4 @@
-//! `perimeter findings`: what is kept, listed and told.
+//! `perimeter findings`: what is kept, listed and told, and what is decided about it.
 
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +22,8 @@ use crate::findings::finding::{Evidence, Finding, Kept, Status};
 use crate::findings::store::{FindingStore, Query};
 use crate::glob;
 
+mod decide;
+
 /// What to do with findings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -29,6 +31,14 @@ pub enum Command {
     List(List),
     /// Tell everything that is known of a finding
     Show(Show),
+    /// Say that somebody is at findings
+    Ack(decide::Ack),
+    /// Let findings rest until a time, when they come back by themselves
+    Suppress(decide::Suppress),
+    /// Say that findings are mended, or are none; seen again, they are reopened
+    Resolve(decide::Resolve),
+    /// Take back that findings are acknowledged, suppressed or resolved
+    Reopen(decide::Reopen),
 }
 
 impl Command {
@@ -37,6 +47,10 @@ impl Command {
         match self {
             Command::List(list) => list.run(common),
             Command::Show(show) => show.run(common),
+            Command::Ack(ack) => ack.run(common),
+            Command::Suppress(suppress) => suppress.run(common),
+            Command::Resolve(resolve) => resolve.run(common),
+            Command::Reopen(reopen) => reopen.run(common),
         }
     }
 }
