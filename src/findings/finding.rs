@@ -132,7 +132,6 @@ impl Kept {
     /// Adds what was seen further, and lets it stand as it does at `now`, which is the time of any step that
     /// follows from what was seen.
     pub fn join(&mut self, further: Sightings, now: Timestamp) {
-        self.settle(now);
         let keys_before = self.sightings.seen.clone();
         let span_before = self.sightings.span;
         self.sightings.join(further);
@@ -148,7 +147,7 @@ impl Kept {
             | Status::Resolved
             | Status::Reopened => {}
         }
-        // What nobody has decided follows from all records together.
+        // After all is joined: where nobody has decided anything, the status follows from that.
         self.settle(now);
     }
 
