@@ -95,7 +95,7 @@ enum Command {
     Scan(scan::Scan),
     /// Run the Lambda's own handler on an event file, against the local store
     Invoke(invoke::Invoke),
-    /// Look at the findings that are kept
+    /// Look at the findings that are kept, and decide about them
     Findings {
         #[command(subcommand)]
         command: findings::Command,

@@ -3,6 +3,7 @@
 pub mod deltas;
 pub mod finding;
 mod identity;
+pub mod lifecycle;
 pub mod replaced;
 pub mod sample;
 mod sightings;

@@ -27,6 +27,7 @@ use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{CALLER_HALF, Correction, Delta, Half, StoreError, Waiting};
 use crate::ids::{Arn, is_account, service_of};
+use crate::perimeter::exception::Coverage;
 use crate::perimeter::inventory::{self, Inventory};
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
@@ -274,7 +275,7 @@ impl<'k> Auditor<'k> {
             && let Some(grown) = known.sightings.see_plainly(
                 judged.key(),
                 (judged.case, severity),
-                !judged.judgement.suppressed,
+                judged.judgement.coverage,
                 record.get(Key::EventId).text(),
                 || reason(judged.case, judged.judgement),
             )
@@ -438,7 +439,7 @@ fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
         evidence: Vec::new(),
         named: Vec::new(),
         addresses: Vec::new(),
-        unsuppressed: true,
+        coverage: Coverage::Uncovered,
     };
     Some(Delta { sightings, waiting: Vec::new(), halves })
 }
@@ -480,6 +481,6 @@ fn sightings<'j>(judged: &Judged<'j>, event: impl FnOnce(&Judged<'j>) -> Event) 
         addresses: ip.iter().cloned().collect(),
         evidence: vec![Evidence { key, event: event(judged), ip, reason: reason(case, judgement) }],
         named: Vec::new(),
-        unsuppressed: !judgement.suppressed,
+        coverage: judgement.coverage,
     })
 }

@@ -9,7 +9,7 @@ use super::rule::{Rule, Severity};
 use super::rules;
 use crate::cloudtrail::outcome::Outcome;
 use crate::iam::change::Shows;
-use crate::perimeter::exception::{self, BreakGlassUse};
+use crate::perimeter::exception::{self, BreakGlassUse, Coverage};
 use crate::perimeter::origin::{OriginKind, Passage};
 use crate::perimeter::principal::PrincipalKind;
 use crate::perimeter::{Mode, Perimeter, TransitMode};
@@ -71,8 +71,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The most severe rule that fits, and its severity as perimeter.toml has it.
     pub rule: Option<(&'static Rule, Severity)>,
-    /// A `[[suppress]]` entry covers it.
-    pub suppressed: bool,
+    /// Whether `[[suppress]]` entries cover it, and how long.
+    pub coverage: Coverage,
 }
 
 /// Judges a case: the first that holds.
@@ -88,9 +88,10 @@ pub fn judge(case: &Case, perimeter: &Perimeter) -> Judgement {
         Subject::Call => access(case),
     };
     let rule = most_severe(&fitting(case, verdict), perimeter);
-    let suppressed =
-        rule.is_some_and(|(rule, _)| exception::suppressed(perimeter, rule.id, &case.principal, case.time));
-    Judgement { verdict, rule, suppressed }
+    let coverage = rule.map_or(Coverage::Uncovered, |(rule, _)| {
+        exception::coverage(perimeter, rule.id, &case.principal, case.time)
+    });
+    Judgement { verdict, rule, coverage }
 }
 
 /// What a call to DynamoDB is: steps 3 to 8.

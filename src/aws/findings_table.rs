@@ -10,9 +10,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use crate::findings::finding::{Evidence, Kept};
+use crate::findings::lifecycle::Decision;
 use crate::findings::sample::EventKey;
 use crate::findings::store::{
-    CALLER_HALF, Correction, Delta, FindingStore, Query, StoreError, Waiting, Waits, WaitsFor,
+    CALLER_HALF, Correction, Decided, DecisionError, Delta, FindingStore, Query, StoreError, Waiting, Waits,
+    WaitsFor,
 };
 use crate::perimeter::Endpoint;
 use crate::perimeter::principal::Principal;
@@ -65,7 +67,11 @@ impl FindingStore for FindingsTable {
         correct::correct(self, correction).await
     }
 
-    async fn find(&self, id: &str) -> Result<Option<Kept>, StoreError> {
+    async fn decide(&self, finding: &str, decision: &Decision) -> Result<Decided, DecisionError> {
+        record::decide(self, finding, decision).await
+    }
+
+    async fn find(&self, id: &str, now: Timestamp) -> Result<Option<Kept>, StoreError> {
         let (mut kept, mut evidence) = (None, Vec::new());
         for found in self.partition(&Key::finding(id).pk, None).await? {
             if item::is_finding(&found) {
@@ -78,6 +84,7 @@ impl FindingStore for FindingsTable {
         if let Some(kept) = &mut kept {
             evidence.sort_unstable_by_key(|one| one.key);
             kept.sightings.evidence = evidence;
+            kept.settle(now);
         }
         Ok(kept)
     }
@@ -96,8 +103,9 @@ impl FindingStore for FindingsTable {
         &self,
         query: &Query,
         after: Option<String>,
+        now: Timestamp,
     ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
-        list::list(self, query, after).await
+        list::list(self, query, after, now).await
     }
 
     async fn learn_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {

@@ -1,4 +1,4 @@
-//! `perimeter findings`: what is kept, listed and told.
+//! `perimeter findings`: what is kept, listed and told, and what is decided about it.
 
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +22,8 @@ use crate::findings::finding::{Evidence, Finding, Kept, Status};
 use crate::findings::store::{FindingStore, Query};
 use crate::glob;
 
+mod decide;
+
 /// What to do with findings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -29,6 +31,14 @@ pub enum Command {
     List(List),
     /// Tell everything that is known of a finding
     Show(Show),
+    /// Say that somebody is at findings
+    Ack(decide::Ack),
+    /// Let findings rest until a time, when they come back by themselves
+    Suppress(decide::Suppress),
+    /// Say that findings are mended, or are none; seen again, they are reopened
+    Resolve(decide::Resolve),
+    /// Take back that findings are acknowledged, suppressed or resolved
+    Reopen(decide::Reopen),
 }
 
 impl Command {
@@ -37,6 +47,10 @@ impl Command {
         match self {
             Command::List(list) => list.run(common),
             Command::Show(show) => show.run(common),
+            Command::Ack(ack) => ack.run(common),
+            Command::Suppress(suppress) => suppress.run(common),
+            Command::Resolve(resolve) => resolve.run(common),
+            Command::Reopen(reopen) => reopen.run(common),
         }
     }
 }
@@ -142,10 +156,11 @@ impl List {
             since: self.since,
             until: self.until,
         };
+        let now = Timestamp::now();
         let mut findings = Vec::new();
         let mut after = None;
         loop {
-            let (page, next) = store.list(&query, after).await?;
+            let (page, next) = store.list(&query, after, now).await?;
             for mut kept in page {
                 let mut finding = kept.finding();
                 if !self.takes(&finding) {
@@ -204,10 +219,11 @@ impl Show {
         let runtime = runtime()?;
         let (store, url) = runtime.block_on(common.open_store())?;
         let mut out = Output::open_apart(common, store_files(&url))?;
+        let now = Timestamp::now();
         let mut told: Vec<(Finding, Vec<Evidence>)> = Vec::new();
         for id in &self.ids {
             let told_of = runtime.block_on(async {
-                let mut kept = find(&store, id).await?;
+                let mut kept = find(&store, id, now).await?;
                 let evidence = store.evidence(&kept.sightings.identity.id()).await?;
                 Ok::<_, Failure>((with_evidence(&mut kept, evidence.clone()), evidence))
             });
@@ -222,7 +238,7 @@ impl Show {
                     if at > 0 {
                         writeln!(out, "\n")?;
                     }
-                    view::story::text(&mut out, finding, evidence, Timestamp::now(), &onward)?;
+                    view::story::text(&mut out, finding, evidence, now, &onward)?;
                 }
             }
             (Format::Json, [one]) => json::pretty(&mut out, one)?,
@@ -251,8 +267,8 @@ const DIGITS: usize = 24;
 /// Ids that are named where one is not known or not the only one.
 const NAMED: usize = 5;
 
-/// The finding of that id, or the only one whose id begins so.
-async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
+/// The finding of that id, or the only one whose id begins so, as it stands at `now`.
+async fn find(store: &FindingsTable, id: &str, now: Timestamp) -> Result<Kept, Failure> {
     let id = id.to_ascii_lowercase();
     let digits = id.strip_prefix("f-").unwrap_or(&id);
     let whole = format!("f-{digits}");
@@ -260,7 +276,7 @@ async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
         return Err(Failure::Said("no id is given; `perimeter findings list` has them".to_owned()));
     }
     if digits.len() == DIGITS
-        && let Some(kept) = store.find(&whole).await?.filter(|kept| kept.count() > 0)
+        && let Some(kept) = store.find(&whole, now).await?.filter(|kept| kept.count() > 0)
     {
         return Ok(kept);
     }
@@ -268,7 +284,7 @@ async fn find(store: &FindingsTable, id: &str) -> Result<Kept, Failure> {
     let mut near: Vec<(usize, Finding)> = Vec::new();
     let mut after = None;
     loop {
-        let (page, next) = store.list(&Query::default(), after).await?;
+        let (page, next) = store.list(&Query::default(), after, now).await?;
         for kept in page {
             let finding = kept.finding();
             if finding.id.starts_with(&whole) {

@@ -15,7 +15,6 @@ use super::spilled::{Decided, Spilled};
 use super::view::summary::Unreadable;
 use crate::aws::findings_table::FindingsTable;
 use crate::cloudtrail::elements::Fault;
-use crate::findings::finding::Status;
 use crate::findings::store::{Correction, Delta, FindingStore, StoreError};
 use crate::perimeter::Endpoint;
 use crate::pipeline::{Auditor, Tally, keep};
@@ -153,7 +152,8 @@ impl<'g> Gathered<'g> {
     pub fn finish(self, settings: &Settings) -> Outcome {
         let Self { mut tally, spilled, mut keeping, files, bytes, empty, unreadable } = self;
         let deltas = tally.take_deltas();
-        let (findings, unlisted) = spilled.listed(deltas, |entries| keeping.record(entries));
+        let (findings, unlisted) =
+            spilled.listed(deltas, Timestamp::now(), |entries| keeping.record(entries));
         keeping.settle(settings);
         let unkept = keeping.failed.map(|failure| format!("not all findings are kept: {failure}"));
         let unlisted = unlisted.map(|why| {
@@ -180,10 +180,9 @@ impl Keeping<'_> {
         let mut decided = Decided::new();
         for (id, kept) in self.runtime.block_on(recorded).stored {
             match kept {
-                Ok(kept) if kept.status != Status::Open => {
-                    decided.insert(id, (kept.status, kept.history));
+                Ok(kept) => {
+                    decided.insert(id, kept.into_standing());
                 }
-                Ok(_) => {}
                 Err(error) => self.note_failed(error),
             }
         }

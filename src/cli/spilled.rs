@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::listed::{Listed, Lister};
 use super::runs::{Entry, Runs, joined};
 use crate::findings::finding::{Finding, Kept, Sightings, Status, Step};
@@ -97,10 +99,12 @@ impl Spilled {
     }
 
     /// All findings, these `last` ones included, in their order and without the events that count nowhere. Each is
-    /// given to `keep` first, some at once, which says what people decided about them.
+    /// given to `keep` first, some at once, which says what people decided about them; others stand as they do at
+    /// `now`.
     pub fn listed(
         mut self,
         last: Vec<Delta>,
+        now: Timestamp,
         mut keep: impl FnMut(&[Entry<Delta>]) -> Decided,
     ) -> MaybeWhole {
         let corrected = self.corrected();
@@ -120,7 +124,7 @@ impl Spilled {
             }
             let mut decided = keep(&part);
             for seen in part.into_iter().filter_map(shown) {
-                let added = add(&mut lister, seen, &corrected, &mut decided);
+                let added = add(&mut lister, Kept::new(seen, now), &corrected, &mut decided);
                 added.unwrap_or_else(|error| self.say(&error));
             }
         }
@@ -166,14 +170,8 @@ fn shown((_, delta): Entry<Delta>) -> Option<Sightings> {
     (delta.sightings.identity.rule != CALLER_HALF).then_some(delta.sightings)
 }
 
-fn add(
-    lister: &mut Lister,
-    mut seen: Sightings,
-    corrected: &[EventKey],
-    decided: &mut Decided,
-) -> io::Result<()> {
-    seen.take_out(|key| corrected.binary_search(&key).is_ok());
-    let kept = Kept::new(seen);
+fn add(lister: &mut Lister, mut kept: Kept, corrected: &[EventKey], decided: &mut Decided) -> io::Result<()> {
+    kept.sightings.take_out(|key| corrected.binary_search(&key).is_ok());
     if kept.count() == 0 {
         return Ok(());
     }
@@ -206,7 +204,6 @@ fn worst(mut findings: Vec<Entry<Delta>>, limit: usize) -> Vec<Entry<Delta>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -214,6 +211,7 @@ mod tests {
     use crate::audit::rule::Severity;
     use crate::findings::finding::{Evidence, Identity};
     use crate::findings::sample::Sample;
+    use crate::perimeter::exception::Coverage;
     use crate::perimeter::origin::{Origin, OriginKind};
     use crate::perimeter::principal::Principal;
 
@@ -256,7 +254,7 @@ mod tests {
             addresses: Vec::new(),
             evidence: vec![Evidence { key, event, ip: None, reason: "because.".into() }],
             named: Vec::new(),
-            unsuppressed: true,
+            coverage: Coverage::Uncovered,
         }
     }
 
@@ -293,9 +291,9 @@ mod tests {
                 on_disk.spill(run.iter().map(|(table, event)| seen(*table, *event)).collect(), |_| {});
             }
             (0..40).for_each(|event| on_disk.note(&correction(3, event, event)));
-            let (in_memory, why) = in_memory.listed(all.collect(), |_| decided());
+            let (in_memory, why) = in_memory.listed(all.collect(), Timestamp::UNIX_EPOCH, |_| decided());
             prop_assert_eq!(why, None);
-            let (on_disk, why) = on_disk.listed(Vec::new(), |_| decided());
+            let (on_disk, why) = on_disk.listed(Vec::new(), Timestamp::UNIX_EPOCH, |_| decided());
             prop_assert_eq!(why, None);
             let told = |listed| told(listed).map_err(|error| TestCaseError::fail(error.to_string()));
             prop_assert_eq!(told(&in_memory)?, told(&on_disk)?);
@@ -322,7 +320,7 @@ mod tests {
         }
         assert!(kept >= 2000, "all are given to the store: {kept}");
         let last = (0..10).map(|n| seen(n, 2)).collect();
-        let (listed, why) = spilled.listed(last, nobody);
+        let (listed, why) = spilled.listed(last, Timestamp::UNIX_EPOCH, nobody);
         let why = why.ok_or("it is not said")?;
         assert!(why.contains("`/nowhere/at/all` (TMPDIR)"), "{why}");
         // Of 1,000 findings a fifth is critical; with two events each these weigh more than one does.
@@ -343,7 +341,8 @@ mod tests {
         let mut spilled = Spilled::new(&path, LIMIT);
         spilled.spill((0..1500).map(|n| seen(n, 0)).collect(), |_| {});
         std::fs::remove_dir(&path)?;
-        let (listed, why) = spilled.listed((1500..1600).map(|n| seen(n, 0)).collect(), nobody);
+        let (listed, why) =
+            spilled.listed((1500..1600).map(|n| seen(n, 0)).collect(), Timestamp::UNIX_EPOCH, nobody);
         assert!(why.is_some_and(|why| why.contains("runs` (TMPDIR)")));
         assert_eq!((listed.count(), told(&listed)?.len(), listed.is_whole()), (1600, 1000, false));
         let severities: Vec<Severity> = listed.first().iter().map(|finding| finding.severity).collect();

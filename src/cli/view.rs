@@ -7,6 +7,7 @@
 //! since somebody will look at it on a terminal. How wide a character is drawn is known as well as
 //! Unicode tells it; terminals differ.
 
+pub mod decided;
 pub mod findings;
 mod inert;
 pub mod json;

@@ -1,6 +1,6 @@
 //! A finding: what stays the same of many records, and what they add up to.
 //!
-//! People's decisions are kept apart from what was seen, in status and history.
+//! People's decisions are kept apart from what was seen, in status and history: `lifecycle` has them.
 
 use std::borrow::Cow;
 
@@ -11,6 +11,8 @@ use crate::audit::rule::Severity;
 use crate::audit::rules;
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
+
+use super::lifecycle::{Lapse, NOBODY};
 
 pub use super::identity::{Identity, IdentityRef};
 pub use super::sightings::{ADDRESSES, EVIDENCE, Evidence, Named, Sightings};
@@ -26,7 +28,7 @@ pub enum Status {
     Open,
     /// Somebody is at it.
     Acknowledged,
-    /// Nobody wants to hear of it for a while.
+    /// Nobody wants to hear of it for a while: somebody decided so, or perimeter.toml does.
     Suppressed,
     /// Mended, or turned out to be something else.
     Resolved,
@@ -109,18 +111,26 @@ pub struct Kept {
     pub sightings: Sightings,
     /// Where it stands.
     pub status: Status,
-    /// What led there.
+    /// What led there; empty where nobody has decided anything.
     pub history: Vec<Step>,
+    /// How a suppression ends that somebody decided. INVARIANT: only where the status is suppressed.
+    pub lapse: Option<Lapse>,
+    /// The decisions that were carried out, by their ids: the latest.
+    pub decisions: Vec<String>,
 }
 
 impl Kept {
-    /// A finding that nobody has looked at yet.
-    pub fn new(sightings: Sightings) -> Self {
-        let status = if sightings.unsuppressed { Status::Open } else { Status::Suppressed };
-        Self { sightings, status, history: Vec::new() }.coarsened()
+    /// A finding that nobody has looked at yet, as it stands at `now`.
+    pub fn new(sightings: Sightings, now: Timestamp) -> Self {
+        let (status, history, lapse, decisions) = (Status::Open, Vec::new(), None, Vec::new());
+        let mut kept = Self { sightings, status, history, lapse, decisions };
+        kept.coarsen();
+        kept.settle(now);
+        kept
     }
 
-    /// Adds what was seen further. `now` is the time of any step that follows from it.
+    /// Adds what was seen further, and lets it stand as it does at `now`, which is the time of any step that
+    /// follows from what was seen.
     pub fn join(&mut self, further: Sightings, now: Timestamp) {
         let keys_before = self.sightings.seen.clone();
         let span_before = self.sightings.span;
@@ -129,11 +139,7 @@ impl Kept {
         let is_news = keys_before != self.sightings.seen || span_before != self.sightings.span;
         match self.status {
             Status::Resolved if is_news && self.count() > 0 => {
-                self.step(Status::Reopened, now, "seen again");
-            }
-            Status::Suppressed if self.history.is_empty() && self.sightings.unsuppressed => {
-                // No suppression ever covered all of it, whichever record came first.
-                self.status = Status::Open;
+                self.step(Status::Reopened, now, NOBODY, "seen again");
             }
             Status::Open
             | Status::Acknowledged
@@ -141,6 +147,8 @@ impl Kept {
             | Status::Resolved
             | Status::Reopened => {}
         }
+        // After all is joined: where nobody has decided anything, the status follows from that.
+        self.settle(now);
     }
 
     /// The finding as it is shown.
@@ -149,9 +157,10 @@ impl Kept {
     }
 
     /// The finding as it is shown.
-    pub fn into_finding(self) -> Finding {
-        let (count, status, history) = (self.count(), self.status, self.history);
-        let mut sightings = self.sightings;
+    pub fn into_finding(mut self) -> Finding {
+        let count = self.count();
+        self.history.extend(self.uncovered());
+        let Kept { mut sightings, status, history, .. } = self;
         let (evidence, reason) = sightings.shown();
         let Sightings { identity, severity, region, principal, origin, seen, span, mut addresses, .. } =
             sightings;
@@ -185,22 +194,12 @@ impl Kept {
         }
     }
 
-    fn step(&mut self, to: Status, at: Timestamp, note: &str) {
-        self.history.push(Step { at, from: self.status, to, by: "perimeter".into(), note: note.into() });
-        self.status = to;
-    }
-
     /// Beyond exact counts times are kept by the minute, so that a flood does not make a write of
     /// every record.
     fn coarsen(&mut self) {
         if !self.sightings.seen.is_exact() {
             self.sightings.span = self.sightings.span.map(|(from, to)| (minute(from), minute(to)));
         }
-    }
-
-    fn coarsened(mut self) -> Self {
-        self.coarsen();
-        self
     }
 
     /// How many distinct events, without those that turned out to be something else. Where none is
@@ -213,4 +212,40 @@ impl Kept {
 fn minute(time: Timestamp) -> Timestamp {
     let second = time.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(time)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::findings::sample::{EventKey, Sample};
+    use crate::perimeter::exception::Coverage;
+    use crate::perimeter::origin::OriginKind;
+
+    /// One record of one finding, by its number.
+    pub(crate) fn sightings(event: u64) -> Sightings {
+        let mut seen = Sample::default();
+        seen.insert(EventKey(event));
+        let identity = Identity {
+            rule: "public-access".into(),
+            account: None,
+            principal: None,
+            resources: Vec::new(),
+            origin: OriginKind::Public,
+            endpoint: None,
+        };
+        Sightings {
+            identity,
+            severity: Severity::Critical,
+            region: None,
+            principal: Principal::unknown(),
+            origin: Origin::unknown(),
+            seen,
+            gone: Sample::default(),
+            span: None,
+            evidence: Vec::new(),
+            named: Vec::new(),
+            addresses: Vec::new(),
+            coverage: Coverage::Uncovered,
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::identity::Identity;
 use super::sample::{EventKey, Sample};
 use crate::audit::case::{Case, Event};
 use crate::audit::rule::Severity;
+use crate::perimeter::exception::Coverage;
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
 
@@ -71,8 +72,8 @@ pub struct Sightings {
     pub named: Vec<Named>,
     /// Some of the addresses, sorted.
     pub addresses: Vec<String>,
-    /// Some record is covered by no `[[suppress]]`.
-    pub unsuppressed: bool,
+    /// How long `[[suppress]]` entries cover all of it.
+    pub coverage: Coverage,
 }
 
 impl Sightings {
@@ -84,7 +85,7 @@ impl Sightings {
         join_smaller(&mut self.region, &other.region);
         self.join_parties(&other.principal, &other.origin);
         self.span = join_spans(self.span, other.span);
-        self.unsuppressed |= other.unsuppressed;
+        self.coverage = self.coverage.max(other.coverage);
         other.addresses.iter().for_each(|address| {
             join_address(&mut self.addresses, address);
         });
@@ -98,7 +99,7 @@ impl Sightings {
         &mut self,
         key: EventKey,
         (case, severity): (&Case, Severity),
-        unsuppressed: bool,
+        coverage: Coverage,
         id: Option<Cow<'_, str>>,
         reason: impl FnOnce() -> String,
     ) -> Option<usize> {
@@ -118,7 +119,7 @@ impl Sightings {
         self.seen.insert(key);
         grown += self.seen.weight().saturating_sub(before);
         self.span = join_spans(self.span, case.time.map(|time| (time, time)));
-        self.unsuppressed |= unsuppressed;
+        self.coverage = self.coverage.max(coverage);
         self.severity = self.severity.max(severity);
         join_smaller(&mut self.region, &case.region);
         self.join_parties(&case.principal, &case.origin);

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Evidence, Kept, Sightings, Status};
+use super::lifecycle::{Decision, Refused};
 use super::sample::EventKey;
 use crate::audit::rule::Severity;
 use crate::perimeter::Endpoint;
@@ -49,6 +50,30 @@ impl StoreError {
             StoreError::Failed(_) | StoreError::Overtaken(_) => false,
         }
     }
+}
+
+/// Why a decision about a finding was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecisionError {
+    /// There is no such finding, or none of its events is left.
+    #[error("no finding has the id `{0}`")]
+    Unknown(String),
+    /// It makes no sense as the finding stands.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store failed. Whether the decision was carried out is then to be looked up, or it is made again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What became of a finding by a decision.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The finding, without its evidence.
+    pub kept: Kept,
+    /// It was not carried out before.
+    pub is_news: bool,
 }
 
 /// The rule's name of findings that are none: they bound how many halves are kept of the calls that
@@ -195,18 +220,33 @@ pub trait FindingStore: Sync {
         correction: &Correction,
     ) -> impl Future<Output = Result<Vec<EventKey>, StoreError>> + Send;
 
-    /// The finding of that id.
-    fn find(&self, id: &str) -> impl Future<Output = Result<Option<Kept>, StoreError>> + Send;
+    /// Carries out what somebody decided about a finding, as it stands when that was decided.
+    ///
+    /// The same decision again changes nothing, whatever became of the finding since. Where the finding changes
+    /// meanwhile, the decision is about what it has become.
+    ///
+    /// # Errors
+    /// [`DecisionError`]; nothing is changed then, but where the store failed: then it may be carried out.
+    fn decide(
+        &self,
+        finding: &str,
+        decision: &Decision,
+    ) -> impl Future<Output = Result<Decided, DecisionError>> + Send;
+
+    /// The finding of that id, as it stands at `now`.
+    fn find(&self, id: &str, now: Timestamp)
+    -> impl Future<Output = Result<Option<Kept>, StoreError>> + Send;
 
     /// The evidence that is still kept of a finding, in order of time.
     fn evidence(&self, id: &str) -> impl Future<Output = Result<Vec<Evidence>, StoreError>> + Send;
 
     /// A page of findings, the most severe and the latest first, and where the next page begins.
-    /// Findings without events are left out.
+    /// Findings without events are left out. Each stands as it does at `now`, and so it is asked for.
     fn list(
         &self,
         query: &Query,
         after: Option<String>,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(Vec<Kept>, Option<String>), StoreError>> + Send;
 
     /// Remembers where an endpoint is. Returns whether it is news; what was known first stays.

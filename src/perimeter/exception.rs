@@ -1,6 +1,7 @@
 //! Which exception covers a call: break-glass, a listed service, a suppression.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::principal::Principal;
 use super::{BreakGlass, Mode, Perimeter, Service};
@@ -117,14 +118,43 @@ pub fn service<'p>(
     perimeter.services.iter().find(lists)
 }
 
-/// Does a `[[suppress]]` entry cover a finding of `rule` by `principal` at `time`?
-pub fn suppressed(perimeter: &Perimeter, rule: &str, principal: &Principal, time: Option<Timestamp>) -> bool {
-    perimeter.suppressions.iter().any(|entry| {
-        let whose = entry.principal.as_ref();
-        entry.rule == rule
-            && entry.window.contains(time)
-            && whose.is_none_or(|pattern| {
-                principal.arn.as_ref().is_some_and(|arn| glob::arn_matches(pattern, arn))
-            })
-    })
+/// How long `[[suppress]]` entries keep somebody from hearing of a record.
+///
+/// Of several records of one finding the greatest counts, in whatever order they come: one that nothing
+/// covers, else one that is covered without end, else the one that is covered longest.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Coverage {
+    /// Up to, and not at, that time.
+    Until(Timestamp),
+    /// Without end.
+    Endless,
+    /// Not at all.
+    Uncovered,
+}
+
+impl Coverage {
+    /// Does it still hold at `now`?
+    pub fn holds(self, now: Timestamp) -> bool {
+        match self {
+            Coverage::Until(end) => now < end,
+            Coverage::Endless => true,
+            Coverage::Uncovered => false,
+        }
+    }
+}
+
+/// How long the `[[suppress]]` entries that speak of `rule` and `principal` at `time` cover it.
+pub fn coverage(
+    perimeter: &Perimeter,
+    rule: &str,
+    principal: &Principal,
+    time: Option<Timestamp>,
+) -> Coverage {
+    let covers = |pattern: &String| principal.arn.as_ref().is_some_and(|arn| glob::arn_matches(pattern, arn));
+    let speaking = perimeter.suppressions.iter().filter(|entry| {
+        entry.rule == rule && entry.window.contains(time) && entry.principal.as_ref().is_none_or(covers)
+    });
+    let ends = speaking.map(|entry| entry.window.until.map_or(Coverage::Endless, Coverage::Until));
+    ends.max().unwrap_or(Coverage::Uncovered)
 }

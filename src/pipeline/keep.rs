@@ -148,7 +148,7 @@ impl<S: FindingStore> Keeper<'_, S> {
             let query = Query { account: Some(account.clone()), ..Query::default() };
             let mut after = None;
             loop {
-                let (page, next) = self.store.list(&query, after).await?;
+                let (page, next) = self.store.list(&query, after, self.now).await?;
                 for kept in page {
                     let (seen, gone) = (&kept.sightings.seen, &kept.sightings.gone);
                     let has = |key: &EventKey| seen.contains(*key) && !gone.contains(*key);
@@ -258,7 +258,7 @@ impl<S: FindingStore> Keeper<'_, S> {
         finding: &str,
         waiting: Vec<Waiting>,
     ) -> Result<Vec<StoreError>, StoreError> {
-        let before = self.store.find(finding).await?.map(|kept| kept.sightings);
+        let before = self.store.find(finding, self.now).await?.map(|kept| kept.sightings);
         let is_gone = |key| before.as_ref().is_some_and(|before| before.gone.contains(key));
         let (mut moved, mut leaving, mut settled) = (Tally::default(), Vec::new(), Vec::new());
         let mut damaged = Vec::new();

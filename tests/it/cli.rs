@@ -483,6 +483,68 @@ fn arguments_that_make_no_sense_are_refused() -> Tested {
     Ok(())
 }
 
+/// A perimeter that suppresses what the key leaked to the internet does, up to that time.
+fn suppressing(place: &Place, until: &str) -> Tested {
+    let entry = "[[suppress]]\nrule = \"public-access\"\nreason = \"a test\"\n";
+    place.write(
+        "perimeter.toml",
+        format!("{}\n{entry}{until}\n", fs::read_to_string(root().join("perimeter.toml"))?),
+    )
+}
+
+#[test]
+fn what_perimeter_toml_suppresses_comes_back_when_that_ends() -> Tested {
+    let place = Place::new()?;
+    let log = place.text(LEAKED)?;
+    // Before any clock that this may run by.
+    let time = log.split("\"eventTime\"").nth(1).and_then(|rest| rest.split('"').nth(1)).ok_or("no time")?;
+    place.write("old.json", log.replace(time, "2019-03-01T00:00:00Z"))?;
+    let cases = [
+        ("until = 2020-01-01", "open", 1),
+        ("until = 2999-01-01", "suppressed", 0),
+        ("", "suppressed", 0),
+        ("until = 2019-01-01", "open", 0),
+    ];
+    for (until, status, steps) in cases {
+        suppressing(&place, until)?;
+        for store in ["none", "memory", "kept.db"] {
+            let scanned = place.run(&["scan", "-q", "--store", store, "--format", "json", "old.json"])?;
+            let scanned: Value = serde_json::from_str(&scanned.ended(0).out)?;
+            let finding = &scanned["findings"][0];
+            assert_eq!(finding["status"], status, "{until} {store}");
+            let history = finding["history"].as_array().ok_or("no history")?;
+            assert_eq!(history.len(), steps, "{until} {store}");
+            if let Some(step) = history.first() {
+                assert_eq!((&step["at"], &step["by"]), (&"2020-01-01T00:00:00Z".into(), &"perimeter".into()));
+            }
+        }
+        let list = ["findings", "list", "--store", "kept.db", "--format", "json", "--status", status];
+        let listed: Value = serde_json::from_str(&place.run(&list)?.ended(0).out)?;
+        assert_eq!(listed.as_array().map(Vec::len), Some(1), "{until}");
+        fs::remove_file(place.path("kept.db"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_scan_lists_findings_as_people_decided_about_them() -> Tested {
+    let place = Place::new()?;
+    let scan = ["scan", "-q", "--store", "kept.db", "--format", "json", LEAKED];
+    let scanned: Value = serde_json::from_str(&place.run(&scan)?.ended(0).out)?;
+    let id = scanned["findings"][0]["id"].as_str().ok_or("no finding")?;
+    // Open again, with a history: also where its records are suppressed meanwhile.
+    for decision in [["ack"].as_slice(), &["reopen"]] {
+        let named = ["--by", "anna", "--store", "kept.db"];
+        place.run(&[["findings"].as_slice(), decision, &[id], &named].concat())?.ended(0);
+    }
+    suppressing(&place, "until = 2999-01-01")?;
+    let scanned: Value = serde_json::from_str(&place.run(&scan)?.ended(0).out)?;
+    let finding = &scanned["findings"][0];
+    assert_eq!(finding["status"], "open");
+    assert_eq!(finding["history"].as_array().map(Vec::len), Some(2));
+    Ok(())
+}
+
 #[test]
 fn usage_errors_have_the_colours_that_are_asked_for() -> Tested {
     let place = Place::new()?;

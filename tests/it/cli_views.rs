@@ -13,6 +13,7 @@ use dynamodb_perimeter::aws::store_url::StoreUrl;
 use dynamodb_perimeter::findings::finding::{Evidence, Identity, Sightings};
 use dynamodb_perimeter::findings::sample::{EventKey, Sample};
 use dynamodb_perimeter::findings::store::{Delta, FindingStore};
+use dynamodb_perimeter::perimeter::exception::Coverage;
 use dynamodb_perimeter::perimeter::origin::{Origin, OriginKind};
 use dynamodb_perimeter::perimeter::principal::{Principal, PrincipalKind};
 use serde_json::Value;
@@ -86,7 +87,7 @@ fn delta(
             reason: format!("role {who} reached DynamoDB."),
         }],
         named: Vec::new(),
-        unsuppressed: true,
+        coverage: Coverage::Uncovered,
     };
     Ok(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
 }
@@ -214,6 +215,193 @@ fn a_finding_is_found_by_the_beginning_of_its_id() -> Tested {
     Ok(())
 }
 
+/// A command about the findings of `findings.db`, by a user of a known name.
+fn findings(folder: &Path, arguments: &[&str]) -> Result<Output, Box<dyn Error>> {
+    let mut command = perimeter(folder);
+    command.arg("findings").args(arguments).args(["--store", "findings.db"]);
+    Ok(command.env("USER", "anna").output()?)
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn what_is_decided_is_told_and_kept() -> Tested {
+    let folder = tempfile::tempdir()?;
+    stored(folder.path(), some()?)?;
+    let run = |arguments: &[&str]| findings(folder.path(), arguments);
+    let mut page = String::new();
+    for arguments in [
+        ["ack", "f-9c3481a3", "6bd4f3c6", "--note", "looking"].as_slice(),
+        &["suppress", "f-9c3481a3", "--until", "2999-01-01", "--reason", "until the move"],
+        &[
+            "suppress",
+            "f-9c3481a3",
+            "--until",
+            "2999-02-01",
+            "--reason",
+            "until the move",
+            "--by",
+            "the night shift",
+        ],
+        &["resolve", "F-6BD4F3C6", "f-6bd4f3c6", "--note", "the key is gone"],
+        &["reopen", "f-6bd4f3c6", "--reason", "it is not"],
+        &["resolve", "f-6bd4f3c6", "--change", "7edfed01", "--reason", "a new policy"],
+        &["resolve", "f-6bd4f3c6", "--change", "7edfed01"],
+    ] {
+        page += &format!("$ {}\n{}", arguments.join(" "), text(&run(arguments)?)?);
+    }
+    insta::assert_snapshot!(page, @r"
+    $ ack f-9c3481a3 6bd4f3c6 --note looking
+    f-9c3481a3  open → acknowledged
+                public-access: role/app/checkout → table/orders
+    f-6bd4f3c6  open → acknowledged
+                public-access: role/ci → table/orders
+    $ suppress f-9c3481a3 --until 2999-01-01 --reason until the move
+    f-9c3481a3  acknowledged → suppressed until 2999-01-01 00:00 UTC
+                public-access: role/app/checkout → table/orders
+    $ suppress f-9c3481a3 --until 2999-02-01 --reason until the move --by the night shift
+    f-9c3481a3  suppressed until 2999-02-01 00:00 UTC
+                public-access: role/app/checkout → table/orders
+    $ resolve F-6BD4F3C6 f-6bd4f3c6 --note the key is gone
+    f-6bd4f3c6  acknowledged → resolved
+                public-access: role/ci → table/orders
+    $ reopen f-6bd4f3c6 --reason it is not
+    f-6bd4f3c6  resolved → reopened
+                public-access: role/ci → table/orders
+    $ resolve f-6bd4f3c6 --change 7edfed01 --reason a new policy
+    f-6bd4f3c6  reopened → resolved
+                public-access: role/ci → table/orders
+    $ resolve f-6bd4f3c6 --change 7edfed01
+    f-6bd4f3c6  resolved: this was decided before
+                public-access: role/ci → table/orders
+    ");
+    let told = run(&["show", "f-9c3481a3", "f-6bd4f3c6", "--format", "json"])?;
+    let told: Vec<Value> = serde_json::from_str(text(&told)?)?;
+    let mut lives = String::new();
+    for finding in &told {
+        lives += &format!("{} {}\n", &finding["id"], &finding["status"]);
+        for step in finding["history"].as_array().ok_or("no history")? {
+            let names: Vec<&String> = step.as_object().ok_or("no step")?.keys().collect();
+            assert_eq!(names, ["at", "by", "from", "note", "to"]);
+            lives += &format!("  {} → {} by {}: {}\n", step["from"], step["to"], step["by"], step["note"]);
+        }
+    }
+    insta::assert_snapshot!(lives, @r#"
+    "f-9c3481a3ebf64a38d65ba422" "suppressed"
+      "open" → "acknowledged" by "anna": "looking"
+      "acknowledged" → "suppressed" by "anna": "until 2999-01-01T00:00:00Z: until the move"
+      "suppressed" → "suppressed" by "the night shift": "until 2999-02-01T00:00:00Z: until the move"
+    "f-6bd4f3c6cb635291f5c5db27" "resolved"
+      "open" → "acknowledged" by "anna": "looking"
+      "acknowledged" → "resolved" by "anna": "the key is gone"
+      "resolved" → "reopened" by "anna": "it is not"
+      "reopened" → "resolved" by "anna": "by the change 7edfed01: a new policy"
+    "#);
+    let shown = run(&["show", "f-9c3481a3"])?;
+    let history = text(&shown)?.split_once("History\n").and_then(|(_, rest)| rest.split_once("\n\n"));
+    let (history, _) = history.ok_or("no history")?;
+    // Not by the clock of whoever runs this.
+    let minute = "0000-00-00 00:00".len();
+    let undated = history.lines().map(|line| line.split_at(2 + minute).1.trim_end());
+    insta::assert_snapshot!(undated.collect::<Vec<_>>().join("\n"), @r"
+    open → acknowledged by anna
+    looking
+    acknowledged → suppressed by anna
+    until 2999-01-01T00:00:00Z: until the move
+    suppressed → suppressed by the night shift
+    until 2999-02-01T00:00:00Z: until the move
+    ");
+    for (status, count) in [("suppressed", 1), ("resolved", 1), ("open", 1), ("acknowledged", 0)] {
+        let listed = run(&["list", "--status", status, "--format", "ndjson"])?;
+        assert_eq!(text(&listed)?.lines().count(), count, "{status}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_became_of_findings_is_told_to_programs() -> Tested {
+    let folder = tempfile::tempdir()?;
+    stored(folder.path(), some()?)?;
+    let run = |arguments: &[&str]| findings(folder.path(), arguments);
+    let one = run(&["ack", "f-9c3481a3", "--format", "json"])?;
+    let one: Vec<Value> = serde_json::from_str(text(&one)?)?;
+    assert_eq!((one.len(), &one[0]["status"]), (1, &"acknowledged".into()));
+    assert_eq!(one[0]["evidence"][0], "7edfed01-2d6b-4ac3-b2b8-c020536b7b64");
+    assert_eq!(one[0]["history"][0]["by"], "anna");
+    let lines = run(&["resolve", "f-9c3481a3", "f-6bd4f3c6", "--reason", "r", "--format", "ndjson"])?;
+    assert_eq!(text(&lines)?.lines().count(), 2);
+    let table = run(&["reopen", "f-9c3481a3", "f-6bd4f3c6", "--format", "csv"])?;
+    assert_eq!(text(&table)?.matches(",reopened,").count(), 2);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_decided_is_said_and_keeps_nothing_else_from_it() -> Tested {
+    let folder = tempfile::tempdir()?;
+    stored(folder.path(), some()?)?;
+    let run = |arguments: &[&str]| findings(folder.path(), arguments);
+    let some = run(&["ack", "f-000", "f-9c3481a3", "f", "f-6bd4f3c6"])?;
+    assert_eq!(some.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&some.stdout).matches("open → acknowledged").count(), 2);
+    assert!(said(&some).contains("no finding begins with `f-000`"), "{}", said(&some));
+    assert!(said(&some).contains("no finding begins with `f-f`"), "{}", said(&some));
+    let again = run(&["ack", "f-9c3481a3"])?;
+    assert_eq!((again.status.code(), again.stdout.as_slice()), (Some(2), b"".as_slice()));
+    assert!(said(&again).contains(": it is acknowledged already"), "{}", said(&again));
+    let long = "x".repeat(1025);
+    let cases: [(&[&str], &str); 10] = [
+        (&["ack"], "<ID>"),
+        (&["ack", "f-9c3481a3", "--by", " "], "the name of who decides is missing"),
+        (&["ack", "f-9c3481a3", "--by", "perimeter"], "give another name"),
+        (&["ack", "f-9c3481a3", "--note", &long], "the note has 1025 bytes; at most 1024 are kept"),
+        (&["suppress", "f-9c3481a3", "--reason", "r"], "--until <TIME>"),
+        (&["suppress", "f-9c3481a3", "--until", "2999-01-01"], "--reason <TEXT>"),
+        (&["suppress", "f-9c3481a3", "--until", "soon", "--reason", "r"], "a date such as"),
+        (&["suppress", "f-9c3481a3", "--until", "2020-01-01", "--reason", "r"], "ends in the future"),
+        (&["resolve", "f-9c3481a3"], "--reason <TEXT>"),
+        (&["resolve", "f-9c3481a3", "--reason", " "], "a reason is needed"),
+    ];
+    for (arguments, words) in cases {
+        let refused = run(arguments)?;
+        assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(2), b"".as_slice()));
+        assert!(said(&refused).contains(words), "{arguments:?}: {}", said(&refused));
+    }
+    let mut nobody = perimeter(folder.path());
+    nobody.env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME");
+    let nobody = nobody.args(["findings", "ack", "f-9c3481a3", "--store", "findings.db"]).output()?;
+    assert!(said(&nobody).contains("say with --by who decides"), "{}", said(&nobody));
+    Ok(())
+}
+
+#[test]
+fn where_nothing_is_kept_nothing_is_decided() -> Tested {
+    let folder = tempfile::tempdir()?;
+    for (store, words) in [
+        ("none", "nothing is kept there"),
+        ("memory", "nothing is kept there"),
+        ("absent.db", "no findings are kept yet"),
+    ] {
+        for arguments in [
+            ["ack", "f-1"].as_slice(),
+            &["suppress", "f-1", "--until", "2999-01-01", "--reason", "r"],
+            &["resolve", "f-1", "--reason", "r"],
+            &["reopen", "f-1"],
+        ] {
+            let output = perimeter(folder.path())
+                .arg("findings")
+                .args(arguments)
+                .args(["--by", "anna", "--store", store])
+                .output()?;
+            assert_eq!(output.status.code(), Some(2), "{store}");
+            assert!(said(&output).contains(words), "{store}: {}", said(&output));
+        }
+    }
+    assert!(!folder.path().join("absent.db").exists());
+    Ok(())
+}
+
 #[test]
 fn what_is_not_kept_is_not_called_clean() -> Tested {
     let folder = tempfile::tempdir()?;
@@ -236,8 +424,16 @@ fn text_of_strangers_is_inert() -> Tested {
     let hostile = delta("public-access", HOSTILE, HOSTILE, Severity::Critical, HOSTILE)?;
     let id = hostile.sightings.identity.id();
     let store = stored(folder.path(), vec![hostile])?;
-    for arguments in [["findings", "list"].as_slice(), &["findings", "show", &id]] {
+    // What can stand among arguments: all but the null.
+    let resolve = ["findings", "resolve", &id, "--reason", HOSTILE, "--by", HOSTILE, "--change", HOSTILE];
+    let reopen = ["findings", "reopen", &id, "--note", HOSTILE, "--by", HOSTILE];
+    for arguments in [["findings", "list"].as_slice(), &["findings", "show", &id], &resolve, &reopen] {
         for format in ["text", "json", "ndjson", "csv"] {
+            if arguments == reopen {
+                // It is to be reopened from something.
+                let again = ["findings", "resolve", &id, "--reason", format, "--by", "anna", "--store"];
+                let _ = perimeter(folder.path()).args(again).arg(&store).output()?;
+            }
             let output = perimeter(folder.path())
                 .args(arguments)
                 .args(["--format", format, "--store"])
@@ -349,7 +545,7 @@ fn completions_are_made_for_every_shell() -> Tested {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let output = perimeter(folder.path()).args(["completions", shell]).output()?;
         let text = text(&output)?;
-        for word in ["findings", "explain", "scan"] {
+        for word in ["findings", "suppress", "explain", "scan"] {
             assert!(text.contains(word), "{shell}: {word}");
         }
     }
@@ -359,7 +555,10 @@ fn completions_are_made_for_every_shell() -> Tested {
 #[test]
 fn manual_pages_are_made_for_every_command() -> Tested {
     let folder = tempfile::tempdir()?;
-    for command in ["", "scan", "findings", "findings list", "findings show", "rules", "explain", "init"] {
+    let findings =
+        ["findings list", "findings show", "findings ack", "findings suppress", "findings resolve"];
+    let others = ["", "scan", "findings", "findings reopen", "rules", "explain", "init"];
+    for command in findings.into_iter().chain(others) {
         let words: Vec<&str> = command.split_whitespace().collect();
         let output = perimeter(folder.path()).arg("man").args(&words).output()?;
         let title = [["perimeter"].as_slice(), &words].concat().join("-");

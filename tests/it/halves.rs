@@ -240,7 +240,7 @@ type Listed = BTreeMap<String, (String, Severity, u64, bool)>;
 async fn listed(store: &FindingsTable) -> Result<Listed, Box<dyn Error + Send + Sync>> {
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
-        let (page, next) = store.list(&Query::default(), after).await?;
+        let (page, next) = store.list(&Query::default(), after, Timestamp::now()).await?;
         all.extend(page.iter().map(|kept| {
             let finding = kept.finding();
             let who = finding.principal.arn.unwrap_or_default();
@@ -462,7 +462,8 @@ fn without_a_store_what_was_corrected_counts_once_and_no_endpoint_is_gathered() 
             joined.join(tally);
         }
         assert!(joined.endpoints.is_empty());
-        let kept = joined.take_deltas().into_iter().map(|delta| Kept::new(delta.sightings));
+        let kept =
+            joined.take_deltas().into_iter().map(|delta| Kept::new(delta.sightings, Timestamp::UNIX_EPOCH));
         let counts: BTreeMap<String, u64> =
             kept.map(|kept| (kept.sightings.identity.rule.to_string(), kept.count())).collect();
         let expected = [("private-unattributed".to_owned(), 1), ("public-access".to_owned(), 1)];
@@ -502,7 +503,8 @@ fn in_parts(
     let mut findings = Vec::new();
     for mut delta in joined.take_deltas() {
         delta.sightings.take_out(|key| corrected.contains(&key));
-        findings.push(serde_json::to_string(&Kept::new(delta.sightings).into_finding())?);
+        findings
+            .push(serde_json::to_string(&Kept::new(delta.sightings, Timestamp::UNIX_EPOCH).into_finding())?);
     }
     findings.sort();
     Ok(findings)

@@ -107,7 +107,8 @@ fn origin(origin: &mut Origin) {
     clip_all([&mut origin.endpoint, &mut origin.vpc, &mut origin.vpc_account, &mut origin.ip]);
 }
 
-/// The steps that are kept of a finding's life.
+/// The steps that are kept of a finding's life. Nothing happens twice by itself without a decision in between,
+/// so whoever decided last is always among the latest.
 pub(super) fn history(history: &[Step]) -> Vec<Step> {
     let skip = history.len().saturating_sub(MAX_STEPS);
     let steps = history.iter().take(1).chain(history.iter().skip(1 + skip));
@@ -122,7 +123,12 @@ pub(super) fn history(history: &[Step]) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::findings::finding::tests::sightings;
+    use crate::findings::finding::{Kept, Status};
+    use crate::findings::lifecycle::{self, Decision, NOBODY, Transition};
 
     #[test]
     fn texts_are_cut_between_characters_and_stay_apart() {
@@ -132,6 +138,30 @@ mod tests {
         assert_eq!(clipped(&cut, MAX_TEXT), cut);
         assert_ne!(cut, clipped(&format!("{long}x"), MAX_TEXT));
         assert_eq!(clipped("short", MAX_TEXT), "short");
+    }
+
+    #[test]
+    fn of_a_long_life_the_first_step_and_the_last_decision_are_kept() {
+        let mut kept = Kept::new(sightings(0), Timestamp::UNIX_EPOCH);
+        let time = |second| Timestamp::from_second(second).unwrap();
+        for n in 0..300 {
+            let by = format!("{n}{}", "b".repeat(MAX_NAME - 3));
+            let reason = "r".repeat(lifecycle::MAX_NOTE);
+            let resolve = Transition::ResolveByChange { event: by.clone(), what: reason };
+            kept.decide(&Decision::new(resolve, &by, time(10 * n)).unwrap()).unwrap();
+            kept.join(sightings(n.cast_unsigned() + 1), time(10 * n + 5));
+            kept.history = history(&kept.history);
+        }
+        let decided: Vec<&Step> = kept.history.iter().filter(|step| step.by != NOBODY).collect();
+        assert_eq!((kept.history.len(), kept.decisions.len()), (MAX_STEPS, MAX_STEPS));
+        assert!(
+            decided.first().unwrap().by.starts_with("0b") && decided.last().unwrap().by.starts_with("299b")
+        );
+        assert_eq!(kept.status, Status::Reopened);
+        // No note of a decision is cut here: what is too long for it is refused before.
+        assert!(kept.history.iter().all(|step| !step.note.contains('…')));
+        let bytes: usize = kept.history.iter().map(|step| step.by.len() + step.note.len() + 64).sum();
+        assert!(bytes < 64 << 10, "{bytes}");
     }
 
     #[test]

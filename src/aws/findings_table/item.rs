@@ -7,14 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::schema::{self, BY_ACCOUNT, BY_STATUS, EXPIRES_AT, FINDING, Key, PK, SK};
+use super::schema::{self, BY_ACCOUNT, BY_STATUS, EXPIRES_AT, FINDING, Key, LAPSES, PK, SK};
 use super::{Item, bounds, document};
 use crate::audit::rule::Severity;
 use crate::findings::finding::{Evidence, Identity, Kept, Sightings, Status, Step};
+use crate::findings::lifecycle::Lapse;
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{CALLER_HALF, Half, StoreError, Waiting, WaitsFor};
 use crate::ids::{AccountId, EndpointId, VpcKey};
 use crate::perimeter::Endpoint;
+use crate::perimeter::exception::Coverage;
 use crate::perimeter::principal::Principal;
 
 /// The schema that this version writes.
@@ -62,7 +64,7 @@ pub(super) fn write_finding(id: &str, kept: &Kept, version: u64) -> Result<Item,
     writer.set("rule", text(&*seen.identity.rule));
     writer.set("status", text(kept.status.name()));
     writer.set("severity", text(seen.severity.name()));
-    writer.set("unsuppressed", AttributeValue::Bool(seen.unsuppressed));
+    write_life(&mut writer, kept)?;
     if let Some(region) = &seen.region {
         writer.set("region", text(region));
     }
@@ -83,6 +85,26 @@ pub(super) fn write_finding(id: &str, kept: &Kept, version: u64) -> Result<Item,
         }
     }
     Ok(writer.item)
+}
+
+/// How long it is quiet, and what was decided. What is suppressed has a time in `lapses` also where there is no
+/// end to it: one that has none was written by an earlier version.
+fn write_life(writer: &mut Writer<'_>, kept: &Kept) -> Result<(), StoreError> {
+    let coverage = kept.sightings.coverage;
+    writer.set("unsuppressed", AttributeValue::Bool(coverage == Coverage::Uncovered));
+    if let Coverage::Until(end) = coverage {
+        writer.set("covered_until", text(time(end)));
+    }
+    if kept.status == Status::Suppressed {
+        writer.set(LAPSES, text(time(kept.lapses_at().unwrap_or(Timestamp::MAX))));
+    }
+    if let Some(lapse) = kept.lapse {
+        writer.set("back_to", text(lapse.to.name()));
+    }
+    if !kept.decisions.is_empty() {
+        writer.document("decisions", &kept.decisions)?;
+    }
+    Ok(())
 }
 
 /// Where a finding stands in a list: by severity, then by the latest record, then by id.
@@ -138,11 +160,13 @@ pub(super) fn read_finding(item: &Item) -> Result<Stored, StoreError> {
         evidence: Vec::new(),
         named: Vec::new(),
         addresses: reader.document("addresses")?,
-        unsuppressed: reader.bool("unsuppressed")?,
+        coverage: reader.coverage()?,
     };
     let status = Status::parse(status).ok_or_else(|| reader.damaged("`status` has no such value"))?;
     let history: Vec<Step> = reader.document("history")?;
-    Ok(Stored { version, gone, kept: Some(Kept { sightings, status, history }) })
+    let decisions = if item.contains_key("decisions") { reader.document("decisions")? } else { Vec::new() };
+    let lapse = reader.lapse()?.filter(|_| status == Status::Suppressed);
+    Ok(Stored { version, gone, kept: Some(Kept { sightings, status, history, lapse, decisions }) })
 }
 
 /// Eight bytes an event instead of a number of up to twenty digits: 8 KiB where a sample is full.
@@ -378,6 +402,20 @@ impl<'i> Reader<'i> {
     fn parsed<T: std::str::FromStr<Err: ToString>>(&self, name: &str) -> Result<T, StoreError> {
         let text = self.attribute(name)?.as_n().map_err(|value| self.mistyped(name, value))?;
         text.parse().map_err(|error: T::Err| self.damaged(format!("`{name}`: {}", error.to_string())))
+    }
+
+    fn coverage(&self) -> Result<Coverage, StoreError> {
+        Ok(match (self.bool("unsuppressed")?, self.optional("covered_until")?) {
+            (true, _) => Coverage::Uncovered,
+            (false, Some(end)) => Coverage::Until(self.time("covered_until", end)?),
+            (false, None) => Coverage::Endless,
+        })
+    }
+
+    fn lapse(&self) -> Result<Option<Lapse>, StoreError> {
+        let Some(to) = self.optional("back_to")? else { return Ok(None) };
+        let to = Status::parse(to).ok_or_else(|| self.damaged("`back_to` has no such value"))?;
+        Ok(Some(Lapse { at: self.time(LAPSES, self.text(LAPSES)?)?, to }))
     }
 
     fn event_key(&self, name: &str) -> Result<EventKey, StoreError> {

@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::requests::READS;
 use super::retry::{Failure, retry};
-use super::schema::{self, BY_ACCOUNT, BY_STATUS, Index, Key, PK, SK};
+use super::schema::{self, BY_ACCOUNT, BY_STATUS, Index, Key, LAPSES, PK, SK};
 use super::{FindingsTable, Item, item};
 use crate::findings::finding::{Kept, Status};
+use crate::findings::lifecycle::Lapse;
 use crate::findings::store::{Query, StoreError};
 
 /// Findings on a page: as many as are read at once.
@@ -54,6 +55,7 @@ pub(super) async fn list(
     table: &FindingsTable,
     query: &Query,
     after: Option<String>,
+    now: Timestamp,
 ) -> Result<(Vec<Kept>, Option<String>), StoreError> {
     let high = match after {
         None => ABOVE_ALL.to_owned(),
@@ -63,7 +65,7 @@ pub(super) async fn list(
         }
     };
     let reads = partitions(query).into_iter().map(|(index, partition)| {
-        let narrowed = Narrowed::of(query, index, partition, &high);
+        let narrowed = Narrowed::of(query, index, partition, &high, now);
         async move { narrowed.entries(table).await }
     });
     let mut more = false;
@@ -80,17 +82,27 @@ pub(super) async fn list(
         .filter(|_| more)
         .map(|last| Token { after: last.place.clone() }.write())
         .transpose()?;
-    Ok((findings(table, query, entries).await?, next))
+    Ok((findings(table, query, entries, now).await?, next))
 }
 
-/// The partitions that can hold what is asked for.
+/// The partitions that can hold what is asked for: a suppressed finding may have come back, though nobody has
+/// written that down yet.
 fn partitions(query: &Query) -> Vec<(Index, String)> {
     if let Some(account) = &query.account {
         return vec![(BY_ACCOUNT, schema::account_partition(account))];
     }
-    let asked =
-        Status::ALL.into_iter().filter(|status| query.statuses.is_empty() || query.statuses.contains(status));
+    let asked = Status::ALL.into_iter().filter(|status| {
+        query.statuses.is_empty()
+            || query.statuses.contains(status)
+            || (*status == Status::Suppressed && asks_for_lapsed(query))
+    });
     asked.map(|status| (BY_STATUS, schema::status_partition(status.name()))).collect()
+}
+
+/// Are findings asked for that were suppressed and have come back, and not those that are suppressed?
+fn asks_for_lapsed(query: &Query) -> bool {
+    let asked = &query.statuses;
+    Lapse::TO.iter().any(|status| asked.contains(status)) && !asked.contains(&Status::Suppressed)
 }
 
 /// One partition, narrowed down.
@@ -103,7 +115,7 @@ struct Narrowed {
 }
 
 impl Narrowed {
-    fn of(query: &Query, index: Index, partition: String, high: &str) -> Self {
+    fn of(query: &Query, index: Index, partition: String, high: &str, now: Timestamp) -> Self {
         let low = query.at_least.map_or(0, item::rank);
         let mut narrowed = Self {
             index,
@@ -114,7 +126,7 @@ impl Narrowed {
         };
         narrowed.name("#partition", index.pk);
         narrowed.name("#place", index.sk);
-        narrowed.value(":partition", partition);
+        narrowed.value(":partition", &partition);
         narrowed.value(":low", format!("{low}#"));
         narrowed.value(":high", high);
         if let Some(rule) = &query.rule {
@@ -127,15 +139,37 @@ impl Narrowed {
         if let Some(until) = query.until {
             narrowed.filter("first_seen", "<", item::time(until));
         }
-        if query.account.is_some() && !query.statuses.is_empty() {
-            let places: Vec<String> = (0..query.statuses.len()).map(|n| format!(":status{n}")).collect();
-            for (place, status) in places.iter().zip(&query.statuses) {
-                narrowed.value(place, status.name());
+        // A partition of the one index is of one status, and all in it is wanted but for what has not lapsed.
+        let is_mixed = match query.account {
+            Some(_) => !query.statuses.is_empty(),
+            None => {
+                asks_for_lapsed(query) && partition == schema::status_partition(Status::Suppressed.name())
             }
-            narrowed.name("#status", "status");
-            narrowed.filter.push(format!("#status IN ({})", places.join(", ")));
+        };
+        if is_mixed {
+            narrowed.of_statuses(query, now);
         }
         narrowed
+    }
+
+    /// Only findings of the statuses that are asked for, and those that have come to it by now.
+    fn of_statuses(&mut self, query: &Query, now: Timestamp) {
+        let places: Vec<String> = (0..query.statuses.len()).map(|n| format!(":status{n}")).collect();
+        for (place, status) in places.iter().zip(&query.statuses) {
+            self.value(place, status.name());
+        }
+        self.name("#status", "status");
+        let mut wanted = format!("#status IN ({})", places.join(", "));
+        if asks_for_lapsed(query) {
+            // Without the attribute it was written by an earlier version: whether it has lapsed is seen then.
+            wanted.push_str(
+                " OR (#status = :suppressed AND (attribute_not_exists(#lapses) OR #lapses <= :now))",
+            );
+            self.name("#lapses", LAPSES);
+            self.value(":suppressed", Status::Suppressed.name());
+            self.value(":now", item::time(now));
+        }
+        self.filter.push(format!("({wanted})"));
     }
 
     fn name(&mut self, placeholder: &str, name: &str) {
@@ -206,6 +240,7 @@ async fn findings(
     table: &FindingsTable,
     query: &Query,
     entries: Vec<Entry>,
+    now: Timestamp,
 ) -> Result<Vec<Kept>, StoreError> {
     // One whose status changes right now can be in two partitions.
     let mut known = HashSet::new();
@@ -213,7 +248,9 @@ async fn findings(
         entries.into_iter().map(|entry| entry.key).filter(|key| known.insert(key.clone())).collect();
     let mut found = BTreeMap::new();
     for item in table.get_all(&keys).await? {
-        if let (Some(AttributeValue::S(pk)), Some(kept)) = (item.get(PK), item::read_finding(&item)?.kept) {
+        if let (Some(AttributeValue::S(pk)), Some(mut kept)) = (item.get(PK), item::read_finding(&item)?.kept)
+        {
+            kept.settle(now);
             found.insert(pk.clone(), kept);
         }
     }

@@ -15,8 +15,9 @@ use super::retry::{Backoff, Failure};
 use super::schema::{Key, PK};
 use super::{FindingsTable, Item, bounds, correct};
 use crate::findings::finding::{EVIDENCE, Evidence, Kept, Sightings};
+use crate::findings::lifecycle::Decision;
 use crate::findings::sample::{EventKey, Sample};
-use crate::findings::store::{Delta, StoreError, WaitsFor};
+use crate::findings::store::{CALLER_HALF, Decided, DecisionError, Delta, StoreError, WaitsFor};
 
 /// Joins a delta into its finding.
 pub(super) async fn record(table: &FindingsTable, delta: Delta, now: Timestamp) -> Result<Kept, StoreError> {
@@ -103,7 +104,7 @@ fn joined(before: &Stored, delta: &Delta, now: Timestamp) -> Kept {
         }
         None => {
             sightings.gone.join(&before.gone);
-            Kept::new(sightings)
+            Kept::new(sightings, now)
         }
     }
 }
@@ -142,6 +143,48 @@ async fn put_beside(
     // Behind the records that wait: whoever forgets an endpoint looked for those last.
     let awaited = awaited.into_iter().map(|endpoint| item::write_awaited(endpoint, own_mark()));
     table.put_all(awaited.collect()).await
+}
+
+/// Carries out a decision about a finding.
+///
+/// Whoever is overtaken reads again what is there by then: a decision that makes no sense any more is refused,
+/// and one that was carried out although nobody heard of it is found there.
+pub(super) async fn decide(
+    table: &FindingsTable,
+    id: &str,
+    decision: &Decision,
+) -> Result<Decided, DecisionError> {
+    let mut backoff = Backoff::default();
+    loop {
+        match try_decide(table, id, decision).await {
+            Ok(decided) => return decided,
+            Err(failure) => backoff.after(failure).await?,
+        }
+    }
+}
+
+/// One attempt: a failure can be tried again, and an error is an answer.
+async fn try_decide(
+    table: &FindingsTable,
+    id: &str,
+    decision: &Decision,
+) -> Result<Result<Decided, DecisionError>, Failure> {
+    let before = load(table, id).await?;
+    let Some(mut kept) = before.kept.clone().filter(is_shown) else {
+        return Ok(Err(DecisionError::Unknown(id.to_owned())));
+    };
+    let is_news = match kept.decide(decision) {
+        Ok(is_news) => is_news,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    let after = item::write_finding(id, &kept, before.version + 1)?;
+    Change::of(id, &before, after)?.commit(table).await?;
+    Ok(Ok(Decided { kept, is_news }))
+}
+
+/// Is anybody shown the finding?
+fn is_shown(kept: &Kept) -> bool {
+    kept.count() > 0 && kept.sightings.identity.rule != CALLER_HALF
 }
 
 /// Takes events out of a finding, be they seen or not.

@@ -24,7 +24,9 @@ pub const BY_STATUS: Index = Index { name: "by-status", pk: "gsi1pk", sk: "gsi1s
 /// Findings by account; those without events, or without an account, are not in it.
 pub const BY_ACCOUNT: Index = Index { name: "by-account", pk: "gsi2pk", sk: "gsi2sk" };
 /// What the indexes hold of a finding, beside its keys: what a list is narrowed down by.
-pub const PROJECTED: [&str; 4] = ["rule", "status", "first_seen", "last_seen"];
+pub const PROJECTED: [&str; 5] = ["rule", "status", LAPSES, "first_seen", "last_seen"];
+/// When a suppressed finding comes back by itself.
+pub const LAPSES: &str = "lapses";
 
 /// The partition of all endpoints. One partition, so that reading it shows every write before it.
 pub(super) const ENDPOINTS: &str = "ENDPOINTS";

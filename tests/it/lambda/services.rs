@@ -71,7 +71,8 @@ impl Dynamo {
         let mut found = BTreeMap::new();
         let mut after = None;
         loop {
-            let (page, next) = self.runtime.block_on(table.list(&Query::default(), after)).unwrap();
+            let (page, next) =
+                self.runtime.block_on(table.list(&Query::default(), after, jiff::Timestamp::now())).unwrap();
             found.extend(page.into_iter().map(|kept| (kept.sightings.identity.id(), kept)));
             after = next;
             if after.is_none() {
