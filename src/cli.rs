@@ -29,6 +29,7 @@ mod settings;
 mod simulate;
 mod smallest;
 mod spilled;
+mod sweep;
 mod view;
 
 /// Keeps DynamoDB tables reachable only from inside the approved VPCs, and proves it.
@@ -104,6 +105,8 @@ enum Command {
     Prove(prove::Prove),
     /// Decide one request, and say which statement decides
     Simulate(simulate::Simulate),
+    /// Prove every table against every principal, as things stand
+    Sweep(sweep::Sweep),
     /// List the rules
     Rules(rules::Rules),
     /// Explain a rule or a lint
@@ -177,6 +180,7 @@ fn dispatch(cli: &Cli) -> Done {
         Command::Findings { command } => command.run(common),
         Command::Prove(prove) => prove.run(common),
         Command::Simulate(simulate) => simulate.run(common),
+        Command::Sweep(sweep) => sweep.run(common),
         Command::Rules(rules) => rules.run(common),
         Command::Explain(explain) => explain.run(common),
         Command::Completions(completions) => completions.run(common),

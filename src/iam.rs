@@ -15,5 +15,6 @@ pub mod operator;
 pub mod reading;
 pub mod request;
 pub mod size;
+pub mod state;
 pub mod table_policy;
 pub mod template;

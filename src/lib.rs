@@ -25,3 +25,4 @@ pub mod lambda;
 pub mod perimeter;
 pub mod pipeline;
 pub mod prove;
+pub mod reach;

@@ -3,6 +3,7 @@
 //!
 //! [`keep`] has the rest of the way, into the store.
 
+mod changes;
 #[cfg(feature = "aws")]
 pub mod keep;
 mod tally;
@@ -33,6 +34,7 @@ use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
 use crate::perimeter::{Endpoint, Perimeter};
 
+pub use changes::Pending;
 pub use tally::{Created, Tally};
 use waiting::{half, waiting};
 
@@ -61,6 +63,7 @@ pub struct Auditor<'k> {
     shortcut: Shortcut<'k>,
     keeps: bool,
     ignores_own: bool,
+    proves: bool,
     halves: Option<Halves<'k>>,
 }
 
@@ -148,7 +151,14 @@ impl<'k> Auditor<'k> {
     /// Judges by `perimeter` and `inventory`.
     pub fn new(perimeter: &'k Perimeter, inventory: &'k Inventory) -> Self {
         let known = Known { perimeter, inventory };
-        Self { known, shortcut: Shortcut::new(known), keeps: false, ignores_own: false, halves: None }
+        Self {
+            known,
+            shortcut: Shortcut::new(known),
+            keeps: false,
+            ignores_own: false,
+            proves: false,
+            halves: None,
+        }
     }
 
     /// There is a store: evidence is gathered for it, and records are handed to it that are to be
@@ -162,6 +172,12 @@ impl<'k> Auditor<'k> {
     /// findings as they happen, each would make the next.
     pub fn ignoring_own_calls(mut self) -> Self {
         self.ignores_own = true;
+        self
+    }
+
+    /// What stands is known: changes are gathered, to be judged by what they do, and not by their text alone.
+    pub fn for_proofs(mut self) -> Self {
+        self.proves = true;
         self
     }
 
@@ -193,7 +209,8 @@ impl<'k> Auditor<'k> {
     ) {
         match content {
             Content::Record(record) => match self.shortcut.verdict(record) {
-                Some(verdict) if !in_full => {
+                // What a change does is not told by its text.
+                Some(verdict) if !(in_full || self.proves && verdict == Verdict::Change) => {
                     tally.verdicts[verdict as usize] += 1;
                     take(Audited::Plain(verdict));
                 }
@@ -220,7 +237,11 @@ impl<'k> Auditor<'k> {
             tally.note_created(endpoint);
         }
         tally.note_unlisted(&case);
-        self.sight(&judged, record, tally);
+        if self.proves && is_provable(&case) && tally.has_room() {
+            tally.note_pending(Pending::new(judged.key(), case.clone(), judged.event()));
+        } else {
+            self.sight(&judged, record, tally);
+        }
         if !record.get(Key::Addendum).is_absent() {
             corrections(record, &case).into_iter().for_each(|correction| tally.note_correction(correction));
         }
@@ -444,6 +465,15 @@ fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
     Some(Delta { sightings, waiting: Vec::new(), halves })
 }
 
+/// Is it a change of what stands? What is also an access, through DynamoDB itself and from where it cannot be told yet,
+/// has to wait as a call does.
+fn is_provable(case: &Case) -> bool {
+    match &case.subject {
+        Subject::Change { change, .. } => !change.edits.is_empty() && !case.needs_other_half(),
+        Subject::Call | Subject::Nothing(_) | Subject::Unreliable(_) | Subject::Forged(_) => false,
+    }
+}
+
 /// Which finding a judged record belongs to, where a rule fits it: with that rule and its severity.
 fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, IdentityRef<'j>)> {
     let (rule, severity) = judged.judgement.rule?;
@@ -463,9 +493,14 @@ fn identity_as<'c>(case: &'c Case, rule: &'static str) -> IdentityRef<'c> {
 
 /// What a judged record adds to a finding, where a rule fits it; `event`: what it is shown by.
 fn sightings<'j>(judged: &Judged<'j>, event: impl FnOnce(&Judged<'j>) -> Event) -> Option<Sightings> {
-    let Judged { case, judgement, .. } = judged;
-    let (rule, severity, identity) = identity(judged)?;
-    let key = judged.key();
+    judged.judgement.rule?;
+    sightings_of(judged.case, judged.judgement, judged.key(), event(judged))
+}
+
+/// The same of a record of which no more is at hand than this.
+fn sightings_of(case: &Case, judgement: &Judgement, key: EventKey, event: Event) -> Option<Sightings> {
+    let (rule, severity) = judgement.rule?;
+    let identity = identity_as(case, rule.id);
     let mut seen = Sample::default();
     seen.insert(key);
     let ip = case.origin.ip.clone();
@@ -479,7 +514,7 @@ fn sightings<'j>(judged: &Judged<'j>, event: impl FnOnce(&Judged<'j>) -> Event) 
         gone: Sample::default(),
         span: case.time.map(|time| (time, time)),
         addresses: ip.iter().cloned().collect(),
-        evidence: vec![Evidence { key, event: event(judged), ip, reason: reason(case, judgement) }],
+        evidence: vec![Evidence { key, event, ip, reason: reason(case, judgement) }],
         named: Vec::new(),
         coverage: judgement.coverage,
     })

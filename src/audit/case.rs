@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::calls;
+use super::rule::Rule;
 use crate::cloudtrail::envelope::Forged;
 use crate::cloudtrail::outcome::{Outcome, outcome};
 use crate::cloudtrail::record::{Identity, Key, Record};
@@ -114,6 +115,17 @@ pub struct Case {
     pub unlisted_owner: bool,
     /// It makes a role under a name that a break-glass pattern speaks of.
     pub makes_break_glass: bool,
+    /// What a change does to who reaches what, where that was proven.
+    pub proven: Option<Proven>,
+}
+
+/// What a change was shown to do, by what stood before and after it.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    /// The rule that it fits.
+    pub rule: &'static Rule,
+    /// Why, as the end of a sentence.
+    pub why: String,
 }
 
 /// Is this the name of DynamoDB, its streams, or DAX?
@@ -194,6 +206,7 @@ impl Case {
             principal_external: is_external(known.perimeter, &principal, &owner, &resources),
             own_call: is_own(known.perimeter, &principal, &resources),
             makes_break_glass: makes_break_glass(&subject, known.perimeter),
+            proven: None,
             name,
             error: shown(record, Key::ErrorCode),
             account: owner.account,
@@ -242,6 +255,7 @@ impl Case {
             own_call: false,
             unlisted_owner: false,
             makes_break_glass: false,
+            proven: None,
         }
     }
 

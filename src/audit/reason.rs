@@ -38,6 +38,11 @@ fn changed(case: &Case, judgement: &Judgement, what: &str, through_dynamodb: boo
         _ => String::new(),
     };
     let from = if through_dynamodb { format!(", {}", whence(case)) } else { String::new() };
+    let proven = case.proven.as_ref();
+    let proven = proven.filter(|proven| judgement.rule.is_some_and(|(rule, _)| rule.id == proven.rule.id));
+    if let Some(proven) = proven {
+        return format!("{}{from}: {what}; {}{failed}", who(case), proven.why);
+    }
     let shown = match judgement.rule {
         Some((rule, _)) if rule.id == "break-glass-name" => ", whose name fits a break-glass pattern",
         Some((rule, _)) if rule.id == "change-unreadable" => ", and the record does not say to what",

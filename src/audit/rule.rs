@@ -42,9 +42,10 @@ pub enum Subject {
     Call,
     /// A change to what guards the perimeter, told from the event's own text.
     Change,
-    /// A change whose effect only a proof over the whole state can tell; known by name, so that
-    /// configurations may speak of it, and not raised by this version.
+    /// A change, told by what stood before it and what stands after: raised where that is known.
     ProvenChange,
+    /// Known by name, so that configurations may speak of it, and not raised by this version.
+    NotYet,
 }
 
 /// A class of findings. Each is a constant in a file of its own under [`super::rules`], and what it

@@ -245,6 +245,7 @@ fn change(case: &Case, fits: &mut Vec<&'static Rule>) {
     if case.makes_break_glass {
         fits.push(&rules::BREAK_GLASS_NAME);
     }
+    fits.extend(case.proven.as_ref().map(|proven| proven.rule));
     fits.extend(shown(change.shows));
     if !through_dynamodb {
         return;

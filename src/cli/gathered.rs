@@ -16,6 +16,7 @@ use super::view::summary::Unreadable;
 use crate::aws::findings_table::FindingsTable;
 use crate::cloudtrail::elements::Fault;
 use crate::findings::store::{Correction, Delta, FindingStore, StoreError};
+use crate::iam::state::snapshot::Snapshot;
 use crate::perimeter::Endpoint;
 use crate::pipeline::{Auditor, Tally, keep};
 
@@ -149,7 +150,8 @@ impl<'g> Gathered<'g> {
     }
 
     /// All is read: keeps and lists the findings, and settles what waited.
-    pub fn finish(self, settings: &Settings) -> Outcome {
+    pub fn finish(mut self, settings: &Settings, snapshot: Option<Snapshot>) -> Outcome {
+        let unproven = snapshot.and_then(|snapshot| self.prove(snapshot));
         let Self { mut tally, spilled, mut keeping, files, bytes, empty, unreadable } = self;
         let deltas = tally.take_deltas();
         let (findings, unlisted) =
@@ -166,8 +168,21 @@ impl<'g> Gathered<'g> {
             empty: empty.into_sorted(),
             unreadable: unreadable.into_sorted(),
             findings,
-            incomplete: unkept.into_iter().chain(unlisted).collect(),
+            incomplete: unkept.into_iter().chain(unlisted).chain(unproven).collect(),
         }
+    }
+}
+
+impl Gathered<'_> {
+    /// Judges the changes by what they do to what stands. Returns why not all of them could be.
+    fn prove(&mut self, mut snapshot: Snapshot) -> Option<String> {
+        let pending = std::mem::take(&mut self.tally.pending);
+        let now = Timestamp::now();
+        let deltas = self.keeping.auditor.changes(&mut snapshot.state, snapshot.taken_at, pending, now);
+        deltas.into_iter().for_each(|delta| self.tally.add(delta));
+        let more = self.tally.unproven;
+        (more > 0)
+            .then(|| format!("{more} changes are judged by their text alone: there are too many to hold"))
     }
 }
 

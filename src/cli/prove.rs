@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::output::Output;
 use super::view::{json, lints, proof};
 use super::{Common, Done, Ending, Format};
-use crate::prove::answer::{Inquiry, Verdict};
+use crate::prove::answer::{Inquiry, Verdict, Within};
 use crate::prove::lint;
 
 /// Arguments of `prove`.
@@ -55,6 +55,7 @@ impl Prove {
                 baseline: baseline.as_ref().map(|named| &named.bundle),
                 explain: self.explain,
                 threads: common.threads(),
+                within: Within::default(),
             };
             let answers = inquiry.answers();
             for answer in &answers {

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -15,7 +15,7 @@ use super::gathered::{Gathered, Outcome};
 use super::input::{Input, Inputs, Missing};
 use super::output::{Output, store_files};
 use super::progress::Progress;
-use super::settings::Settings;
+use super::settings::{Settings, read_snapshot};
 use super::view::counted;
 use super::view::records::RecordWriter;
 use super::view::summary::{Summary, Unreadable};
@@ -42,6 +42,9 @@ pub struct Scan {
     /// Exit with 1 where a finding is at least this severe
     #[arg(long, value_name = "SEVERITY", value_parser = severity(), ignore_case = true)]
     fail_on: Option<Severity>,
+    /// What stood before the first record: changes are judged by what they do to that
+    #[arg(long, value_name = "FILE")]
+    snapshot: Option<PathBuf>,
     /// Of s3:// trees, only files delivered since this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
@@ -64,6 +67,7 @@ impl Scan {
         let runtime = runtime()?;
         let mut settings = common.settings()?;
         common.draw_warnings(&settings);
+        let snapshot = self.snapshot.as_deref().map(read_snapshot).transpose()?;
         let url = common.store_url(&settings)?;
         let mut out = Output::open_apart(common, store_files(&url))?;
         let inputs = self.inputs(&runtime, out.target())?;
@@ -80,13 +84,16 @@ impl Scan {
         if store.is_some() {
             auditor = auditor.for_store();
         }
+        if snapshot.is_some() {
+            auditor = auditor.for_proofs();
+        }
         let gathered = Mutex::new(Gathered::new(store.as_ref(), &auditor, &runtime));
         let progress = Progress::start(common, &self.paths, self.records);
         let (inputs, written) = self.read(common, &auditor, inputs, &gathered, &progress, &mut out);
         progress.finish();
         let read_in = began.elapsed();
         let gathered = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let outcome = gathered.finish(&settings);
+        let outcome = gathered.finish(&settings, snapshot);
         // What was found until then is kept.
         written?;
         common.detail(&format!(

@@ -16,6 +16,7 @@ use super::{Common, Failure};
 use crate::aws::findings_table::FindingsTable;
 use crate::aws::store_url::{StoreUrl, StoreUrlError};
 use crate::findings::store::FindingStore;
+use crate::iam::state::snapshot::Snapshot;
 use crate::perimeter::config::{self, ConfigErrors, Diagnostic, Omitted};
 use crate::perimeter::inventory::{self, Inventory};
 use crate::perimeter::{Endpoint, Perimeter};
@@ -161,6 +162,13 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Reads what `--snapshot` names.
+pub fn read_snapshot(path: &Path) -> Result<Snapshot, Failure> {
+    let failed = |why: String| Failure::Said(format!("--snapshot {}: {why}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    Snapshot::parse(&bytes).map_err(|error| failed(error.to_string()))
 }
 
 /// The endpoints of a file that `--endpoints` names.

@@ -24,6 +24,7 @@ mod sheet;
 mod short;
 pub mod story;
 pub mod summary;
+pub mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;

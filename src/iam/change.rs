@@ -19,6 +19,7 @@ mod center;
 mod compute;
 mod dax;
 mod draft;
+mod edits;
 mod event;
 mod grant;
 mod identity;
@@ -36,6 +37,7 @@ mod table;
 pub use own::Own;
 
 use crate::cloudtrail::record::{Key, Record};
+use crate::iam::state::Edit;
 use crate::ids;
 
 use draft::{Draft, Kind, Needs};
@@ -58,6 +60,8 @@ pub struct Change {
     pub made_role: Option<String>,
     /// What the event's own text already shows.
     pub shows: Shows,
+    /// What it does to what stands. Nothing where the call failed, or is of what the state does not have.
+    pub edits: Vec<Edit>,
 }
 
 /// What an event shows without any other policy.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Pending;
 use crate::audit::case::{Case, Subject};
 use crate::audit::verdict::Verdict;
 use crate::findings::deltas::Deltas;
@@ -24,6 +25,12 @@ pub struct Tally {
     pub corrections: BTreeMap<(EventKey, EventKey), Correction>,
     /// Owners of tables, and callers, that are in no environment; the smallest few.
     pub unlisted: BTreeSet<String>,
+    /// Changes that are judged once all are known.
+    pub pending: Vec<Pending>,
+    /// Bytes that those take in memory, roughly.
+    pending_weight: usize,
+    /// Changes beyond what is held, which were judged by their text alone.
+    pub unproven: u64,
     /// Bytes that all of it takes in memory, roughly.
     pub weight: usize,
 }
@@ -56,6 +63,9 @@ impl Created {
 /// Accounts in no environment that are named.
 const MAX_UNLISTED: usize = 100;
 
+/// Bytes of changes that a thread holds: some hundred thousand.
+const MAX_PENDING: usize = 256 << 20;
+
 impl Tally {
     /// Records read.
     pub fn records(&self) -> u64 {
@@ -65,6 +75,9 @@ impl Tally {
     /// Adds what another counted.
     pub fn join(&mut self, other: Tally) {
         self.verdicts.iter_mut().zip(other.verdicts).for_each(|(sum, more)| *sum += more);
+        self.pending.extend(other.pending);
+        self.pending_weight += other.pending_weight;
+        self.unproven += other.unproven;
         other.unlisted.iter().for_each(|account| self.note_unlisted_account(account));
         self.endpoints.handed_over.extend(other.endpoints.handed_over);
         other.endpoints.found.into_values().for_each(|endpoint| self.note_created(endpoint));
@@ -101,6 +114,18 @@ impl Tally {
             replaced::note(&mut replacements, correction);
         });
         replacements.iter().flat_map(|(key, replaced)| replaced.corrected(*key)).collect()
+    }
+
+    /// Is there room for another change that is to be judged once all are known? If not, it is counted.
+    pub(super) fn has_room(&mut self) -> bool {
+        let has_room = self.pending_weight < MAX_PENDING;
+        self.unproven += u64::from(!has_room);
+        has_room
+    }
+
+    pub(super) fn note_pending(&mut self, pending: Pending) {
+        self.pending_weight += pending.weight();
+        self.pending.push(pending);
     }
 
     pub(super) fn note_created(&mut self, endpoint: Endpoint) {

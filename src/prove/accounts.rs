@@ -1,7 +1,7 @@
 //! The accounts that a proof about everybody, or about every table, goes through: those that something names, and two
 //! of the others. Who is of one account and what of another is the same for any two that nothing tells apart.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::bundle::Bundle;
 use crate::iam::document::Principal;
@@ -11,10 +11,16 @@ use crate::perimeter::{Mode, Perimeter};
 /// Accounts that nothing names, of which so many stand for all.
 const OTHERS: usize = 2;
 
-/// The enforced accounts, in order, as far as anything tells them apart.
-pub fn accounts(bundles: &[&Bundle], perimeter: &Perimeter) -> Vec<String> {
+/// The enforced accounts, of those that are given, in order, as far as anything tells them apart.
+pub fn accounts(
+    bundles: &[&Bundle],
+    perimeter: &Perimeter,
+    within: Option<&BTreeSet<String>>,
+) -> Vec<String> {
     let enforced = perimeter.accounts.iter().filter(|(_, (_, mode))| *mode == Mode::Enforce);
-    let mut accounts: Vec<&str> = enforced.map(|(account, _)| account.as_str()).collect();
+    let enforced = enforced.map(|(account, _)| account.as_str());
+    let mut accounts: Vec<&str> =
+        enforced.filter(|account| within.is_none_or(|within| within.contains(*account))).collect();
     accounts.sort_unstable();
     if accounts.len() <= OTHERS {
         return accounts.into_iter().map(str::to_owned).collect();
@@ -123,7 +129,7 @@ mod tests {
         let bundle = format!(
             r#"{{"principals":[{{"arn":"*","identity":[{{"name":"own","document":{{"Statement":{statement}}}}}]}}]}}"#
         );
-        super::accounts(&[&Bundle::parse(&bundle).unwrap()], &perimeter)
+        super::accounts(&[&Bundle::parse(&bundle).unwrap()], &perimeter, None)
     }
 
     #[test]

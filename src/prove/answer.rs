@@ -4,6 +4,7 @@
 //! all. The first that finds something decides. What a search finds counts only once the evaluator, which
 //! shares nothing with it but the reading of policies, allows it too.
 
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -94,17 +95,32 @@ pub struct Inquiry<'b> {
     pub explain: bool,
     /// How many principals are asked about at a time.
     pub threads: usize,
+    /// Whom, and whose tables, `*` stands for.
+    pub within: Within<'b>,
+}
+
+/// Which of a bundle's questions are asked. Accounts: those that `*` stands for; `None`: all that are enforced. Of those
+/// that are given, the enforced ones count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Within<'b> {
+    /// Of everybody.
+    pub callers: Option<&'b BTreeSet<String>>,
+    /// Of every table.
+    pub resources: Option<&'b BTreeSet<String>>,
+    /// The tables of the bundle that are asked about; `None`: each.
+    pub tables: Option<&'b BTreeSet<String>>,
 }
 
 /// A thread's stack, in bytes: a search goes as deep as statements deny one request, and those are bounded.
-const STACK: usize = 16 << 20;
+pub const STACK: usize = 16 << 20;
 
 /// Principals that a thread takes at a time.
 const AT_A_TIME: usize = 64;
 
 /// Answers for every principal and table of a bundle.
 pub fn prove(bundle: &Bundle, perimeter: &Perimeter, now: Timestamp) -> Vec<Answer> {
-    Inquiry { bundle, perimeter, now, baseline: None, explain: false, threads: 1 }.answers()
+    let within = Within::default();
+    Inquiry { bundle, perimeter, now, baseline: None, explain: false, threads: 1, within }.answers()
 }
 
 impl Inquiry<'_> {

@@ -46,8 +46,8 @@ impl<'b> Prover<'b> {
     /// Makes ready what is shared.
     pub fn new(inquiry: &Inquiry<'b>) -> Self {
         make_ready();
-        let Inquiry { bundle, perimeter, now, baseline, explain, .. } = *inquiry;
-        let space = Space::new(bundle, baseline, perimeter, perimeter.prove.now.unwrap_or(now));
+        let Inquiry { bundle, perimeter, now, baseline, explain, within, threads: _ } = *inquiry;
+        let space = Space::new((bundle, baseline), perimeter, within, perimeter.prove.now.unwrap_or(now));
         let break_glass = break_glass(perimeter, space.now);
         Self { bundle, space, break_glass, new: Shared::new(bundle), old: baseline.map(Shared::new), explain }
     }
@@ -165,7 +165,9 @@ impl<'b> Prover<'b> {
         let own = own_rules(principal);
         let own_before = before.map(own_rules).unwrap_or_default();
         let mut answers = Vec::new();
-        for table in &self.bundle.tables {
+        let is_asked =
+            |table: &&Table| self.space.within.tables.is_none_or(|asked| asked.contains(&table.arn));
+        for table in self.bundle.tables.iter().filter(is_asked) {
             let new = self.new.guarded(Some(principal), table, &own);
             let other = before.filter(|before| self.is_other(principal, before, table));
             let old = self.old.as_ref().filter(|_| other.is_none()).map(|old| {

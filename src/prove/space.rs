@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::accounts::{accounts, texts};
+use super::answer::Within;
 use super::bundle::{Bundle, Endpoint, Principal, Table};
 use super::domain::Domain;
 use super::regions::{are_tied, regions};
@@ -128,8 +129,12 @@ pub struct Space<'b> {
     pub of_network: RefCell<HashMap<(Net, bool, usize), Rc<Domain>>>,
     /// Some policy asks for the tags of a resource.
     pub asks_tags: bool,
-    /// The enforced accounts, as far as anything tells them apart.
+    /// The enforced accounts whose resources `*` stands for, as far as anything tells them apart.
     pub accounts: Vec<String>,
+    /// The same of callers.
+    callers_accounts: Vec<String>,
+    /// Which of the bundle's questions are asked.
+    pub within: Within<'b>,
     /// One region of each kind that policies tell apart.
     pub regions: Vec<String>,
 }
@@ -157,11 +162,12 @@ fn id(prefix: &str) -> Pattern {
 }
 
 impl<'b> Space<'b> {
-    /// Everything that is known, put together. `old`: a set of policies that another one is compared with, and that may know of other endpoints.
+    /// Everything that is known, put together. `old`: a set of policies that another one is compared with, and that may
+    /// know of other endpoints.
     pub fn new(
-        bundle: &'b Bundle,
-        old: Option<&'b Bundle>,
+        (bundle, old): (&'b Bundle, Option<&'b Bundle>),
         perimeter: &'b Perimeter,
+        within: Within<'b>,
         now: Timestamp,
     ) -> Self {
         let bundles: Vec<&Bundle> = [Some(bundle), old].into_iter().flatten().collect();
@@ -169,12 +175,25 @@ impl<'b> Space<'b> {
         let endpoints = known_endpoints(&listed, perimeter);
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
-        let accounts = accounts(&bundles, perimeter);
+        let callers_accounts = accounts(&bundles, perimeter, within.callers);
+        let accounts = accounts(&bundles, perimeter, within.resources);
         let asks_tags = bundles.iter().any(|bundle| asks_tags(bundle));
         let regions = Vec::new();
         let of_network = RefCell::default();
-        let mut space =
-            Self { bundle, old, perimeter, now, endpoints, vpcs, of_network, asks_tags, accounts, regions };
+        let mut space = Self {
+            bundle,
+            old,
+            perimeter,
+            now,
+            endpoints,
+            vpcs,
+            of_network,
+            asks_tags,
+            accounts,
+            callers_accounts,
+            within,
+            regions,
+        };
         space.regions = space.regions(&bundles);
         space
     }
@@ -212,7 +231,8 @@ impl<'b> Space<'b> {
     pub fn is_enforced(&self, principal: &Principal) -> bool {
         let is_enforced = |account: &str| {
             let found = self.perimeter.accounts.iter().find(|(known, _)| known.as_str() == account);
-            found.is_some_and(|(_, (_, mode))| *mode == Mode::Enforce)
+            let is_within = self.within.callers.is_none_or(|within| within.contains(account));
+            is_within && found.is_some_and(|(_, (_, mode))| *mode == Mode::Enforce)
         };
         caller_of(&principal.arn).is_some_and(|caller| {
             matches!(caller.kind, CallerKind::Role | CallerKind::User) && is_enforced(&caller.account)
@@ -248,7 +268,7 @@ impl<'b> Space<'b> {
         let partitions = self.partitions();
         for (partition, account) in partitions
             .iter()
-            .flat_map(|partition| self.accounts.iter().map(move |account| (*partition, account)))
+            .flat_map(|partition| self.callers_accounts.iter().map(move |account| (*partition, account)))
         {
             for (kind, word) in [(CallerKind::Role, "role/"), (CallerKind::User, "user/")] {
                 let start = || Pattern::literal(&format!("arn:{partition}:iam::{account}:{word}"));

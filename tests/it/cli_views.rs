@@ -604,7 +604,8 @@ fn rules_md() -> String {
     let groups = [
         (Subject::Call, "Raised by calls to DynamoDB"),
         (Subject::Change, "Raised by changes to what guards the perimeter"),
-        (Subject::ProvenChange, "Raised by proof, not in this version"),
+        (Subject::ProvenChange, "Raised by changes, with what stood before (`scan --snapshot`)"),
+        (Subject::NotYet, "Not raised by this version"),
     ];
     let of = |subject| RULES.into_iter().filter(move |rule| rule.subject == subject);
     for (subject, heading) in groups {

@@ -16,4 +16,5 @@ mod reading;
 mod s3;
 mod settings;
 mod store;
+mod stories;
 mod verdicts;

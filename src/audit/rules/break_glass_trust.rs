@@ -7,13 +7,14 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Critical,
     subject: Subject::ProvenChange,
     title: "More principals can break the glass",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a change after which \
-        somebody new can become a break-glass principal: a wider trust policy on the role, a \
-        new access key or password for a break-glass user, or a change to the identity \
-        provider that the role trusts.\n\n\
-        Cannot see: who may sign in at an identity provider outside AWS; a chain of roles \
-        through an account whose policies are not in the snapshot.",
+    what: "A trust policy of a role that a break-glass entry speaks of, with an `Allow` that \
+        the policy before it did not have, or without a `Deny` that it had. The two texts \
+        are compared statement by statement: one that says the same in other words counts as \
+        more. Where the policy before it is not known, any counts. Raised only where what \
+        stood before is known (`scan --snapshot`).\n\n\
+        Cannot see: new access keys or passwords of a break-glass user; changes to the \
+        identity provider that the role trusts, or of who may sign in there; a chain of \
+        roles through other roles' trust policies.",
     why: "The perimeter is as tight as the trust policy of the role that may pass it. One \
         added line, an account's root as principal, gives the carve-out to everybody whom that \
         account's administrators choose, and no SCP, table policy or endpoint has changed. It \

@@ -5,7 +5,7 @@ use crate::audit::rule::{Rule, Severity, Subject};
 pub(crate) const RULE: Rule = Rule {
     id: "credential-created",
     severity: Severity::Medium,
-    subject: Subject::ProvenChange,
+    subject: Subject::NotYet,
     title: "Lasting credential created",
     what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
         speak of it. Once changes are judged by proof, it will find a lasting credential made \

@@ -7,10 +7,11 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::High,
     subject: Subject::ProvenChange,
     title: "Endpoint policy opened",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find an endpoint in an approved \
-        VPC whose policy lets more through than before, or that is made with the default \
-        policy, which allows everything to everybody.\n\n\
+    what: "An endpoint in an approved VPC that is made with the default policy, which allows \
+        everything to everybody, or is set back to that; or whose policy has an `Allow` that \
+        the one before it did not have, or lacks a `Deny` that it had. The two texts are \
+        compared statement by statement. Raised only where what stood before is known (`scan \
+        --snapshot`).\n\n\
         Cannot see: which hosts can reach the endpoint, which is a matter of routes and \
         security groups; what the endpoint then carries to tables of other organizations, \
         unless network activity events are logged.",

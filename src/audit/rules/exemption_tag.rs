@@ -7,13 +7,14 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::High,
     subject: Subject::ProvenChange,
     title: "Exempting tag set",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a tag, set or taken away, \
-        by which some policy exempts a principal or a table: `dp:exclude:network` put on a \
-        role where the SCP excuses roles so tagged, or `dp:include:network` taken from one \
-        where it binds only those.\n\n\
-        Cannot see: tags that a session brings along with `sts:TagSession`, which stand in no \
-        role; tags set by a service as it makes the resource.",
+    what: "A tag, set or taken away, by which some policy exempts a principal or a table, while \
+        nothing is newly allowed, since the principal has no such permission yet: \
+        `dp:exclude:network` put on a role where the SCP excuses roles so tagged, or \
+        `dp:include:network` taken from one where it binds only those. Where something is \
+        newly allowed it is `perimeter-opened`. Raised only where what stood before is known \
+        (`scan --snapshot`).\n\n\
+        Cannot see: tags that a session brings along with `sts:TagSession`, which stand in \
+        no role; tags set by a service as it makes the resource.",
     why: "Where a policy exempts by `aws:PrincipalTag` or `aws:ResourceTag`, the right to tag \
         is the right to leave the perimeter, and `iam:TagRole` is often given to anybody who \
         pays for the resources. Nothing that an auditor reads has changed: the SCP is the \

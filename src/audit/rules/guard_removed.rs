@@ -7,13 +7,13 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Critical,
     subject: Subject::ProvenChange,
     title: "Guard of the perimeter removed",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find the removal of a guard \
-        that nothing else stands in for: an SCP or RCP detached or deleted, a policy type \
-        disabled, a table's resource policy or a permissions boundary deleted, an account \
-        moved or taken out from under its policies.\n\n\
+    what: "A guard taken away after which some request from outside is allowed that was refused \
+        before: an SCP or RCP detached or deleted, a policy type disabled, a table's \
+        resource policy or a permissions boundary deleted, an account taken out of the \
+        organization. Raised only where what stood before is known (`scan --snapshot`).\n\n\
         Cannot see: who agreed to it; guards that were never in the snapshot, whose loss \
-        changes nothing that is known.",
+        changes nothing that is known. An account moved to a unit with fewer policies is \
+        `perimeter-opened`.",
     why: "`DisablePolicyType` detaches every SCP in the organization with one call, and an \
         account moved to another unit leaves its policies behind without any policy having \
         been touched. A table's own policy goes with one `DeleteResourcePolicy`, which root \

@@ -7,10 +7,10 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Medium,
     subject: Subject::ProvenChange,
     title: "Guard of the perimeter weakened",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a guard that is gone or \
-        refuses less than before, while the others still keep the perimeter: no request from \
-        outside is newly allowed, and one guard fewer stands in its way.\n\n\
+    what: "A guard that is gone or refuses less than before, while the others still keep the \
+        perimeter: no request from outside is newly allowed, and would be if the other kinds \
+        of guards were not there. Raised only where what stood before is known (`scan \
+        --snapshot`).\n\n\
         Cannot see: how likely the next change is; guards that were never in the snapshot.",
     why: "The perimeter holds, and now by one policy only. A table policy that is deleted \
         because the SCP denies the same anyway leaves nothing against principals outside the \

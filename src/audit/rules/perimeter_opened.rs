@@ -7,13 +7,15 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Critical,
     subject: Subject::ProvenChange,
     title: "Perimeter opened",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a change of a policy after \
-        which some request from outside is allowed that was refused before; the finding \
-        carries that request, and the statements that let it through.\n\n\
-        Cannot see: policies that are not in the snapshot; permissions that a service grants \
-        by means other than IAM. A proof that cannot be finished says so, and the change is \
-        then not called safe.",
+    what: "A change after which some request from outside is allowed that was refused before: a \
+        policy put on a role, user, group, table or unit of the organization, a version made \
+        the default, a tag, a table made without the guard that others have. The finding \
+        names such a request, and the statements that let it through. Raised only where what \
+        stood before is known (`scan --snapshot`).\n\n\
+        Cannot see: policies that are not in the snapshot and in no event behind it; \
+        permissions that a service grants by means other than IAM; table policies that let \
+        strangers in, which `external-grant` is for. Where a policy's text is not known, or \
+        a proof cannot be finished, the change is `change-unreadable`, and not called safe.",
     why: "Policies interact: an SCP with one more exception, a table policy with an `Allow` \
         for the whole account, a role that loses its boundary. Each reads as harmless by \
         itself, and only all of them together say whether a stolen key works from the \

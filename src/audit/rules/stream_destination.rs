@@ -5,7 +5,7 @@ use crate::audit::rule::{Rule, Severity, Subject};
 pub(crate) const RULE: Rule = Rule {
     id: "stream-destination",
     severity: Severity::Medium,
-    subject: Subject::ProvenChange,
+    subject: Subject::NotYet,
     title: "Item changes sent to a stream",
     what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
         speak of it. Once changes are judged by proof, it will find a table whose item changes \

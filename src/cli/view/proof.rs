@@ -113,7 +113,8 @@ fn excluded(kept_out: &KeptOut) -> impl Iterator<Item = Value> {
     })
 }
 
-fn request(asked: &Asked) -> Value {
+/// A request, as JSON has it.
+pub fn request(asked: &Asked) -> Value {
     let context: Map<String, Value> =
         asked.context.iter().map(|(key, values)| (key.clone(), value(values))).collect();
     json!({

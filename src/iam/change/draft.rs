@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::edits::edits;
 use super::event::{Event, cut};
 use super::own::Own;
 use super::{Change, MAX_RESOURCES, Shows};
@@ -93,7 +94,13 @@ impl Draft {
         let resources = arns.into_iter().take(MAX_RESOURCES).collect();
         if event.failed() {
             let what = format!("attempted: {}", self.what);
-            return Some(Change { what, resources, made_role: None, shows: Shows::Nothing });
+            return Some(Change {
+                what,
+                resources,
+                made_role: None,
+                shows: Shows::Nothing,
+                edits: Vec::new(),
+            });
         }
         let shows = match self.shows {
             Shows::ExternalGrant => Shows::ExternalGrant, // as severe, and says more
@@ -102,7 +109,8 @@ impl Draft {
             shows => shows,
         };
         let made_role = self.made.map(|arn| cut(&arn, MAX_ARN).into_owned());
-        Some(Change { what: self.what, resources, made_role, shows })
+        let edits = edits(service, event);
+        Some(Change { what: self.what, resources, made_role, shows, edits })
     }
 }
 

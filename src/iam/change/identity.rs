@@ -222,6 +222,7 @@ fn policies(event: &Event<'_>, draft: &mut Draft) {
 mod tests {
     use super::super::sample::{Sample, change_of};
     use super::super::{Change, Own, Shows};
+    use crate::iam::state::{Edit, HolderId, HolderKind, Text};
 
     fn iam(name: &str, request: &str) -> Option<Change> {
         change_of("iam.amazonaws.com", name, request)
@@ -240,6 +241,15 @@ mod tests {
                 resources: vec!["arn:aws:iam::111122223333:role/team-7-role".into()],
                 made_role: None,
                 shows: Shows::Nothing,
+                edits: vec![Edit::Inline {
+                    holder: HolderId {
+                        account: "111122223333".into(),
+                        kind: HolderKind::Role,
+                        name: "team-7-role".into()
+                    },
+                    name: "table-access".into(),
+                    text: Some(Text::known(r#"{"Statement":[]}"#)),
+                }],
             })
         );
     }
@@ -364,7 +374,10 @@ mod tests {
         let change = sample.change();
         let resources = vec!["arn:aws:iam::111122223333:role/emergency".into()];
         let what = "attempted: role `emergency` created".into();
-        assert_eq!(change, Some(Change { what, resources, made_role: None, shows: Shows::Nothing }));
+        assert_eq!(
+            change,
+            Some(Change { what, resources, made_role: None, shows: Shows::Nothing, edits: Vec::new() })
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use dynamodb_perimeter::iam::evaluate::Outcome;
 use dynamodb_perimeter::iam::request::Values;
 use dynamodb_perimeter::ids::Arn;
-use dynamodb_perimeter::prove::answer::{Answer, Inquiry, Verdict};
+use dynamodb_perimeter::prove::answer::{Answer, Inquiry, Verdict, Within};
 use dynamodb_perimeter::prove::bundle::{Asked, Bundle};
 use dynamodb_perimeter::prove::simulate::decide;
 use proptest::prelude::*;
@@ -45,6 +45,7 @@ fn tried(pair: &Value, seed: u64) -> Result<Vec<Answer>, String> {
         baseline: Some(&old),
         explain: false,
         threads: 1,
+        within: Within::default(),
     };
     let answers = inquiry.answers();
     // What only the old set asks for tells requests apart as well.

@@ -1,0 +1,128 @@
+//! A sweep, as it is read.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::paint::{BOLD, DIM, Paint, WARN};
+use super::plain_line;
+use super::proof::request;
+use super::prose::wrap;
+use super::sheet::Sheet;
+use super::short::counted;
+use crate::cli::output::Output;
+use crate::reach::change::Opened;
+use crate::reach::sweep::Swept;
+
+/// Ways in that are shown for reading; beyond, they are counted.
+const SHOWN: usize = 200;
+
+/// A sweep, as JSON has it.
+#[derive(Serialize)]
+pub struct Shown {
+    /// When what stands was read.
+    taken_at: Option<Timestamp>,
+    principals: usize,
+    tables: usize,
+    /// Accounts in which nobody who could exist gets in.
+    closed_accounts: Vec<String>,
+    pub opened: Vec<Way>,
+    untold: Vec<Untold>,
+}
+
+/// A way in.
+#[derive(Serialize)]
+pub struct Way {
+    principal: String,
+    table: String,
+    counterexample: Value,
+    blamed: Vec<Value>,
+}
+
+/// Of whom it cannot be told whether they get in.
+#[derive(Serialize)]
+struct Untold {
+    principal: String,
+    /// Phrases that go on "it is not known …".
+    unknown: Vec<String>,
+}
+
+impl Shown {
+    /// As it is written in every output.
+    pub fn of(swept: &Swept, taken_at: Option<Timestamp>) -> Self {
+        let untold = swept.untold.iter().map(|(principal, unknown)| Untold {
+            principal: principal.clone(),
+            unknown: unknown.iter().cloned().collect(),
+        });
+        Self {
+            taken_at,
+            principals: swept.principals,
+            tables: swept.tables,
+            closed_accounts: swept.closed.iter().cloned().collect(),
+            opened: swept.opened.iter().map(way).collect(),
+            untold: untold.collect(),
+        }
+    }
+}
+
+fn way(opened: &Opened) -> Way {
+    let blamed = opened.blamed.iter().map(|blamed| {
+        serde_json::json!({"policy": blamed.policy, "statement": blamed.statement, "why": blamed.why})
+    });
+    Way {
+        principal: opened.principal.clone(),
+        table: opened.table.clone(),
+        counterexample: request(&opened.request),
+        blamed: blamed.collect(),
+    }
+}
+
+/// Writes a sweep for reading.
+pub fn text(out: &mut Output, shown: &Shown) -> io::Result<()> {
+    let (paint, width) = (Paint { color: out.color }, out.width);
+    let taken = shown.taken_at.map_or_else(String::new, |at| format!(", as of {at}"));
+    let principals = counted(shown.principals as u64, "role or user", "roles and users");
+    let tables = counted(shown.tables as u64, "table", "tables");
+    writeln!(out, "{}", paint.text(BOLD, &format!("{principals}, {tables}{taken}")))?;
+    if !shown.closed_accounts.is_empty() {
+        let closed = counted(shown.closed_accounts.len() as u64, "account", "accounts");
+        writeln!(out, "\n  {closed} in which nobody who could exist gets in from outside")?;
+    }
+    for way in shown.opened.iter().take(SHOWN) {
+        let (principal, table) = (plain_line(&way.principal), plain_line(&way.table));
+        writeln!(out, "\n  {}  {principal} to {table}", paint.text(WARN, "open"))?;
+        let action = way.counterexample["action"].as_str().unwrap_or_default();
+        writeln!(out, "    {}", paint.text(DIM, &plain_line(action)))?;
+    }
+    for untold in shown.untold.iter().take(SHOWN) {
+        writeln!(out, "\n  {}  {}", paint.text(WARN, "unknown"), plain_line(&untold.principal))?;
+        let why = format!("it is not known {}", untold.unknown.join(", nor "));
+        for line in wrap(&plain_line(&why), width.saturating_sub(4)) {
+            writeln!(out, "    {line}")?;
+        }
+    }
+    for (all, what) in [(shown.opened.len(), "open"), (shown.untold.len(), "unknown")] {
+        if let more @ 1.. = all.saturating_sub(SHOWN) {
+            writeln!(out, "\n  {more} more that are {what}; --format json gives all")?;
+        }
+    }
+    let unknown = counted(shown.untold.len() as u64, "unknown principal", "unknown principals");
+    let open = counted(shown.opened.len() as u64, "way in", "ways in");
+    writeln!(out, "\n  {open} from outside, {unknown}")
+}
+
+/// Writes the ways in as a table for a spreadsheet.
+pub fn csv(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
+    let mut sheet = Sheet::with_header(out, &["principal", "table", "counterexample", "blamed"])?;
+    for way in &shown.opened {
+        sheet.row([
+            way.principal.clone().into(),
+            way.table.clone().into(),
+            way.counterexample.to_string().into(),
+            Value::from(way.blamed.clone()).to_string().into(),
+        ])?;
+    }
+    sheet.flush()
+}

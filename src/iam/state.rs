@@ -1,0 +1,244 @@
+//! What stands: every policy that has a say in who reaches which table, and to what it is attached.
+//!
+//! A state is read from a snapshot and changed by [`Edit`]s, which are what CloudTrail events come to.
+//! What an event does not tell stays in it as untold, and whoever asks has to say so: see [`Text`].
+//!
+//! IAM names a role, a user or a group by its name alone in most events; a name is unique in its account,
+//! whatever the path. So [`HolderId`] has no path.
+//!
+//! Source: IAM user guide, "IAM identifiers"; Organizations user guide, "Organizations policies".
+
+mod apply;
+mod edit;
+pub mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use edit::{Edit, Made, Part};
+
+/// What stands in an organization.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct State {
+    pub organization: Organization,
+    /// Roles, users and groups.
+    pub holders: BTreeMap<HolderId, Holder>,
+    /// Managed policies, those of AWS among them, by ARN.
+    pub managed: BTreeMap<String, Managed>,
+    /// Tables and streams, by ARN.
+    pub tables: BTreeMap<String, Table>,
+    /// Endpoints for DynamoDB, by id.
+    pub endpoints: BTreeMap<String, Endpoint>,
+}
+
+/// A policy's text, as far as it is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Text {
+    /// JSON, as it was written.
+    Known(Arc<str>),
+    /// There is a policy, and nothing told its text.
+    Untold,
+}
+
+impl Text {
+    /// A text that is known.
+    pub fn known(text: &str) -> Self {
+        Text::Known(text.into())
+    }
+
+    /// The text, where it is known.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Text::Known(text) => Some(text),
+            Text::Untold => None,
+        }
+    }
+}
+
+/// What identity policies are put on.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum HolderKind {
+    Role,
+    User,
+    Group,
+}
+
+impl HolderKind {
+    /// As it stands in ARNs.
+    pub fn name(self) -> &'static str {
+        match self {
+            HolderKind::Role => "role",
+            HolderKind::User => "user",
+            HolderKind::Group => "group",
+        }
+    }
+}
+
+/// Tells one holder from another.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct HolderId {
+    pub account: String,
+    pub kind: HolderKind,
+    /// Without its path.
+    pub name: String,
+}
+
+/// A role, user or group, and what is put on it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Holder {
+    /// Its ARN, with the path. `None`: only its name was told.
+    pub arn: Option<String>,
+    /// As `AROA…`.
+    pub unique_id: Option<String>,
+    /// A role's trust policy.
+    pub trust: Option<Text>,
+    /// Inline policies, by name.
+    pub inline: BTreeMap<String, Text>,
+    /// ARNs of the managed policies that are attached.
+    pub attached: BTreeSet<String>,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// Names of a user's groups.
+    pub groups: BTreeSet<String>,
+    /// Something else may be put on it, or may have been taken away: nothing told what it had before.
+    pub is_partial: bool,
+}
+
+/// A managed policy.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Managed {
+    /// By version id, as `v3`.
+    pub versions: BTreeMap<String, Text>,
+    /// The version that counts; one that `versions` does not have is untold.
+    pub default: Option<String>,
+}
+
+impl Managed {
+    /// The text that counts.
+    pub fn text(&self) -> Text {
+        let default = self.default.as_ref().and_then(|version| self.versions.get(version));
+        default.cloned().unwrap_or(Text::Untold)
+    }
+}
+
+/// The accounts of an organization, and the policies above them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Organization {
+    /// What a unit or account lies in: a unit or the root.
+    pub parents: BTreeMap<String, String>,
+    /// By id, as `p-0a1b2c3d`.
+    pub policies: BTreeMap<String, Control>,
+    /// Ids of the policies that are attached to a root, unit or account.
+    pub attached: BTreeMap<String, BTreeSet<String>>,
+    /// Types of policies that are switched on.
+    pub enabled: BTreeSet<ControlKind>,
+}
+
+/// The two types of policies that decide requests.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum ControlKind {
+    Service,
+    Resource,
+}
+
+impl ControlKind {
+    /// Both.
+    pub const ALL: [ControlKind; 2] = [ControlKind::Service, ControlKind::Resource];
+
+    /// The type of that name in the API, as `SERVICE_CONTROL_POLICY`; `None`: it decides no request.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
+    /// As the API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ControlKind::Service => "SERVICE_CONTROL_POLICY",
+            ControlKind::Resource => "RESOURCE_CONTROL_POLICY",
+        }
+    }
+}
+
+/// A policy of the organization.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Control {
+    /// `None`: nothing told.
+    pub kind: Option<ControlKind>,
+    pub name: String,
+    pub text: Text,
+}
+
+/// A table or a stream.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Table {
+    pub policy: Option<Text>,
+    /// `None`: nothing told.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// An endpoint for DynamoDB.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Endpoint {
+    /// The VPC's id, where it was told.
+    pub vpc: Option<String>,
+    /// `None`: AWS's default, which lets everything through.
+    pub policy: Option<Text>,
+}
+
+/// Levels that are walked up from an account: an organization has seven, and a broken snapshot may have a ring.
+const MAX_LEVELS: usize = 16;
+
+impl Organization {
+    /// An account, what it lies in, and so on: from the root down.
+    pub fn path_of<'o>(&'o self, account: &'o str) -> Vec<&'o str> {
+        let up = std::iter::successors(Some(account), |node| self.parents.get(*node).map(String::as_str));
+        let mut path: Vec<&str> = up.take(MAX_LEVELS).collect();
+        path.reverse();
+        path
+    }
+
+    /// The policies of that kind above an account, a level each, from the root down. None where that type of
+    /// policy is off, or the account is in no organization that is known.
+    pub fn levels(&self, account: &str, kind: ControlKind) -> Vec<Vec<(&str, &Control)>> {
+        if !self.enabled.contains(&kind) || !self.parents.contains_key(account) {
+            return Vec::new();
+        }
+        let of_level = |node: &str| {
+            let ids = self.attached.get(node).into_iter().flatten();
+            let known = ids.filter_map(|id| self.policies.get_key_value(id));
+            let counts = known.filter(|(_, policy)| policy.kind.is_none_or(|of| of == kind));
+            counts.map(|(id, policy)| (id.as_str(), policy)).collect()
+        };
+        self.path_of(account).into_iter().map(of_level).collect()
+    }
+
+    /// The accounts at or below a root, unit or account.
+    pub fn accounts_below<'o>(&'o self, target: &'o str) -> impl Iterator<Item = &'o str> {
+        let accounts = self.parents.keys().filter(|node| crate::ids::is_account(node));
+        accounts.map(String::as_str).filter(move |account| self.path_of(account).contains(&target))
+    }
+}
+
+impl State {
+    /// The holders that a managed policy is put on, as a policy or as a boundary; of a group, its users too.
+    pub fn holders_of(&self, policy: &str) -> Vec<&HolderId> {
+        let has =
+            |holder: &Holder| holder.attached.contains(policy) || holder.boundary.as_deref() == Some(policy);
+        let itself = self.holders.iter().filter(|(_, holder)| has(holder)).map(|(id, _)| id);
+        let mut all: BTreeSet<&HolderId> = itself.collect();
+        let groups: Vec<&HolderId> = all.iter().filter(|id| id.kind == HolderKind::Group).copied().collect();
+        all.extend(groups.into_iter().flat_map(|group| self.members(group)));
+        all.into_iter().collect()
+    }
+
+    /// The users of a group.
+    pub fn members(&self, group: &HolderId) -> impl Iterator<Item = &HolderId> {
+        let users =
+            self.holders.iter().filter(|(id, _)| id.kind == HolderKind::User && id.account == group.account);
+        users.filter(|(_, user)| user.groups.contains(&group.name)).map(|(id, _)| id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

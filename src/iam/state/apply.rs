@@ -1,0 +1,266 @@
+//! A state after an edit.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Control, ControlKind, Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Organization, Part,
+    State, Table, Text,
+};
+
+/// The version under which a text is kept whose version nobody told.
+const UNTOLD_VERSION: &str = "";
+
+impl State {
+    /// Carries out an edit. What an edit speaks of and the state does not have is taken in as far as it is told.
+    pub fn apply(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Made(made) => self.make(made),
+            Edit::Gone(id) => self.remove(id),
+            Edit::Renamed { from, to, arn } => self.rename(from, to, arn.as_deref()),
+            Edit::Inline { holder, name, text } => put(&mut self.holder(holder).inline, name, text.as_ref()),
+            Edit::Attached { holder, policy, is } => {
+                let attached = &mut self.holder(holder).attached;
+                if *is {
+                    attached.insert(policy.clone())
+                } else {
+                    attached.remove(policy)
+                };
+            }
+            Edit::Boundary { holder, policy } => self.holder(holder).boundary.clone_from(policy),
+            Edit::Trust { role, text } => self.holder(role).trust = Some(text.clone()),
+            Edit::Tagged { holder, set, taken } => retag(&mut self.holder(holder).tags, set, taken),
+            Edit::Member { user, group, is } => {
+                let groups = &mut self.holder(user).groups;
+                if *is {
+                    groups.insert(group.clone())
+                } else {
+                    groups.remove(group)
+                };
+            }
+            Edit::Version { .. }
+            | Edit::DefaultVersion { .. }
+            | Edit::VersionGone { .. }
+            | Edit::ManagedGone(_) => {
+                self.managed_policy(edit);
+            }
+            Edit::Control { .. }
+            | Edit::ControlGone(_)
+            | Edit::ControlAttached { .. }
+            | Edit::ControlType { .. }
+            | Edit::Moved { .. }
+            | Edit::Left { .. }
+            | Edit::Unit { .. } => self.organization.apply(edit),
+            Edit::TableMade { table, policy, tags } => {
+                self.tables.insert(table.clone(), Table { policy: policy.clone(), tags: tags.clone() });
+            }
+            Edit::TableGone(table) => {
+                let stream = format!("{table}/");
+                self.tables.retain(|arn, _| arn != table && !arn.starts_with(&stream));
+            }
+            Edit::TablePolicy { table, text } => self.table(table).policy.clone_from(text),
+            Edit::TableTagged { table, set, taken } => {
+                if let Some(tags) = &mut self.table(table).tags {
+                    retag(tags, set, taken);
+                }
+            }
+            Edit::EndpointMade { endpoint, vpc, policy } => {
+                let made = Endpoint { vpc: vpc.clone(), policy: policy.clone() };
+                self.endpoints.insert(endpoint.clone(), made);
+            }
+            Edit::EndpointPolicy { endpoint, text } => {
+                self.endpoints.entry(endpoint.clone()).or_default().policy.clone_from(text);
+            }
+            Edit::EndpointGone(endpoint) => {
+                self.endpoints.remove(endpoint);
+            }
+            Edit::Untold(part) => self.forget(part),
+        }
+    }
+
+    /// What is known of a holder; of one that is not known yet, nothing but this is.
+    fn holder(&mut self, id: &HolderId) -> &mut Holder {
+        let unknown = || Holder { is_partial: true, ..Holder::default() };
+        self.holders.entry(id.clone()).or_insert_with(unknown)
+    }
+
+    fn table(&mut self, arn: &str) -> &mut Table {
+        self.tables.entry(arn.to_owned()).or_default()
+    }
+
+    fn make(&mut self, made: &Made) {
+        let Made { holder, arn, unique_id, trust, boundary, tags, is_partial } = made.clone();
+        let new = Holder { arn, unique_id, trust, boundary, tags, is_partial, ..Holder::default() };
+        match self.holders.get_mut(&holder) {
+            // The event comes again, or late: what was put on it since then stays.
+            Some(known) if known.unique_id == new.unique_id && !known.is_partial => {}
+            Some(known) if known.is_partial => {
+                let put_since = Holder {
+                    inline: std::mem::take(&mut known.inline),
+                    attached: std::mem::take(&mut known.attached),
+                    groups: std::mem::take(&mut known.groups),
+                    ..new
+                };
+                *known = put_since;
+            }
+            Some(_) | None => {
+                self.holders.insert(holder, new);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &HolderId) {
+        self.holders.remove(id);
+        if id.kind == HolderKind::Group {
+            let users = self.holders.iter_mut().filter(|(user, _)| user.account == id.account);
+            users.for_each(|(_, user)| {
+                user.groups.remove(&id.name);
+            });
+        }
+    }
+
+    fn rename(&mut self, from: &HolderId, to: &HolderId, arn: Option<&str>) {
+        if let Some(mut holder) = self.holders.remove(from) {
+            holder.arn = arn.map(str::to_owned);
+            self.holders.insert(to.clone(), holder);
+        }
+    }
+
+    fn managed_policy(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Version { policy, version, text, is_default } => {
+                let version = version.as_deref().unwrap_or(UNTOLD_VERSION);
+                let managed = self.managed.entry(policy.clone()).or_default();
+                managed.versions.insert(version.to_owned(), text.clone());
+                if *is_default {
+                    managed.default = Some(version.to_owned());
+                }
+            }
+            Edit::DefaultVersion { policy, version } => {
+                self.managed.entry(policy.clone()).or_default().default.clone_from(version);
+            }
+            Edit::VersionGone { policy, version } => {
+                if let Some(managed) = self.managed.get_mut(policy) {
+                    managed.versions.remove(version);
+                }
+            }
+            Edit::ManagedGone(policy) => {
+                self.managed.remove(policy);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is known of it no longer stands.
+    fn forget(&mut self, part: &Part) {
+        match part {
+            Part::Holder(id) => *self.holder(id) = Holder { is_partial: true, ..Holder::default() },
+            Part::Managed(policy) => {
+                self.managed.insert(policy.clone(), Managed::default());
+            }
+            Part::Organization => {
+                self.organization.policies.values_mut().for_each(|policy| policy.text = Text::Untold);
+            }
+            Part::Table(table) => self.table(table).policy = Some(Text::Untold),
+            Part::Endpoint(endpoint) => {
+                self.endpoints.entry(endpoint.clone()).or_default().policy = Some(Text::Untold);
+            }
+        }
+    }
+}
+
+impl Organization {
+    fn apply(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Control { id, kind, name, text } => {
+                let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
+                let policy = self.policies.entry(id.clone()).or_insert_with(unknown);
+                policy.kind = kind.or(policy.kind);
+                name.clone().into_iter().for_each(|name| policy.name = name);
+                text.clone().into_iter().for_each(|text| policy.text = text);
+            }
+            Edit::ControlGone(id) => {
+                self.policies.remove(id);
+                self.attached.values_mut().for_each(|ids| {
+                    ids.remove(id);
+                });
+            }
+            Edit::ControlAttached { id, target, is: true } => {
+                let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
+                self.policies.entry(id.clone()).or_insert_with(unknown);
+                self.attached.entry(target.clone()).or_default().insert(id.clone());
+            }
+            Edit::ControlAttached { id, target, is: false } => {
+                self.attached.entry(target.clone()).or_default().remove(id);
+            }
+            Edit::ControlType { kind, is_on: true } => self.switch_on(*kind),
+            Edit::ControlType { kind, is_on: false } => self.switch_off(*kind),
+            Edit::Moved { account, to } => {
+                self.parents.insert(account.clone(), to.clone());
+            }
+            Edit::Left { account } => {
+                self.parents.remove(account);
+                self.attached.remove(account);
+            }
+            Edit::Unit { id, parent } => {
+                self.parents.insert(id.clone(), parent.clone());
+                let begins_with = self.enabled.iter().map(|kind| kind.full_access().0.to_owned()).collect();
+                self.attached.insert(id.clone(), begins_with);
+            }
+            _ => {}
+        }
+    }
+
+    /// "When you enable a policy type, the policy that allows everything is attached to every root, unit and
+    /// account."
+    ///
+    /// Source: Organizations user guide, "Service control policies", "Resource control policies".
+    fn switch_on(&mut self, kind: ControlKind) {
+        if !self.enabled.insert(kind) {
+            return;
+        }
+        let (id, text) = kind.full_access();
+        let all = Control { kind: Some(kind), name: id.to_owned(), text: Text::known(text) };
+        self.policies.entry(id.to_owned()).or_insert(all);
+        let nodes: Vec<String> =
+            self.parents.iter().flat_map(|(node, parent)| [node, parent]).cloned().collect();
+        nodes.into_iter().for_each(|node| {
+            self.attached.entry(node).or_default().insert(id.to_owned());
+        });
+    }
+
+    fn switch_off(&mut self, kind: ControlKind) {
+        self.enabled.remove(&kind);
+        let of_kind = |id: &String| self.policies.get(id).is_some_and(|policy| policy.kind == Some(kind));
+        self.attached.values_mut().for_each(|ids| ids.retain(|id| !of_kind(id)));
+    }
+}
+
+impl ControlKind {
+    /// AWS's own policy of the type, which allows everything: its id and text.
+    pub fn full_access(self) -> (&'static str, &'static str) {
+        match self {
+            ControlKind::Service => (
+                "p-FullAWSAccess",
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+            ),
+            ControlKind::Resource => (
+                "p-RCPFullAWSAccess",
+                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#,
+            ),
+        }
+    }
+}
+
+fn put(inline: &mut BTreeMap<String, Text>, name: &str, text: Option<&Text>) {
+    match text {
+        Some(text) => inline.insert(name.to_owned(), text.clone()),
+        None => inline.remove(name),
+    };
+}
+
+fn retag(tags: &mut BTreeMap<String, String>, set: &BTreeMap<String, String>, taken: &[String]) {
+    tags.extend(set.iter().map(|(key, value)| (key.clone(), value.clone())));
+    taken.iter().for_each(|key| {
+        tags.remove(key);
+    });
+}

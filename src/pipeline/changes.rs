@@ -1,0 +1,284 @@
+//! Changes, judged by what they do to who reaches what: one after another, in the order in which they happened,
+//! whatever order their events came in.
+
+use jiff::Timestamp;
+
+use super::{Auditor, sightings_of};
+use crate::audit::case::{Case, Event, Proven, Subject};
+use crate::audit::rules;
+use crate::audit::verdict::judge;
+use crate::findings::sample::EventKey;
+use crate::findings::store::Delta;
+use crate::iam::change::Ours;
+use crate::iam::state::{Edit, Endpoint, HolderId, State, Text};
+use crate::perimeter::Perimeter;
+use crate::reach::change::{Effect, EffectKind, effect};
+use crate::reach::wider::is_wider;
+
+/// A change that is judged once all are known.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// When it was made; a change of which that is not told comes last.
+    time: Option<Timestamp>,
+    key: EventKey,
+    case: Case,
+    event: Event,
+}
+
+impl Pending {
+    pub(super) fn new(key: EventKey, case: Case, event: Event) -> Self {
+        Self { time: case.time, key, case, event }
+    }
+
+    /// Bytes that it takes in memory, roughly.
+    pub(super) fn weight(&self) -> usize {
+        let edits = match &self.case.subject {
+            Subject::Change { change, .. } => change.edits.iter().map(edit_weight).sum(),
+            _ => 0,
+        };
+        2 * size_of::<Self>() + edits
+    }
+
+    fn edits(&self) -> &[Edit] {
+        match &self.case.subject {
+            Subject::Change { change, .. } => &change.edits,
+            Subject::Call | Subject::Nothing(_) | Subject::Unreliable(_) | Subject::Forged(_) => &[],
+        }
+    }
+}
+
+/// The texts of policies are what takes room.
+fn edit_weight(edit: &Edit) -> usize {
+    let text = |text: &Text| text.as_str().map_or(0, str::len);
+    let policy = match edit {
+        Edit::Inline { text: Some(policy), .. }
+        | Edit::Trust { text: policy, .. }
+        | Edit::Version { text: policy, .. }
+        | Edit::Control { text: Some(policy), .. }
+        | Edit::TableMade { policy: Some(policy), .. }
+        | Edit::TablePolicy { text: Some(policy), .. }
+        | Edit::EndpointMade { policy: Some(policy), .. }
+        | Edit::EndpointPolicy { text: Some(policy), .. } => text(policy),
+        Edit::Made(made) => made.trust.as_ref().map_or(0, text),
+        _ => 0,
+    };
+    size_of::<Edit>() + policy
+}
+
+impl Auditor<'_> {
+    /// Judges changes by what each does to `state`, which is then as they leave it. `taken_at`: what happened before
+    /// then is in the state already, and is judged by its text alone.
+    pub fn changes(
+        &self,
+        state: &mut State,
+        taken_at: Option<Timestamp>,
+        mut pending: Vec<Pending>,
+        now: Timestamp,
+    ) -> Vec<Delta> {
+        pending.sort_by_key(|one| (one.time.is_none(), one.time, one.key));
+        pending.dedup_by_key(|one| one.key);
+        let is_known = |one: &Pending| taken_at.zip(one.time).is_some_and(|(taken, time)| time < taken);
+        pending
+            .into_iter()
+            .filter_map(|one| if is_known(&one) { self.judged(one) } else { self.proven(state, one, now) })
+            .collect()
+    }
+
+    fn proven(&self, state: &mut State, mut one: Pending, now: Timestamp) -> Option<Delta> {
+        let edits = one.edits().to_vec();
+        for edit in &edits {
+            let before = state.clone();
+            state.apply(edit);
+            let found = proven(edit, [&before, state], self.known.perimeter, now);
+            let subjects = subjects(edit, [&before, state], self.known.perimeter);
+            if found.is_some() && !subjects.is_empty() {
+                one.case.resources = subjects;
+            }
+            let worse = |found: &Proven| {
+                one.case.proven.as_ref().is_none_or(|known| found.rule.severity > known.rule.severity)
+            };
+            if let Some(found) = found.filter(worse) {
+                one.case.proven = Some(found);
+            }
+        }
+        self.judged(one)
+    }
+
+    fn judged(&self, one: Pending) -> Option<Delta> {
+        let Pending { key, case, event, .. } = one;
+        let judgement = judge(&case, self.known.perimeter);
+        let sightings = sightings_of(&case, &judgement, key, event)?;
+        Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
+    }
+}
+
+/// ARNs of what an edit changes, as what stood and stands tells them: sorted. An event has a role without its path, and
+/// a policy of the organization by its id. None: the event's own are as good.
+fn subjects(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Vec<String> {
+    let management = perimeter.management_account.as_ref().zip(perimeter.organization.as_ref());
+    let of_organization = |kind: &str, id: &str| {
+        let (account, organization) = management?;
+        Some(format!("arn:aws:organizations::{account}:{kind}/{organization}/{id}"))
+    };
+    let policy = |id: &str| {
+        let kind = states.iter().find_map(|state| state.organization.policies.get(id)?.kind)?;
+        let kind = kind.name().to_ascii_lowercase();
+        let (account, organization) = management?;
+        Some(format!("arn:aws:organizations::{account}:policy/{organization}/{kind}/{id}"))
+    };
+    let node = |id: &str| of_organization(node_kind(id), id);
+    let holder = |id: &HolderId| states.iter().find_map(|state| state.holders.get(id)?.arn.clone());
+    let mut arns: Vec<Option<String>> = match edit {
+        Edit::Gone(id)
+        | Edit::Inline { holder: id, .. }
+        | Edit::Attached { holder: id, .. }
+        | Edit::Boundary { holder: id, .. }
+        | Edit::Trust { role: id, .. }
+        | Edit::Tagged { holder: id, .. }
+        | Edit::Member { user: id, .. } => vec![holder(id)],
+        Edit::Control { id, .. } | Edit::ControlGone(id) => vec![policy(id)],
+        Edit::ControlAttached { id, target, .. } => vec![policy(id), node(target)],
+        Edit::Moved { account, .. } | Edit::Left { account } => vec![node(account)],
+        _ => Vec::new(),
+    };
+    arns.sort();
+    arns.into_iter().flatten().collect()
+}
+
+/// What a node of the organization is called in its ARN.
+fn node_kind(id: &str) -> &'static str {
+    match id.split('-').next() {
+        Some("ou") => "ou",
+        Some("r") => "root",
+        _ => "account",
+    }
+}
+
+/// What an edit shows, between a state before and one after it.
+fn proven(edit: &Edit, states: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Option<Proven> {
+    by_text(edit, states, perimeter).or_else(|| by_proof(edit, &effect(edit, states, perimeter, now)))
+}
+
+/// What of break-glass, endpoints and new tables the texts alone show, beside what stood before.
+fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> Option<Proven> {
+    let found = |rule, why: &str| Some(Proven { rule, why: why.to_owned() });
+    match edit {
+        Edit::Trust { role, text } if is_break_glass(role, after, perimeter) => {
+            let old = before.holders.get(role).and_then(|holder| holder.trust.as_ref());
+            let wider = is_wider(old.and_then(Text::as_str), text.as_str());
+            if wider {
+                found(
+                    &rules::BREAK_GLASS_TRUST,
+                    "who may become a break-glass role is more than before, as far as the two trust policies tell",
+                )
+            } else {
+                None
+            }
+        }
+        Edit::EndpointMade { vpc, policy, .. } if is_approved(vpc.as_deref(), perimeter) => match policy {
+            None => found(
+                &rules::ENDPOINT_OPENED,
+                "the endpoint is in an approved VPC, and its policy lets everything through",
+            ),
+            Some(_) => None,
+        },
+        Edit::EndpointPolicy { endpoint, text } => {
+            let known = before.endpoints.get(endpoint);
+            let of_perimeter = perimeter.endpoints.iter().find(|one| one.id.as_str() == endpoint);
+            let vpc =
+                known.and_then(|known| known.vpc.as_deref()).or(of_perimeter.map(|one| one.vpc.id.as_str()));
+            let is_ours = is_approved(vpc, perimeter);
+            (is_ours && lets_more_through(known, text.as_ref())).then(|| Proven {
+                rule: &rules::ENDPOINT_OPENED,
+                why: "the policy of an endpoint in an approved VPC lets more through than before, as far as the two texts tell".into(),
+            })
+        }
+        Edit::TableMade { table, policy: None, .. } if has_guarded_neighbour(table, before) => found(
+            &rules::UNGUARDED_TABLE,
+            "other tables of the account have a resource policy, and this one has none",
+        ),
+        _ => None,
+    }
+}
+
+fn is_break_glass(role: &HolderId, state: &State, perimeter: &Perimeter) -> bool {
+    let arn = state.holders.get(role).and_then(|holder| holder.arn.clone());
+    let arn = arn.unwrap_or_else(|| format!("arn:aws:iam::{}:role/{}", role.account, role.name));
+    perimeter.speaks_of(&arn)
+}
+
+fn is_approved(vpc: Option<&str>, perimeter: &Perimeter) -> bool {
+    vpc.is_some_and(|id| perimeter.vpcs.keys().any(|approved| approved.id == id))
+}
+
+/// AWS's default lets everything through, so nothing is more than that.
+fn lets_more_through(known: Option<&Endpoint>, text: Option<&Text>) -> bool {
+    match (known.map(|known| known.policy.as_ref()), text) {
+        (Some(None), _) => false,
+        (_, None) => true,
+        (Some(Some(old)), Some(new)) => is_wider(old.as_str(), new.as_str()),
+        (None, Some(_)) => true,
+    }
+}
+
+fn has_guarded_neighbour(table: &str, state: &State) -> bool {
+    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
+    let neighbours =
+        state.tables.iter().filter(|(arn, _)| arn.as_str() != table && account(arn) == account(table));
+    neighbours.into_iter().any(|(_, neighbour)| neighbour.policy.is_some())
+}
+
+/// What the proof shows.
+fn by_proof(edit: &Edit, effect: &Effect) -> Option<Proven> {
+    let (rule, why) = match effect.kind {
+        EffectKind::Nothing => return None,
+        EffectKind::Weakened => (
+            &rules::GUARD_WEAKENED,
+            "nothing is newly allowed from outside, and without the other guards something would be"
+                .to_owned(),
+        ),
+        EffectKind::Exempted => (
+            &rules::EXEMPTION_TAG,
+            "by that tag a guard lets more through from outside than before".to_owned(),
+        ),
+        EffectKind::Untold => (
+            &rules::CHANGE_UNREADABLE,
+            format!("it cannot be told whether that opens the perimeter: it is not known {}", listed(effect)),
+        ),
+        EffectKind::Removed => (&rules::GUARD_REMOVED, opened(effect)),
+        EffectKind::Opened if matches!(edit, Edit::Tagged { .. } | Edit::TableTagged { .. }) => {
+            (&rules::PERIMETER_OPENED, format!("by that tag {}", opened(effect)))
+        }
+        EffectKind::Opened => (&rules::PERIMETER_OPENED, opened(effect)),
+    };
+    Some(Proven { rule, why })
+}
+
+/// Doubts that a sentence names.
+const MAX_DOUBTS: usize = 3;
+
+fn listed(effect: &Effect) -> String {
+    let named: Vec<&str> = effect.doubts.iter().take(MAX_DOUBTS).map(String::as_str).collect();
+    let more = effect.doubts.len().saturating_sub(MAX_DOUBTS);
+    let named = named.join(", nor ");
+    if more > 0 { format!("{named}, and {more} things more") } else { named }
+}
+
+/// What is newly allowed, by one request.
+fn opened(effect: &Effect) -> String {
+    let Some(first) = effect.opened.first() else {
+        return "something is newly allowed from outside".to_owned();
+    };
+    let request = &first.request;
+    let mut blamed: Vec<String> =
+        first.blamed.iter().map(|blamed| format!("{}, {}", blamed.policy, blamed.statement)).collect();
+    // One policy may stand on several levels.
+    blamed.dedup();
+    let by = if blamed.is_empty() { String::new() } else { format!(", by {}", blamed.join("; ")) };
+    let more = effect.opened.len() - 1;
+    let more = if more > 0 { format!("; and {more} more ways in") } else { String::new() };
+    format!(
+        "from outside, {} may now do {} to {}{by}{more}",
+        request.principal, request.action, request.resource
+    )
+}

@@ -1,0 +1,262 @@
+//! What a change does to who reaches what from outside: before it and after it, with every guard in force.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::policies::{Laid, Layout, Who};
+use super::scope::{Scope, scope};
+use crate::iam::state::{Edit, HolderKind, State};
+use crate::perimeter::{Mode, Perimeter};
+use crate::prove::answer::{Answer, Inquiry, Verdict, Within};
+use crate::prove::blame::Blamed;
+use crate::prove::bundle::{Asked, Bundle};
+
+/// Ways in that an effect names.
+const MAX_OPENED: usize = 16;
+
+/// What a change does.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    pub kind: EffectKind,
+    /// Ways in that there were not before, some of them where there are many.
+    pub opened: Vec<Opened>,
+    /// What is not known and has a say in it: phrases that go on "it is not known …".
+    pub doubts: BTreeSet<String>,
+}
+
+/// What a change does, in a word. In the order of how bad it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum EffectKind {
+    /// Nothing is newly allowed from outside, and every guard refuses what it did.
+    Nothing,
+    /// A guard refuses less than before, and others still hold.
+    Weakened,
+    /// A tag exempts somebody or some table from a guard, and others still hold.
+    Exempted,
+    /// It cannot be told.
+    Untold,
+    /// Something is newly allowed from outside.
+    Opened,
+    /// The same, because a guard was taken away.
+    Removed,
+}
+
+/// A way in.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub principal: String,
+    /// Its ARN; `*`: of a table that is not there yet, or an action that names none.
+    pub table: String,
+    /// A request that is allowed now, and was not.
+    pub request: Asked,
+    /// The statements that let it through.
+    pub blamed: Vec<Blamed>,
+}
+
+/// What an edit does, between a state before and one after it.
+pub fn effect(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Effect {
+    let scope = scope(edit, [before, after], perimeter);
+    let layout = |state| Layout { state, perimeter };
+    Comparison { before: layout(before), after: layout(after), perimeter, scope, now }.effect()
+}
+
+/// A state before and one after, and what is asked of both.
+struct Comparison<'c> {
+    before: Layout<'c>,
+    after: Layout<'c>,
+    perimeter: &'c Perimeter,
+    scope: Scope,
+    now: Timestamp,
+}
+
+/// What a question comes to.
+#[derive(Debug, Default)]
+struct Found {
+    opened: Vec<Opened>,
+    doubts: BTreeSet<String>,
+    /// Why some of it cannot be told.
+    untold: BTreeSet<String>,
+}
+
+impl Comparison<'_> {
+    fn effect(&self) -> Effect {
+        let mut found = Found::default();
+        for who in &self.scope.who {
+            for owners in self.owners() {
+                self.newly_allowed(who, &owners, &mut found);
+            }
+        }
+        let Found { mut opened, mut doubts, untold } = found;
+        opened.truncate(MAX_OPENED);
+        let kind = match (opened.is_empty(), doubts.is_empty() && untold.is_empty()) {
+            (false, true) if self.scope.is_removal => EffectKind::Removed,
+            (false, true) => EffectKind::Opened,
+            (false, false) => EffectKind::Untold,
+            (true, _) if !untold.is_empty() => EffectKind::Untold,
+            (true, _) => self.lesser(),
+        };
+        doubts.extend(untold);
+        Effect { kind, opened, doubts }
+    }
+
+    /// Accounts with tables, those together whose tables the same policies bind, before and after.
+    fn owners(&self) -> Vec<BTreeSet<String>> {
+        let mut alike: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+        let accounts = self.perimeter.accounts.iter().filter(|(_, (_, mode))| *mode != Mode::Exempt);
+        for account in accounts.map(|(account, _)| account.as_str()) {
+            let binding = (self.before.binding(account), self.after.binding(account));
+            alike.entry(binding).or_default().insert(account.to_owned());
+        }
+        let owner = self.scope.table.as_deref().and_then(crate::ids::Arn::parse).map(|arn| arn.account);
+        let groups = alike.into_values();
+        groups.filter(|group| owner.is_none_or(|owner| group.contains(owner))).collect()
+    }
+
+    /// What somebody may newly do from outside. Where everybody who could exist may do it already, those who do
+    /// exist are asked about one by one.
+    fn newly_allowed(&self, who: &Who, owners: &BTreeSet<String>, found: &mut Found) {
+        let opened_before = found.opened.len();
+        let is_open = self.asked(who, owners, found);
+        let Who::Everybody { account } = who else { return };
+        if !is_open || found.opened.len() > opened_before {
+            return;
+        }
+        let there = |id: &crate::iam::state::HolderId| id.account == *account && id.kind != HolderKind::Group;
+        for id in self.after.state.holders.keys().filter(|id| there(id)) {
+            self.asked(&Who::Holder(id.clone()), owners, found);
+        }
+    }
+
+    /// Asks for what is newly allowed. Returns whether anything is allowed from outside at all.
+    fn asked(&self, who: &Who, owners: &BTreeSet<String>, found: &mut Found) -> bool {
+        let table = self.scope.table.as_deref();
+        let lay = |layout: &Layout<'_>| match table {
+            Some(_) => layout.each(who, owners, table),
+            None => layout.together(who, owners),
+        };
+        let (before, after) = (lay(&self.before), lay(&self.after));
+        let within = Accounts::of(who, owners);
+        let only = BTreeSet::from([table.unwrap_or("*").to_owned()]);
+        let together = within.asking(Some(&only));
+        let answers = self.answers(&before, &after, together);
+        let open = |answers: &[Answer]| answers.iter().any(|answer| answer.verdict == Verdict::Open);
+        if !open(&answers) {
+            note(&answers, &after, found);
+            return answers_of(&after.bundle, None, self, together)
+                .iter()
+                .any(|answer| matches!(answer.verdict, Verdict::Open | Verdict::Unknown));
+        }
+        if table.is_none() {
+            let (before, after) = (self.before.each(who, owners, None), self.after.each(who, owners, None));
+            let named = self.answers(&before, &after, within.asking(None));
+            if open(&named) {
+                note(&named, &after, found);
+                return true;
+            }
+        }
+        note(&answers, &after, found);
+        true
+    }
+
+    /// What is not known of how it was is taken for nothing that was allowed.
+    fn answers(&self, before: &Laid, after: &Laid, within: Within<'_>) -> Vec<Answer> {
+        let baseline = before.doubts.is_empty().then_some(&before.bundle);
+        answers_of(&after.bundle, baseline, self, within)
+    }
+
+    /// What a change does by which nothing is newly allowed: to one guard alone, as if there were no other.
+    fn lesser(&self) -> EffectKind {
+        if self.scope.is_tag && self.allows_more(Self::tagged) {
+            return EffectKind::Exempted;
+        }
+        match self.scope.guard {
+            Some(guard) if self.allows_more(|laid| laid.only(guard)) => EffectKind::Weakened,
+            Some(_) | None => EffectKind::Nothing,
+        }
+    }
+
+    /// Whoever has these tags, whatever its own policies are.
+    fn tagged(mut laid: Laid) -> Laid {
+        for principal in &mut laid.bundle.principals {
+            principal.identity = None;
+            principal.boundary = None;
+        }
+        laid
+    }
+
+    fn allows_more(&self, of: impl Fn(Laid) -> Laid) -> bool {
+        // By the tags that are set alone: what a session brings along is the same before and after.
+        let mut perimeter = self.perimeter.clone();
+        perimeter.prove.session_tags_none |= self.scope.is_tag;
+        let asked = Comparison { perimeter: &perimeter, scope: self.scope.clone(), ..*self };
+        asked.scope.who.iter().any(|who| {
+            asked.owners().iter().any(|owners| {
+                let lay = |layout: &Layout<'_>| match asked.scope.table.as_deref() {
+                    table @ Some(_) => of(layout.each(who, owners, table)),
+                    None => of(layout.together(who, owners)),
+                };
+                let (before, after) = (lay(&asked.before), lay(&asked.after));
+                let within = Accounts::of(who, owners);
+                let only = BTreeSet::from([asked.scope.table.as_deref().unwrap_or("*").to_owned()]);
+                let answers =
+                    answers_of(&after.bundle, Some(&before.bundle), &asked, within.asking(Some(&only)));
+                answers.iter().any(|answer| answer.verdict == Verdict::Open)
+            })
+        })
+    }
+}
+
+/// The accounts that `*` stands for in a question.
+struct Accounts {
+    callers: BTreeSet<String>,
+    resources: BTreeSet<String>,
+}
+
+impl Accounts {
+    fn of(who: &Who, owners: &BTreeSet<String>) -> Self {
+        Self { callers: BTreeSet::from([who.account().to_owned()]), resources: owners.clone() }
+    }
+
+    fn asking<'a>(&'a self, tables: Option<&'a BTreeSet<String>>) -> Within<'a> {
+        Within { callers: Some(&self.callers), resources: Some(&self.resources), tables }
+    }
+}
+
+fn answers_of(
+    bundle: &Bundle,
+    baseline: Option<&Bundle>,
+    asked: &Comparison<'_>,
+    within: Within<'_>,
+) -> Vec<Answer> {
+    let inquiry = Inquiry {
+        bundle,
+        perimeter: asked.perimeter,
+        now: asked.now,
+        baseline,
+        explain: false,
+        threads: 1,
+        within,
+    };
+    inquiry.answers()
+}
+
+/// Takes in answers: ways in, and what cannot be told.
+fn note(answers: &[Answer], laid: &Laid, found: &mut Found) {
+    for answer in answers {
+        match (answer.verdict, &answer.witness) {
+            (Verdict::Open, Some(request)) => {
+                found.opened.push(Opened {
+                    principal: answer.principal.clone(),
+                    table: answer.table.clone(),
+                    request: request.clone(),
+                    blamed: answer.blamed.clone(),
+                });
+                found.doubts.extend(laid.doubts.iter().cloned());
+            }
+            (Verdict::Unknown, _) => found.untold.extend(answer.reason.clone()),
+            _ => {}
+        }
+    }
+    found.untold.extend(laid.gaps.iter().cloned());
+}

@@ -1,0 +1,292 @@
+//! What stands, as the prover takes it.
+//!
+//! What nobody told is laid out as the worst there could be: an identity policy as one that allows everything, a
+//! boundary, an endpoint's or the organization's policy as one that denies nothing. So an `open` may be due to what is
+//! not known, and is then a [`Laid::doubts`]. A table's policy has no worst: left out it may let less in, and more.
+
+use std::collections::BTreeSet;
+
+use crate::iam::document::{Document, Effect, Kind};
+use crate::iam::evaluate::{OwnText, Policy};
+use crate::iam::state::{self, Control, ControlKind, Holder, HolderId, HolderKind, Managed, State, Text};
+use crate::ids::{Arn, partition_of};
+use crate::perimeter::{Mode, Perimeter};
+use crate::prove::bundle::{Bundle, Endpoint, Principal, Table};
+
+/// Who is asked about.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Who {
+    /// Every role and user that there could be in an account, and its root.
+    Everybody { account: String },
+    /// A role or user that there is, or was.
+    Holder(HolderId),
+}
+
+impl Who {
+    /// Of which account.
+    pub fn account(&self) -> &str {
+        match self {
+            Who::Everybody { account } => account,
+            Who::Holder(id) => &id.account,
+        }
+    }
+}
+
+/// A bundle, and what is not known of it.
+#[derive(Debug, Default)]
+pub struct Laid {
+    pub bundle: Bundle,
+    /// Phrases that go on "it is not known …".
+    pub doubts: BTreeSet<String>,
+    /// Those of them for which what is not allowed here may be allowed.
+    pub gaps: BTreeSet<String>,
+}
+
+/// Guards of one kind.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Guard {
+    Control(ControlKind),
+    Table,
+    Boundary,
+}
+
+impl Laid {
+    /// Without the guards of all other kinds.
+    pub fn only(mut self, guard: Guard) -> Self {
+        let bundle = &mut self.bundle;
+        if guard != Guard::Control(ControlKind::Service) {
+            bundle.service_control.clear();
+        }
+        if guard != Guard::Control(ControlKind::Resource) {
+            bundle.resource_control.clear();
+        }
+        if guard != Guard::Table {
+            bundle.tables.iter_mut().for_each(|table| table.policy = None);
+        }
+        if guard != Guard::Boundary {
+            bundle.principals.iter_mut().for_each(|principal| principal.boundary = None);
+        }
+        self
+    }
+}
+
+/// A state that is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'s> {
+    pub state: &'s State,
+    pub perimeter: &'s Perimeter,
+}
+
+impl<'s> Layout<'s> {
+    /// The policies that bind an account's resources, by their ids: accounts of which they are the same can be asked
+    /// about together.
+    pub fn binding(&self, account: &str) -> Vec<Vec<&'s str>> {
+        let levels = self.state.organization.levels(account, ControlKind::Resource);
+        levels.iter().map(|level| level.iter().map(|(id, _)| *id).collect()).collect()
+    }
+
+    /// The policies between somebody and the tables of accounts that the same policies bind: all of them together
+    /// as `*`, with those beside it that have something of their own.
+    pub fn together(&self, who: &Who, owners: &BTreeSet<String>) -> Laid {
+        let is_observed = |arn: &str| {
+            Arn::parse(arn).is_some_and(|arn| self.perimeter.mode_of(arn.account) != Mode::Enforce)
+        };
+        let own = |table: &Table| table.policy.is_some() || table.tags.is_some() || is_observed(&table.arn);
+        let mut laid = self.laid(who, owners, |table| own(table) && may_reach(who, table));
+        laid.bundle.tables.insert(0, Table { arn: "*".into(), policy: None, tags: None });
+        laid
+    }
+
+    /// The same of several roles and users of one account, and what is not known of each.
+    pub fn of_all(
+        &self,
+        account: &str,
+        ids: &[&HolderId],
+        owners: &BTreeSet<String>,
+    ) -> (Laid, Vec<BTreeSet<String>>) {
+        let everybody = Who::Everybody { account: account.to_owned() };
+        let mut laid = self.together(&everybody, owners);
+        let holders = ids.iter().filter_map(|id| Some((*id, self.state.holders.get(*id)?)));
+        let of_holder = |(id, holder)| {
+            let mut reader = Reader::default();
+            (self.principal(id, holder, &mut reader), reader.doubts)
+        };
+        let (principals, doubts) = holders.map(of_holder).unzip();
+        laid.bundle.principals = principals;
+        (laid, doubts)
+    }
+
+    /// The same, each table by itself; of those, one alone or all.
+    pub fn each(&self, who: &Who, owners: &BTreeSet<String>, only: Option<&str>) -> Laid {
+        self.laid(who, owners, |table| match only {
+            Some(only) => table.arn == only,
+            None => may_reach(who, table),
+        })
+    }
+
+    fn laid(&self, who: &Who, owners: &BTreeSet<String>, takes: impl Fn(&Table) -> bool) -> Laid {
+        let mut reader = Reader::default();
+        let owner = owners.first().map_or("", String::as_str);
+        let bundle = Bundle {
+            principals: self.principals(who, &mut reader),
+            service_control: self.levels(who.account(), ControlKind::Service, &mut reader),
+            resource_control: self.levels(owner, ControlKind::Resource, &mut reader),
+            tables: self.tables(owners, &mut reader).into_iter().filter(|table| takes(table)).collect(),
+            endpoints: self.endpoints(&mut reader),
+            ..Bundle::default()
+        };
+        Laid { bundle, doubts: reader.doubts, gaps: reader.gaps }
+    }
+
+    fn principals(&self, who: &Who, reader: &mut Reader) -> Vec<Principal> {
+        match who {
+            Who::Everybody { account } => {
+                let root = format!("arn:{}:iam::{account}:root", self.partition());
+                vec![principal("*".into()), principal(root)]
+            }
+            Who::Holder(id) => self
+                .state
+                .holders
+                .get(id)
+                .map(|holder| self.principal(id, holder, reader))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn partition(&self) -> &'static str {
+        self.perimeter.vpcs.keys().next().map_or("aws", |vpc| partition_of(&vpc.region))
+    }
+
+    fn principal(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Principal {
+        let arn = holder.arn.clone().unwrap_or_else(|| {
+            reader.doubt(format!("under which path {} `{}` lies", id.kind.name(), id.name));
+            format!("arn:{}:iam::{}:{}/{}", self.partition(), id.account, id.kind.name(), id.name)
+        });
+        if holder.is_partial {
+            reader.doubt(format!("what else is put on {} `{}`", id.kind.name(), id.name));
+        }
+        let tags = (!holder.is_partial)
+            .then(|| holder.tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
+        let identity = self.identity(id, holder, reader);
+        let boundary = holder.boundary.as_ref();
+        let boundary = boundary.and_then(|arn| reader.policy(arn, &self.managed(arn), Kind::Boundary));
+        Principal { arn, session_arn: None, tags, identity, boundary, session: None }
+    }
+
+    /// A role's or user's own policies, and those of its groups. `None`: not all of them are known.
+    fn identity(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Option<Vec<Policy>> {
+        let group = |name: &String| {
+            let kind = HolderKind::Group;
+            self.state.holders.get(&HolderId { account: id.account.clone(), kind, name: name.clone() })
+        };
+        let groups: Option<Vec<&Holder>> = holder.groups.iter().map(group).collect();
+        let holders: Vec<&Holder> =
+            std::iter::once(holder).chain(groups.clone().unwrap_or_default()).collect();
+        let mut is_known = groups.is_some() && !holders.iter().any(|holder| holder.is_partial);
+        let mut policies = Vec::new();
+        for holder in holders {
+            let inline = holder.inline.iter().map(|(name, text)| (name, text.clone()));
+            let attached = holder.attached.iter().map(|arn| (arn, self.managed(arn)));
+            for (name, text) in inline.chain(attached) {
+                match reader.policy(name, &text, Kind::Identity) {
+                    Some(policy) => policies.push(policy),
+                    None => is_known = false,
+                }
+            }
+        }
+        is_known.then_some(policies)
+    }
+
+    fn managed(&self, arn: &str) -> Text {
+        self.state.managed.get(arn).map_or(Text::Untold, Managed::text)
+    }
+
+    fn levels(&self, account: &str, kind: ControlKind, reader: &mut Reader) -> Vec<Vec<Policy>> {
+        let of = match kind {
+            ControlKind::Service => Kind::ServiceControl,
+            ControlKind::Resource => Kind::ResourceControl,
+        };
+        let mut policy = |control: &Control| {
+            if control.kind.is_none() {
+                reader.doubt(format!("of which type policy `{}` of the organization is", control.name));
+            }
+            // One that denies nothing stands for one that is not known.
+            let found = reader.policy(&control.name, &control.text, of);
+            found.or_else(|| reader.policy(&control.name, &Text::known(kind.full_access().1), of))
+        };
+        let levels = self.state.organization.levels(account, kind).into_iter();
+        levels.map(|level| level.into_iter().filter_map(|(_, control)| policy(control)).collect()).collect()
+    }
+
+    fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader) -> Vec<Table> {
+        let is_of_owners = |arn: &&String| Arn::parse(arn).is_some_and(|arn| owners.contains(arn.account));
+        let tables = self.state.tables.iter().filter(|(arn, _)| is_of_owners(arn));
+        let table = |(arn, table): (&String, &state::Table)| {
+            let policy = table.policy.as_ref().and_then(|text| reader.policy(arn, text, Kind::Table));
+            let tags = table.tags.as_ref();
+            let tags =
+                tags.map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
+            Table { arn: arn.clone(), policy, tags }
+        };
+        tables.map(table).collect()
+    }
+
+    fn endpoints(&self, reader: &mut Reader) -> Vec<Endpoint> {
+        let endpoints = self.state.endpoints.iter().map(|(id, endpoint)| {
+            let policy = endpoint.policy.as_ref().and_then(|text| reader.policy(id, text, Kind::Endpoint));
+            Endpoint { id: id.clone(), policy }
+        });
+        endpoints.collect()
+    }
+}
+
+/// Across accounts a table's policy has to let somebody in.
+fn may_reach(who: &Who, table: &Table) -> bool {
+    let is_own = Arn::parse(&table.arn).is_some_and(|arn| arn.account == who.account());
+    let statements = table.policy.iter().flat_map(|policy| &policy.document.statements);
+    is_own || statements.into_iter().any(|statement| statement.effect == Effect::Allow)
+}
+
+/// Somebody of whom nothing is known: the worst there could be.
+fn principal(arn: String) -> Principal {
+    Principal { arn, session_arn: None, tags: None, identity: None, boundary: None, session: None }
+}
+
+/// Reads policies, and keeps what is not known.
+#[derive(Default)]
+struct Reader {
+    doubts: BTreeSet<String>,
+    gaps: BTreeSet<String>,
+}
+
+impl Reader {
+    fn doubt(&mut self, doubt: String) {
+        self.doubts.insert(doubt);
+    }
+
+    /// The policy, where its text is known and can be read.
+    fn policy(&mut self, name: &str, text: &Text, kind: Kind) -> Option<Policy> {
+        let Some(text) = text.as_str() else {
+            return self.unknown(format!("what policy `{name}` says"), kind);
+        };
+        match Document::parse(text, kind) {
+            Ok(document) => {
+                let own_text = Some(OwnText { at: 0, text: text.to_owned() });
+                Some(Policy { name: name.to_owned(), document, own_text })
+            }
+            Err(problems) => {
+                let why = problems.first().map_or("", |problem| problem.message.as_str());
+                self.unknown(format!("what policy `{name}` says, which cannot be read: {why}"), kind)
+            }
+        }
+    }
+
+    fn unknown(&mut self, doubt: String, kind: Kind) -> Option<Policy> {
+        if kind == Kind::Table {
+            self.gaps.insert(doubt.clone());
+        }
+        self.doubt(doubt);
+        None
+    }
+}

@@ -1,0 +1,223 @@
+//! Everything that stands, proven: may anybody reach any table from outside?
+//!
+//! Work that is the same for many is done once. Where nobody who could exist in an account gets in, its roles and users
+//! need not be asked about; where they do, each is asked about for all tables together; and only who gets in is asked
+//! about table by table, of which those that no policy tells apart are one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::thread::Builder;
+
+use jiff::Timestamp;
+
+use super::alike::alike;
+use super::change::Opened;
+use super::policies::{Laid, Layout, Who};
+use crate::iam::state::{HolderId, HolderKind, State};
+use crate::perimeter::{Mode, Perimeter};
+use crate::prove::answer::{Answer, Inquiry, STACK, Verdict, Within};
+use crate::prove::bundle::{Bundle, Principal};
+
+/// What a sweep is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep<'s> {
+    pub state: &'s State,
+    pub perimeter: &'s Perimeter,
+    pub now: Timestamp,
+    pub threads: usize,
+}
+
+/// What a sweep came to.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Accounts in which nobody who could exist gets in.
+    pub closed: BTreeSet<String>,
+    /// Roles and users that there are, but for service-linked roles, which no policy of the organization binds.
+    pub principals: usize,
+    pub tables: usize,
+    /// Who gets in where, by principal and table; `*`: of every table that is not there yet, or an action that names none.
+    pub opened: Vec<Opened>,
+    /// Who may get in, and why that cannot be told, by principal.
+    pub untold: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Sweep<'_> {
+    /// Proves everything.
+    pub fn run(&self) -> Swept {
+        let mut swept = Swept { tables: self.state.tables.len(), ..Swept::default() };
+        let layout = Layout { state: self.state, perimeter: self.perimeter };
+        let owners = self.owners(&layout);
+        for account in self.accounts(Mode::Observe) {
+            let ids: Vec<&HolderId> = self.holders(&account).collect();
+            swept.principals += ids.len();
+            let open: Vec<&BTreeSet<String>> =
+                owners.iter().filter(|owners| !self.is_closed(&layout, &account, owners)).collect();
+            if open.is_empty() {
+                swept.closed.insert(account);
+                continue;
+            }
+            for owners in open {
+                self.root(&layout, &account, owners, &mut swept);
+                self.each(&layout, (&account, &ids), owners, &mut swept);
+            }
+        }
+        swept
+            .opened
+            .sort_by(|one, other| (&one.principal, &one.table).cmp(&(&other.principal, &other.table)));
+        swept
+    }
+
+    /// Accounts that are held to at least that.
+    fn accounts(&self, mode: Mode) -> BTreeSet<String> {
+        let accounts = self.perimeter.accounts.iter().filter(|(_, (_, of))| *of >= mode);
+        accounts.map(|(account, _)| account.as_str().to_owned()).collect()
+    }
+
+    /// Accounts with tables, those together whose tables the same policies bind.
+    fn owners(&self, layout: &Layout<'_>) -> Vec<BTreeSet<String>> {
+        let mut alike: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+        for account in self.accounts(Mode::Observe) {
+            alike.entry(layout.binding(&account)).or_default().insert(account);
+        }
+        alike.into_values().collect()
+    }
+
+    fn holders(&self, account: &str) -> impl Iterator<Item = &HolderId> {
+        let of_account = self.state.holders.iter().filter(move |(id, _)| id.account == account);
+        let asked = of_account.filter(|(id, holder)| {
+            let is_linked = holder.arn.as_deref().is_some_and(|arn| arn.contains(":role/aws-service-role/"));
+            id.kind != HolderKind::Group && !is_linked
+        });
+        asked.map(|(id, _)| id)
+    }
+
+    /// Does nobody who could exist in the account get in to these owners' tables?
+    fn is_closed(&self, layout: &Layout<'_>, account: &str, owners: &BTreeSet<String>) -> bool {
+        if self.perimeter.mode_of(account) != Mode::Enforce {
+            return false;
+        }
+        let laid = layout.together(&Who::Everybody { account: account.to_owned() }, owners);
+        let answers = self.answers(&laid.bundle, account, owners, None);
+        laid.gaps.is_empty()
+            && answers.iter().all(|answer| !matches!(answer.verdict, Verdict::Open | Verdict::Unknown))
+    }
+
+    fn root(&self, layout: &Layout<'_>, account: &str, owners: &BTreeSet<String>, swept: &mut Swept) {
+        let mut laid = layout.together(&Who::Everybody { account: account.to_owned() }, owners);
+        laid.bundle.principals.retain(|principal| principal.arn != "*");
+        let answers = self.answers(&laid.bundle, account, owners, None);
+        note(answers, &laid, &laid.doubts, swept);
+    }
+
+    /// Those who are there: for all tables together, and who gets in for each.
+    fn each(
+        &self,
+        layout: &Layout<'_>,
+        (account, ids): (&str, &[&HolderId]),
+        owners: &BTreeSet<String>,
+        swept: &mut Swept,
+    ) {
+        let (laid, doubts) = layout.of_all(account, ids, owners);
+        let answers = self.answers(&laid.bundle, account, owners, None);
+        let (mut open, mut rest) = (Vec::new(), Vec::new());
+        for ((principal, doubts), answer) in laid.bundle.principals.iter().zip(doubts).zip(answers) {
+            let doubts = &doubts | &laid.doubts;
+            if answer.verdict == Verdict::Open && doubts.is_empty() {
+                open.push((principal, answer));
+            } else {
+                rest.push((answer, doubts));
+            }
+        }
+        rest.into_iter().for_each(|(answer, doubts)| note(vec![answer], &laid, &doubts, swept));
+        if open.is_empty() {
+            return;
+        }
+        let tables = layout.each(&Who::Everybody { account: account.to_owned() }, owners, None);
+        let share = open.len().div_ceil(self.threads.max(1));
+        let work = |some: &[(&Principal, Answer)]| {
+            let mut bundle = tables.bundle.clone();
+            let of = |(principal, answer): &(&Principal, Answer)| {
+                self.by_table(principal, answer, (account, owners), &mut bundle)
+            };
+            some.iter().map(of).collect::<Vec<_>>()
+        };
+        let found: Vec<Vec<Answer>> = std::thread::scope(|scope| {
+            let spawn =
+                |some| (some, Builder::new().stack_size(STACK).spawn_scoped(scope, move || work(some)));
+            let workers: Vec<_> = open.chunks(share).map(spawn).collect();
+            let joined = workers.into_iter().flat_map(|(some, worker)| match worker {
+                Ok(worker) => worker.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                // Where there can be no more threads, this one does it.
+                Err(_) => work(some),
+            });
+            joined.collect()
+        });
+        found.into_iter().for_each(|answers| note(answers, &tables, &tables.doubts, swept));
+    }
+
+    /// Each table for one who gets in: of those that nothing tells apart, one.
+    fn by_table(
+        &self,
+        principal: &Principal,
+        together: &Answer,
+        (account, owners): (&str, &BTreeSet<String>),
+        bundle: &mut Bundle,
+    ) -> Vec<Answer> {
+        bundle.principals = vec![principal.clone()];
+        let alike: BTreeMap<String, Vec<String>> = alike(bundle, self.perimeter)
+            .into_iter()
+            .filter_map(|places| {
+                let arns = places.iter().filter_map(|n| bundle.tables.get(*n)).map(|table| table.arn.clone());
+                let arns: Vec<String> = arns.collect();
+                Some((arns.first()?.clone(), arns))
+            })
+            .collect();
+        let asked: BTreeSet<String> = alike.keys().cloned().collect();
+        let mut found = Vec::new();
+        for one in self.answers(bundle, account, owners, Some(&asked)) {
+            let of = alike.get(&one.table).into_iter().flatten();
+            found.extend(of.map(|table| Answer { table: table.clone(), ..one.clone() }));
+        }
+        if !found.iter().any(|answer| answer.verdict == Verdict::Open) {
+            found.push(together.clone());
+        }
+        found
+    }
+
+    /// Answers for all of a bundle's principals: to all tables together, or to some.
+    fn answers(
+        &self,
+        bundle: &Bundle,
+        account: &str,
+        owners: &BTreeSet<String>,
+        asked: Option<&BTreeSet<String>>,
+    ) -> Vec<Answer> {
+        let (callers, all) = (BTreeSet::from([account.to_owned()]), BTreeSet::from(["*".to_owned()]));
+        let within =
+            Within { callers: Some(&callers), resources: Some(owners), tables: asked.or(Some(&all)) };
+        let (perimeter, now, threads) = (self.perimeter, self.now, self.threads);
+        Inquiry { bundle, perimeter, now, baseline: None, explain: false, threads, within }.answers()
+    }
+}
+
+/// Takes in answers: ways in, and what cannot be told. An `open` that may be due to what is not known is not sure.
+fn note(answers: Vec<Answer>, laid: &Laid, doubts: &BTreeSet<String>, swept: &mut Swept) {
+    for answer in answers {
+        let mut untold = |why: String| {
+            swept.untold.entry(answer.principal.clone()).or_default().insert(why);
+        };
+        match (answer.verdict, answer.witness) {
+            (Verdict::Open, Some(request)) if doubts.is_empty() => swept.opened.push(Opened {
+                principal: answer.principal,
+                table: answer.table,
+                request,
+                blamed: answer.blamed,
+            }),
+            (Verdict::Open, _) => doubts.iter().cloned().for_each(untold),
+            (Verdict::Unknown, _) => untold(answer.reason.unwrap_or_default()),
+            (Verdict::Enforced | Verdict::BreakGlassOnly | Verdict::NoAccess, _) => {
+                laid.gaps.iter().cloned().for_each(untold);
+            }
+        }
+    }
+}

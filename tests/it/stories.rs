@@ -1,0 +1,446 @@
+//! Stories of changes: a snapshot, events in their order, and what each is found to do to who reaches what.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+type Tested = Result<(), Box<dyn Error>>;
+
+const ACCOUNT: &str = "111122223333";
+const OTHER: &str = "444455556666";
+const ORDERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+
+pub const PERIMETER: &str = r#"
+version = 1
+organization = "o-exampleorgid"
+management_account = "999988887777"
+[environments.production]
+mode = "enforce"
+accounts = ["111122223333", "444455556666"]
+[[vpc]]
+id = "vpc-0prod0eu"
+region = "eu-west-1"
+account = "111122223333"
+[[break_glass]]
+principal = "arn:aws:iam::*:role/your-emergency-role"
+[prove]
+session_tags = "none"
+"#;
+
+fn policy(statements: Value) -> Value {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn text(policy: &Value) -> Value {
+    json!(policy.to_string())
+}
+
+fn allow(action: &str) -> Value {
+    policy(json!([{"Effect": "Allow", "Action": action, "Resource": "*"}]))
+}
+
+/// The guard of the organization, with this operator for the carve-out.
+fn guard(operator: &str) -> Value {
+    policy(
+        json!([{"Sid": "OnlyFromVpc", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {
+        "StringNotEquals": {"aws:SourceVpc": "vpc-0prod0eu"},
+        operator: {"aws:PrincipalArn": "arn:aws:iam::*:role/your-emergency-role"}}}]),
+    )
+}
+
+/// A table's own lock.
+fn lock() -> Value {
+    policy(
+        json!([{"Sid": "Lock", "Effect": "Deny", "Principal": "*", "Action": "dynamodb:*", "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-0prod0eu"}}}]),
+    )
+}
+
+fn trust(principal: &str) -> Value {
+    policy(json!([{"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}]))
+}
+
+fn role(account: &str, name: &str, inline: &[Value]) -> Value {
+    let inline: Vec<Value> = inline
+        .iter()
+        .enumerate()
+        .map(|(n, document)| json!({"PolicyName": format!("p{n}"), "PolicyDocument": document}))
+        .collect();
+    json!({"RoleName": name, "RoleId": format!("AROA{name}"), "Path": "/", "Tags": [],
+        "Arn": format!("arn:aws:iam::{account}:role/{name}"), "RolePolicyList": inline,
+        "AssumeRolePolicyDocument": trust("arn:aws:iam::111122223333:role/on-call"), "AttachedManagedPolicies": []})
+}
+
+/// Two accounts in one unit, under one guard.
+pub fn snapshot() -> Value {
+    let full = "p-FullAWSAccess";
+    let roles = [
+        role(ACCOUNT, "app", &[allow("dynamodb:*")]),
+        role(ACCOUNT, "idle", &[]),
+        role(ACCOUNT, "your-emergency-role", &[allow("dynamodb:*")]),
+    ];
+    json!({
+        "version": 1, "taken_at": "2026-11-01T00:00:00Z",
+        "accounts": {ACCOUNT: {"RoleDetailList": roles}, OTHER: {"RoleDetailList": [role(OTHER, "app", &[allow("*")])]}},
+        "organization": {
+            "roots": [{"Id": "r-1", "PolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}],
+            "parents": {"ou-1": "r-1", ACCOUNT: "ou-1", OTHER: "ou-1"},
+            "policies": [
+                {"Id": full, "Name": "FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY", "Content": allow("*")},
+                {"Id": "p-guard", "Name": "guard", "Type": "SERVICE_CONTROL_POLICY",
+                    "Content": guard("ArnNotLike").to_string()}],
+            "attached": {"r-1": [full], "ou-1": [full, "p-guard"], ACCOUNT: [full], OTHER: [full]}},
+        "tables": [
+            {"arn": ORDERS, "policy": lock(), "tags": {}},
+            {"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/customers", "tags": {}}],
+    })
+}
+
+/// An event, and the rule of the finding that it makes.
+pub struct Step(&'static str, &'static str, Value, Value, Option<&'static str>);
+
+fn iam(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
+    Step("iam", name, request, Value::Null, rule)
+}
+
+fn organizations(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
+    Step("organizations", name, request, Value::Null, rule)
+}
+
+fn dynamodb(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
+    Step("dynamodb", name, request, Value::Null, rule)
+}
+
+fn put_policy(role: &str, policy: &Value) -> Value {
+    json!({"roleName": role, "policyName": "more", "policyDocument": text(policy)})
+}
+
+pub fn guards() -> Vec<Step> {
+    let attachment = || json!({"policyId": "p-guard", "targetId": "ou-1"});
+    let content = |guard: Value| json!({"policyId": "p-guard", "content": text(&guard)});
+    let scp = || json!({"rootId": "r-1", "policyType": "SERVICE_CONTROL_POLICY"});
+    let to = |account: &str, unit: &str| json!({"accountId": account, "sourceParentId": "x", "destinationParentId": unit});
+    vec![
+        organizations("DetachPolicy", attachment(), Some("guard-removed")),
+        organizations("AttachPolicy", attachment(), None),
+        organizations("UpdatePolicy", content(guard("StringNotLike")), Some("perimeter-opened")),
+        organizations("UpdatePolicy", content(guard("ArnNotLike")), None),
+        organizations("UpdatePolicy", json!({"policyId": "p-guard", "name": "another-name"}), None),
+        organizations("MoveAccount", to(ACCOUNT, "r-1"), Some("perimeter-opened")),
+        organizations("MoveAccount", to(ACCOUNT, "ou-1"), None),
+        organizations("DisablePolicyType", scp(), Some("guard-removed")),
+        organizations("EnablePolicyType", scp(), None),
+        organizations("AttachPolicy", attachment(), None),
+        organizations("DeletePolicy", json!({"policyId": "p-other"}), None),
+        organizations("RemoveAccountFromOrganization", json!({"accountId": OTHER}), Some("guard-removed")),
+    ]
+}
+
+fn roles() -> Vec<Step> {
+    let managed = "arn:aws:iam::111122223333:policy/team";
+    let attach = |role: &str| json!({"roleName": role, "policyArn": managed});
+    vec![
+        iam("PutRolePolicy", put_policy("app", &allow("*")), None),
+        iam(
+            "CreateRole",
+            json!({"roleName": "new", "assumeRolePolicyDocument": text(&trust("arn:aws:iam::111122223333:role/app"))}),
+            None,
+        ),
+        iam(
+            "CreatePolicy",
+            json!({"policyName": "team", "policyDocument": text(&allow("dynamodb:*"))}),
+            None,
+        ),
+        iam("AttachRolePolicy", attach("new"), None),
+        iam(
+            "AttachRolePolicy",
+            json!({"roleName": "new", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+            None,
+        ),
+        iam(
+            "UpdateAssumeRolePolicy",
+            json!({"roleName": "your-emergency-role", "policyDocument": text(&trust("arn:aws:iam::111122223333:root"))}),
+            Some("break-glass-trust"),
+        ),
+        iam("UpdateAssumeRolePolicy", json!({"roleName": "app", "policyDocument": text(&trust("*"))}), None),
+        iam(
+            "CreateRole",
+            json!({"roleName": "your-emergency-role", "assumeRolePolicyDocument": "{}"}),
+            Some("break-glass-name"),
+        ),
+        iam("PutRolePolicy", json!({"omitted": true}), Some("change-unreadable")),
+        iam("DeleteRole", json!({"roleName": "new"}), None),
+        // From here on nothing guards the accounts.
+        organizations(
+            "DetachPolicy",
+            json!({"policyId": "p-guard", "targetId": "ou-1"}),
+            Some("guard-removed"),
+        ),
+        iam("PutRolePolicy", put_policy("idle", &allow("dynamodb:GetItem")), Some("perimeter-opened")),
+        iam("PutRolePolicy", put_policy("idle", &allow("dynamodb:GetItem")), None),
+        iam("PutRolePolicy", put_policy("idle", &allow("s3:*")), None),
+        iam("DeleteRolePolicy", json!({"roleName": "idle", "policyName": "more"}), None),
+        iam("PutRolePermissionsBoundary", json!({"roleName": "app", "permissionsBoundary": managed}), None),
+        iam(
+            "CreatePolicyVersion",
+            json!({"policyArn": managed, "policyDocument": text(&allow("s3:*")), "setAsDefault": true}),
+            None,
+        ),
+        iam("DeleteRolePermissionsBoundary", json!({"roleName": "app"}), Some("guard-removed")),
+    ]
+}
+
+fn tables() -> Vec<Step> {
+    let of = |policy: Option<Value>| match policy {
+        Some(policy) => json!({"resourceArn": ORDERS, "policy": text(&policy)}),
+        None => json!({"resourceArn": ORDERS}),
+    };
+    let stranger = policy(
+        json!([{"Effect": "Allow", "Principal": {"AWS": "555566667777"}, "Action": "dynamodb:*", "Resource": "*"}]),
+    );
+    vec![
+        dynamodb("DeleteResourcePolicy", of(None), Some("guard-weakened")),
+        dynamodb("PutResourcePolicy", of(Some(lock())), None),
+        dynamodb("PutResourcePolicy", of(Some(stranger)), Some("external-grant")),
+        dynamodb("PutResourcePolicy", of(Some(lock())), None),
+        dynamodb("CreateTable", json!({"tableName": "bare"}), Some("unguarded-table")),
+        dynamodb("CreateTable", json!({"tableName": "guarded", "resourcePolicy": text(&lock())}), None),
+        dynamodb(
+            "RestoreTableToPointInTime",
+            json!({"sourceTableName": "orders", "targetTableName": "copy"}),
+            Some("unguarded-table"),
+        ),
+        organizations(
+            "DetachPolicy",
+            json!({"policyId": "p-guard", "targetId": "ou-1"}),
+            Some("guard-removed"),
+        ),
+        dynamodb("DeleteResourcePolicy", of(None), Some("guard-removed")),
+    ]
+}
+
+fn endpoints() -> Vec<Step> {
+    let wrapped = |fields: Value| json!({"ModifyVpcEndpointRequest": fields});
+    let narrow =
+        policy(json!([{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}]));
+    let made = |vpc: &str| json!({"CreateVpcEndpointRequest": {"VpcId": vpc, "ServiceName": "com.amazonaws.eu-west-1.dynamodb"}});
+    let answer = |id: &str| json!({"CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointId": id}}});
+    vec![
+        Step("ec2", "CreateVpcEndpoint", made("vpc-0prod0eu"), answer("vpce-0a1"), Some("endpoint-opened")),
+        Step("ec2", "CreateVpcEndpoint", made("vpc-0other"), answer("vpce-0a2"), None),
+        Step(
+            "ec2",
+            "ModifyVpcEndpoint",
+            wrapped(json!({"VpcEndpointId": "vpce-0a1", "PolicyDocument": text(&narrow)})),
+            Value::Null,
+            None,
+        ),
+        Step(
+            "ec2",
+            "ModifyVpcEndpoint",
+            wrapped(json!({"VpcEndpointId": "vpce-0a1", "PolicyDocument": text(&allow("*"))})),
+            Value::Null,
+            Some("endpoint-opened"),
+        ),
+        Step(
+            "ec2",
+            "ModifyVpcEndpoint",
+            wrapped(json!({"VpcEndpointId": "vpce-0a1", "ResetPolicy": true})),
+            Value::Null,
+            Some("endpoint-opened"),
+        ),
+        Step(
+            "ec2",
+            "ModifyVpcEndpoint",
+            wrapped(json!({"VpcEndpointId": "vpce-0a2", "ResetPolicy": true})),
+            Value::Null,
+            None,
+        ),
+    ]
+}
+
+/// The records of a story, a minute after another.
+pub fn records(story: &[Step]) -> Vec<Value> {
+    let record = |(n, Step(service, name, request, response, _)): (usize, &Step)| {
+        let account = if *service == "organizations" { "999988887777" } else { ACCOUNT };
+        let region = if matches!(*service, "dynamodb" | "ec2") { "eu-west-1" } else { "us-east-1" };
+        json!({
+            "eventVersion": "1.11", "eventID": format!("e-{n:02}"),
+            "eventTime": format!("2026-11-25T00:{n:02}:00Z"), "eventSource": format!("{service}.amazonaws.com"),
+            "eventName": name, "awsRegion": region, "recipientAccountId": account, "readOnly": false,
+            "eventType": "AwsApiCall", "managementEvent": true, "eventCategory": "Management",
+            "sourceIPAddress": "10.0.0.10", "vpcEndpointId": "vpce-0f0", "userAgent": "terraform",
+            "userIdentity": {"type": "AssumedRole", "principalId": "AROAEXAMPLEEXAMPLE09:ci", "accountId": account,
+                "arn": format!("arn:aws:sts::{account}:assumed-role/ci/ci"), "sessionContext": {"sessionIssuer": {
+                    "type": "Role", "principalId": "AROAEXAMPLEEXAMPLE09", "accountId": account, "userName": "ci",
+                    "arn": format!("arn:aws:iam::{account}:role/ci")}}},
+            "requestParameters": request, "responseElements": response,
+        })
+    };
+    story.iter().enumerate().map(record).collect()
+}
+
+/// What a scan of these records finds: JSON, with what stood before.
+fn scanned(folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>> {
+    let (config, before, log) =
+        (folder.join("perimeter.toml"), folder.join("snapshot.json"), folder.join("log.ndjson"));
+    let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";
+    std::fs::write(&config, format!("{PERIMETER}{endpoint}"))?;
+    std::fs::write(&before, snapshot().to_string())?;
+    std::fs::write(&log, records.iter().map(|record| format!("{record}\n")).collect::<String>())?;
+    let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
+        .args(["scan", "--store", "none", "--format", "json", "--config"])
+        .arg(&config)
+        .arg("--snapshot")
+        .arg(&before)
+        .arg(&log)
+        .output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// What a sweep of a snapshot finds, and how it ends.
+fn swept(snapshot: &Value) -> Result<(Value, Option<i32>), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let (config, stands) = (folder.path().join("perimeter.toml"), folder.path().join("snapshot.json"));
+    std::fs::write(&config, PERIMETER)?;
+    std::fs::write(&stands, snapshot.to_string())?;
+    let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
+        .args(["sweep", "--format", "json", "--config"])
+        .arg(&config)
+        .arg("--snapshot")
+        .arg(&stands)
+        .output()?;
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((serde_json::from_slice(&output.stdout).map_err(|_| error)?, output.status.code()))
+}
+
+/// Who gets in where, by the last parts of their ARNs.
+fn ways(result: &Value) -> Vec<String> {
+    let last = |arn: &Value| {
+        arn.as_str().unwrap_or_default().rsplit([':', '/']).next().unwrap_or_default().to_owned()
+    };
+    let opened = result["opened"].as_array().cloned().unwrap_or_default();
+    opened.iter().map(|way| format!("{} {}", last(&way["principal"]), last(&way["table"]))).collect()
+}
+
+#[test]
+fn a_sweep_proves_every_table_against_everybody() -> Tested {
+    let (result, code) = swept(&snapshot())?;
+    assert_eq!((ways(&result), code), (Vec::new(), Some(0)), "{result:#}");
+    assert_eq!(result["closed_accounts"], json!([ACCOUNT, OTHER]));
+    assert_eq!((&result["principals"], &result["tables"]), (&json!(4), &json!(2)));
+
+    // Without the guard, `orders` has its own lock, which speaks of no backup; and break-glass is no finding.
+    let mut open = snapshot();
+    open["organization"]["attached"]["ou-1"] = json!(["p-FullAWSAccess"]);
+    let (result, code) = swept(&open)?;
+    // Roles of the other account have no grant on this one's tables, and none of their own.
+    assert_eq!(ways(&result), ["app customers", "app orders", "root *", "app *", "root *"], "{result:#}");
+    assert_eq!((result["closed_accounts"].clone(), code), (json!([]), Some(1)));
+
+    // What is not known is not called closed.
+    let app = &mut open["accounts"][ACCOUNT]["RoleDetailList"][1];
+    app["AttachedManagedPolicies"] = json!([{"PolicyArn": "arn:aws:iam::aws:policy/Unlisted"}]);
+    let (result, code) = swept(&open)?;
+    assert_eq!(
+        (result["untold"][0]["principal"].clone(), code),
+        (json!("arn:aws:iam::111122223333:role/idle"), Some(2))
+    );
+    assert!(result["untold"][0]["unknown"][0].to_string().contains("arn:aws:iam::aws:policy/Unlisted"));
+    Ok(())
+}
+
+#[test]
+fn the_sample_of_a_snapshot_is_one() -> Tested {
+    let page = std::fs::read_to_string(crate::corpus::root().join("docs/changes.md"))?;
+    let sample = page.split("```json\n").nth(1).and_then(|block| block.split("```").next());
+    let sample: Value = serde_json::from_str(sample.ok_or("no sample")?)?;
+    // Its policies say nothing, which no policy does.
+    assert_eq!(swept(&sample)?.1, Some(2));
+    Ok(())
+}
+
+/// The rule by the event that it was raised for.
+fn found(result: &Value) -> BTreeMap<String, Value> {
+    let findings = result["findings"].as_array().cloned().unwrap_or_default();
+    let of = |finding: &Value| {
+        let events = finding["evidence"].as_array().cloned().unwrap_or_default();
+        events
+            .into_iter()
+            .filter_map(|id| Some((id.as_str()?.to_owned(), finding["rule"].clone())))
+            .collect::<Vec<_>>()
+    };
+    findings.iter().flat_map(of).collect()
+}
+
+fn told(story: &[Step]) -> Result<Value, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let result = scanned(folder.path(), &records(story))?;
+    let rules = found(&result);
+    for (n, Step(service, name, request, _, expected)) in story.iter().enumerate() {
+        let rule = rules.get(&format!("e-{n:02}")).and_then(Value::as_str);
+        assert_eq!(rule, *expected, "{n}: {service}:{name} {request}\n{result:#}");
+    }
+    Ok(result)
+}
+
+#[test]
+fn guards_that_go_and_come() -> Tested {
+    told(&guards()).map(drop)
+}
+
+#[test]
+fn what_roles_are_given() -> Tested {
+    told(&roles()).map(drop)
+}
+
+#[test]
+fn tables_and_their_policies() -> Tested {
+    told(&tables()).map(drop)
+}
+
+#[test]
+fn endpoints_and_their_policies() -> Tested {
+    told(&endpoints()).map(drop)
+}
+
+#[test]
+fn the_order_in_which_events_come_is_of_no_matter() -> Tested {
+    for story in [guards(), roles(), tables(), endpoints()] {
+        let in_order = records(&story);
+        let mut otherwise: Vec<Value> =
+            in_order.iter().rev().chain(in_order.iter().step_by(2)).cloned().collect();
+        otherwise.swap(0, 3);
+        let folder = tempfile::tempdir()?;
+        let (one, other) = (scanned(folder.path(), &in_order)?, scanned(folder.path(), &otherwise)?);
+        assert_eq!(one["findings"], other["findings"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_finding_says_who_gets_in_and_by_what() -> Tested {
+    let result = told(&guards())?;
+    let findings = result["findings"].as_array().cloned().unwrap_or_default();
+    let first = findings.iter().find(|finding| finding["evidence"][0] == "e-00").ok_or("no finding")?;
+    assert_eq!(
+        first["reason"],
+        json!(
+            "role ci: organization policy `p-guard` detached from `ou-1`; from outside, \
+        arn:aws:iam::111122223333:role/0 may now do dynamodb:GetItem to \
+        arn:aws:dynamodb:eu-west-1:111122223333:table/customers, by FullAWSAccess, #1; and 5 more ways in."
+        )
+    );
+    assert_eq!(
+        first["resources"],
+        json!([
+            "arn:aws:organizations::999988887777:ou/o-exampleorgid/ou-1",
+            "arn:aws:organizations::999988887777:policy/o-exampleorgid/service_control_policy/p-guard"
+        ])
+    );
+    Ok(())
+}
