@@ -257,7 +257,8 @@ mod tests {
                 vec![Edit::Left { account: "444455556666".into() }],
             ),
             ("LeaveOrganization", "null", vec![Edit::Left { account: ACCOUNT.into() }]),
-            ("CreateAccount", r#"{"accountName":"a"}"#, untold()),
+            ("CreateAccount", r#"{"accountName":"a"}"#, vec![]),
+            ("DeleteOrganization", "null", untold()),
             // Without the answer, which policy that is nobody tells.
             ("CreatePolicy", r#"{"name":"n","type":"SERVICE_CONTROL_POLICY","content":"{}"}"#, untold()),
             ("TagResource", r#"{"resourceId":"ou-1"}"#, vec![]),

@@ -15,15 +15,8 @@ pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
         "LeaveOrganization" => event.account.clone().map(|account| Edit::Left { account }),
         "RemoveAccountFromOrganization" | "CloseAccount" => left(event),
         "CreateOrganizationalUnit" => unit(event),
-        // Who joins comes with a place that these do not tell.
-        "AcceptHandshake"
-        | "CreateAccount"
-        | "CreateGovCloudAccount"
-        | "AccountJoinedOrganization"
-        | "AccountDepartedOrganization"
-        | "CreateOrganization"
-        | "DeleteOrganization"
-        | "EnableAllFeatures" => return vec![Edit::Untold(Part::Organization)],
+        "DeleteOrganization" => None,
+        // Who joins has no policies above it before it is known where it lies, which none of these tells.
         _ => return Vec::new(),
     };
     vec![edits.unwrap_or(Edit::Untold(Part::Organization))]
