@@ -13,7 +13,7 @@ mod edit;
 pub mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub use edit::{Edit, Made, Part};
 
@@ -189,6 +189,13 @@ pub struct Endpoint {
 /// Levels that are walked up from an account: an organization has seven, and a broken snapshot may have a ring.
 const MAX_LEVELS: usize = 16;
 
+/// A policy of which nothing is known.
+static UNTOLD: LazyLock<Control> = LazyLock::new(|| Control {
+    kind: None,
+    name: "of a unit whose policies are not known".into(),
+    text: Text::Untold,
+});
+
 impl Organization {
     /// An account, what it lies in, and so on: from the root down.
     pub fn path_of<'o>(&'o self, account: &'o str) -> Vec<&'o str> {
@@ -205,8 +212,9 @@ impl Organization {
             return Vec::new();
         }
         let of_level = |node: &str| {
-            let ids = self.attached.get(node).into_iter().flatten();
-            let known = ids.filter_map(|id| self.policies.get_key_value(id));
+            // Where nothing told what is attached, something is, and it may allow everything.
+            let Some(ids) = self.attached.get(node) else { return vec![("", &*UNTOLD)] };
+            let known = ids.iter().filter_map(|id| self.policies.get_key_value(id));
             let counts = known.filter(|(_, policy)| policy.kind.is_none_or(|of| of == kind));
             counts.map(|(id, policy)| (id.as_str(), policy)).collect()
         };

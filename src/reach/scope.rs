@@ -29,7 +29,7 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
     };
     let of = |id: &HolderId| holders(principals(id, states));
     match edit {
-        Edit::Made(made) => of(&made.holder),
+        Edit::Made(made) => Scope { is_tag: !made.tags.is_empty(), ..of(&made.holder) },
         Edit::Renamed { from, to, .. } => {
             holders(principals(from, states).into_iter().chain(principals(to, states)).collect())
         }

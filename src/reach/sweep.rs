@@ -56,6 +56,10 @@ impl Sweep<'_> {
                 swept.closed.insert(account);
                 continue;
             }
+            if ids.is_empty() {
+                let unknown = format!("which roles and users account {account} has");
+                swept.untold.entry(account.clone()).or_default().insert(unknown);
+            }
             for owners in open {
                 self.root(&layout, &account, owners, &mut swept);
                 self.each(&layout, (&account, &ids), owners, &mut swept);

@@ -259,6 +259,7 @@ mod tests {
             ("LeaveOrganization", "null", vec![Edit::Left { account: ACCOUNT.into() }]),
             ("CreateAccount", r#"{"accountName":"a"}"#, vec![]),
             ("DeleteOrganization", "null", untold()),
+            ("CloseAccount", r#"{"accountId":"444455556666"}"#, vec![]),
             // Without the answer, which policy that is nobody tells.
             ("CreatePolicy", r#"{"name":"n","type":"SERVICE_CONTROL_POLICY","content":"{}"}"#, untold()),
             ("TagResource", r#"{"resourceId":"ou-1"}"#, vec![]),

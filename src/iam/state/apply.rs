@@ -120,7 +120,10 @@ impl State {
 
     fn rename(&mut self, from: &HolderId, to: &HolderId, arn: Option<&str>) {
         if let Some(mut holder) = self.holders.remove(from) {
-            holder.arn = arn.map(str::to_owned);
+            // Where the event tells no new path, the old one stays.
+            let moved = holder.arn.as_deref().and_then(|arn| arn.rsplit_once('/'));
+            let moved = moved.map(|(path, _)| format!("{path}/{}", to.name));
+            holder.arn = arn.map(str::to_owned).or(moved);
             self.holders.insert(to.clone(), holder);
         }
     }
@@ -128,8 +131,12 @@ impl State {
     fn managed_policy(&mut self, edit: &Edit) {
         match edit {
             Edit::Version { policy, version, text, is_default } => {
-                let version = version.as_deref().unwrap_or(UNTOLD_VERSION);
                 let managed = self.managed.entry(policy.clone()).or_default();
+                // One that does not count, and whose id nobody told, is no other's text.
+                if version.is_none() && !is_default {
+                    return;
+                }
+                let version = version.as_deref().unwrap_or(UNTOLD_VERSION);
                 managed.versions.insert(version.to_owned(), text.clone());
                 if *is_default {
                     managed.default = Some(version.to_owned());

@@ -129,7 +129,14 @@ fn a_version_counts_once_it_is_the_default() {
     };
     assert_eq!(text(&[one.clone(), two.clone(), default(Some("v2"))]), Text::known("2"));
     assert_eq!(text(&[one.clone(), default(Some("v7"))]), Text::Untold);
-    assert_eq!(text(&[one, default(None)]), Text::Untold);
+    assert_eq!(text(&[one.clone(), default(None)]), Text::Untold);
+    let untold = |text: &str, is_default| Edit::Version {
+        policy: "arn:p".into(),
+        version: None,
+        text: Text::known(text),
+        is_default,
+    };
+    assert_eq!(text(&[one, untold("3", true), untold("4", false)]), Text::known("3"));
 }
 
 #[test]
@@ -159,6 +166,25 @@ fn switching_a_type_off_detaches_all_its_policies_for_good() {
     assert!(levels(&state, ACCOUNT).is_empty());
     state.apply(&Edit::ControlType { kind: ControlKind::Service, is_on: true });
     assert_eq!(levels(&state, ACCOUNT), vec![vec!["p-FullAWSAccess".to_owned()]; 4]);
+}
+
+#[test]
+fn a_unit_whose_policies_nobody_told_may_have_any() {
+    let mut state = organization();
+    state.apply(&Edit::Moved { account: ACCOUNT.into(), to: "ou-new".into() });
+    let levels = state.organization.levels(ACCOUNT, ControlKind::Service);
+    assert_eq!(levels[0][0].1.text, Text::Untold);
+}
+
+#[test]
+fn a_user_renamed_keeps_its_path_unless_another_is_told() {
+    let (ann, bob) = (id(HolderKind::User, "ann"), id(HolderKind::User, "bob"));
+    let arn = |arn: Option<&str>| {
+        let renamed = Edit::Renamed { from: ann.clone(), to: bob.clone(), arn: arn.map(Into::into) };
+        after(&[made(ann.clone(), "AIDA1"), renamed]).holders[&bob].arn.clone()
+    };
+    assert_eq!(arn(None).as_deref(), Some("arn:aws:iam::111122223333:role/app/bob"));
+    assert_eq!(arn(Some("arn:x")).as_deref(), Some("arn:x"));
 }
 
 #[test]

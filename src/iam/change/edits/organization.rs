@@ -13,9 +13,10 @@ pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
         "EnablePolicyType" | "DisablePolicyType" => switched(event),
         "MoveAccount" => moved(event),
         "LeaveOrganization" => event.account.clone().map(|account| Edit::Left { account }),
-        "RemoveAccountFromOrganization" | "CloseAccount" => left(event),
+        "RemoveAccountFromOrganization" => text(event, "accountId").map(|account| Edit::Left { account }),
         "CreateOrganizationalUnit" => unit(event),
         "DeleteOrganization" => None,
+        // A closed account stays a member, under its policies, until it is gone.
         // Who joins has no policies above it before it is known where it lies, which none of these tells.
         _ => return Vec::new(),
     };
@@ -50,12 +51,6 @@ fn switched(event: &Event<'_>) -> Option<Edit> {
 
 fn moved(event: &Event<'_>) -> Option<Edit> {
     Some(Edit::Moved { account: text(event, "accountId")?, to: text(event, "destinationParentId")? })
-}
-
-/// A closed account stays a member, under its policies, until it is gone.
-fn left(event: &Event<'_>) -> Option<Edit> {
-    let account = text(event, "accountId")?;
-    (event.name != "CloseAccount").then_some(Edit::Left { account })
 }
 
 fn unit(event: &Event<'_>) -> Option<Edit> {
