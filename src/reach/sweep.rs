@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use super::alike::alike;
 use super::change::Opened;
 use super::policies::{Laid, Layout, Who};
-use crate::iam::state::{HolderId, HolderKind, State};
+use crate::iam::document::{Document, Effect, Element, Kind, Principal as Grantee};
+use crate::iam::state::{HolderId, HolderKind, State, Text};
+use crate::ids::Arn;
 use crate::perimeter::{Mode, Perimeter};
 use crate::prove::answer::{Answer, Inquiry, STACK, Verdict, Within};
 use crate::prove::bundle::{Bundle, Principal};
@@ -65,10 +67,42 @@ impl Sweep<'_> {
                 self.each(&layout, (&account, &ids), owners, &mut swept);
             }
         }
+        self.outsiders(&mut swept);
         swept
             .opened
             .sort_by(|one, other| (&one.principal, &one.table).cmp(&(&other.principal, &other.table)));
         swept
+    }
+
+    /// Tables whose policies speak of somebody whom no question is about: everybody, a stranger, an exempt account.
+    fn outsiders(&self, swept: &mut Swept) {
+        for (arn, table) in &self.state.tables {
+            let text = table.policy.as_ref().and_then(Text::as_str);
+            let document = text.and_then(|text| Document::parse(text, Kind::Table).ok());
+            let statements = document.iter().flat_map(|document| &document.statements);
+            let mut allows = statements.filter(|statement| statement.effect == Effect::Allow);
+            let lets_in = |element: &Element<Grantee>| {
+                element.negated || element.items.iter().any(|grantee| self.is_outsider(grantee))
+            };
+            if allows.any(|statement| statement.principals.as_ref().is_some_and(lets_in)) {
+                let unknown = "what its policy gives to others than the roles and users of these accounts";
+                swept.untold.entry(arn.clone()).or_default().insert(unknown.to_owned());
+            }
+        }
+    }
+
+    fn is_outsider(&self, grantee: &Grantee) -> bool {
+        let is_asked =
+            |account: &str| self.perimeter.lists(account) && self.perimeter.mode_of(account) != Mode::Exempt;
+        match grantee {
+            Grantee::Account(name) | Grantee::AccountAtEndpoint(name) | Grantee::Arn(name) => {
+                let account = Arn::parse(name).map_or(name.as_str(), |arn| arn.account);
+                !is_asked(account)
+            }
+            Grantee::Everybody | Grantee::Federated(_) | Grantee::Canonical(_) => true,
+            // Services are asked about by name in bundles; who is gone is nobody.
+            Grantee::Service(_) | Grantee::Gone(_) => false,
+        }
     }
 
     /// Accounts that are held to at least that.

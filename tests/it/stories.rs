@@ -342,6 +342,14 @@ fn a_sweep_proves_every_table_against_everybody() -> Tested {
     assert_eq!(ways(&result), ["app customers", "app orders", "root *", "app *", "root *"], "{result:#}");
     assert_eq!((result["closed_accounts"].clone(), code), (json!([]), Some(1)));
 
+    // Strangers are asked about by nothing, and so is whom a policy lets in of them.
+    let mut granted = snapshot();
+    granted["tables"][1]["policy"] = policy(json!([{"Effect": "Allow", "Principal": {"AWS": "555566667777"},
+        "Action": "dynamodb:*", "Resource": "*"}]));
+    let (result, code) = swept(&granted)?;
+    let untold = result["untold"][0]["principal"].as_str().map(|arn| arn.ends_with("customers"));
+    assert_eq!((untold, code), (Some(true), Some(2)));
+
     // What is not known is not called closed.
     let app = &mut open["accounts"][ACCOUNT]["RoleDetailList"][1];
     app["AttachedManagedPolicies"] = json!([{"PolicyArn": "arn:aws:iam::aws:policy/Unlisted"}]);
