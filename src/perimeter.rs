@@ -199,6 +199,11 @@ impl Perimeter {
         self.accounts.contains_key(account)
     }
 
+    /// Is the account in an environment that is enforced?
+    pub fn enforces(&self, account: &str) -> bool {
+        self.lists(account) && self.mode_of(account) == Mode::Enforce
+    }
+
     /// Is the account ours: in an environment, or the management account?
     pub fn is_ours(&self, account: &str) -> bool {
         self.lists(account) || self.management_account.as_ref().is_some_and(|own| own.as_str() == account)

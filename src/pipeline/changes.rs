@@ -32,11 +32,7 @@ impl Pending {
 
     /// Bytes that it takes in memory, roughly.
     pub(super) fn weight(&self) -> usize {
-        let edits = match &self.case.subject {
-            Subject::Change { change, .. } => change.edits.iter().map(edit_weight).sum(),
-            _ => 0,
-        };
-        2 * size_of::<Self>() + edits
+        2 * size_of::<Self>() + self.edits().iter().map(edit_weight).sum::<usize>()
     }
 
     fn edits(&self) -> &[Edit] {
@@ -122,9 +118,7 @@ fn subjects(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Vec<Stri
     };
     let policy = |id: &str| {
         let kind = states.iter().find_map(|state| state.organization.policies.get(id)?.kind)?;
-        let kind = kind.name().to_ascii_lowercase();
-        let (account, organization) = management?;
-        Some(format!("arn:aws:organizations::{account}:policy/{organization}/{kind}/{id}"))
+        of_organization("policy", &format!("{}/{id}", kind.name().to_ascii_lowercase()))
     };
     let node = |id: &str| of_organization(node_kind(id), id);
     let holder = |id: &HolderId| states.iter().find_map(|state| state.holders.get(id)?.arn.clone());

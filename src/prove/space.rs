@@ -22,7 +22,7 @@ use crate::iam::catalogue::{self, ValueType};
 use crate::iam::evaluate::Policy;
 use crate::iam::request::{CallerKind, caller_of};
 use crate::ids::{Arn, VpcKey, partition_of};
-use crate::perimeter::{Mode, Perimeter};
+use crate::perimeter::Perimeter;
 
 /// Who may call.
 #[derive(Clone, Debug)]
@@ -230,9 +230,8 @@ impl<'b> Space<'b> {
     /// Is a named principal one of those whom `*` stands for?
     pub fn is_enforced(&self, principal: &Principal) -> bool {
         let is_enforced = |account: &str| {
-            let found = self.perimeter.accounts.iter().find(|(known, _)| known.as_str() == account);
             let is_within = self.within.callers.is_none_or(|within| within.contains(account));
-            is_within && found.is_some_and(|(_, (_, mode))| *mode == Mode::Enforce)
+            is_within && self.perimeter.enforces(account)
         };
         caller_of(&principal.arn).is_some_and(|caller| {
             matches!(caller.kind, CallerKind::Role | CallerKind::User) && is_enforced(&caller.account)
@@ -241,9 +240,7 @@ impl<'b> Space<'b> {
 
     /// Is a table one of those that `*` stands for?
     pub fn is_table_enforced(&self, table: &str) -> bool {
-        let account = Arn::parse(table).map_or("", |arn| arn.account);
-        let found = self.perimeter.accounts.iter().find(|(known, _)| known.as_str() == account);
-        found.is_some_and(|(_, (_, mode))| *mode == Mode::Enforce)
+        Arn::parse(table).is_some_and(|arn| self.perimeter.enforces(arn.account))
     }
 
     /// Who an entry of the bundle stands for.

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::iam::template::Part;
 use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 use crate::prove::bundle::{Bundle, Table};
@@ -44,7 +43,7 @@ fn patterns(bundle: &Bundle) -> Option<Vec<Pattern>> {
     let statements = bundle.policies().flat_map(|policy| &policy.document.statements);
     let mut texts: Vec<&str> = Vec::new();
     for item in statements.flat_map(|statement| &statement.resources.items) {
-        if item.template.parts.iter().any(|part| matches!(part, Part::Variable { .. })) {
+        if item.template.variables().next().is_some() {
             return None;
         }
         texts.push(&item.text);

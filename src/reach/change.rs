@@ -1,13 +1,14 @@
 //! What a change does to who reaches what from outside: before it and after it, with every guard in force.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::policies::{Laid, Layout, Who};
+use super::policies::{Laid, Layout, Who, owners};
 use super::scope::{Scope, scope};
-use crate::iam::state::{Edit, HolderKind, State};
-use crate::perimeter::{Mode, Perimeter};
+use crate::iam::state::{Edit, HolderId, HolderKind, State};
+use crate::ids::Arn;
+use crate::perimeter::Perimeter;
 use crate::prove::answer::{Answer, Inquiry, Verdict, Within};
 use crate::prove::blame::Blamed;
 use crate::prove::bundle::{Asked, Bundle};
@@ -102,14 +103,9 @@ impl Comparison<'_> {
 
     /// Accounts with tables, those together whose tables the same policies bind, before and after.
     fn owners(&self) -> Vec<BTreeSet<String>> {
-        let mut alike: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-        let accounts = self.perimeter.accounts.iter().filter(|(_, (_, mode))| *mode != Mode::Exempt);
-        for account in accounts.map(|(account, _)| account.as_str()) {
-            let binding = (self.before.binding(account), self.after.binding(account));
-            alike.entry(binding).or_default().insert(account.to_owned());
-        }
-        let owner = self.scope.table.as_deref().and_then(crate::ids::Arn::parse).map(|arn| arn.account);
-        let groups = alike.into_values();
+        let binding = |account: &str| (self.before.binding(account), self.after.binding(account));
+        let owner = self.scope.table.as_deref().and_then(Arn::parse).map(|arn| arn.account);
+        let groups = owners(self.perimeter, binding).into_iter();
         groups.filter(|group| owner.is_none_or(|owner| group.contains(owner))).collect()
     }
 
@@ -122,22 +118,30 @@ impl Comparison<'_> {
         if !is_open || found.opened.len() > opened_before {
             return;
         }
-        let there = |id: &crate::iam::state::HolderId| id.account == *account && id.kind != HolderKind::Group;
+        let there = |id: &HolderId| id.account == *account && id.kind != HolderKind::Group;
         for id in self.after.state.holders.keys().filter(|id| there(id)) {
             self.asked(&Who::Holder(id.clone()), owners, found);
         }
     }
 
+    /// What stood and what stands, with the one table that is asked about, or all of them together.
+    fn laid(&self, who: &Who, owners: &BTreeSet<String>) -> [Laid; 2] {
+        [&self.before, &self.after].map(|layout| match self.scope.table.as_deref() {
+            table @ Some(_) => layout.each(who, owners, table),
+            None => layout.together(who, owners),
+        })
+    }
+
+    /// The entry of the bundle that is asked about.
+    fn asked_table(&self) -> BTreeSet<String> {
+        BTreeSet::from([self.scope.table.as_deref().unwrap_or("*").to_owned()])
+    }
+
     /// Asks for what is newly allowed. Returns whether anything is allowed from outside at all.
     fn asked(&self, who: &Who, owners: &BTreeSet<String>, found: &mut Found) -> bool {
-        let table = self.scope.table.as_deref();
-        let lay = |layout: &Layout<'_>| match table {
-            Some(_) => layout.each(who, owners, table),
-            None => layout.together(who, owners),
-        };
-        let (before, after) = (lay(&self.before), lay(&self.after));
+        let [before, after] = self.laid(who, owners);
         let within = Accounts::of(who, owners);
-        let only = BTreeSet::from([table.unwrap_or("*").to_owned()]);
+        let only = self.asked_table();
         let together = within.asking(Some(&only));
         let answers = self.answers(&before, &after, together);
         let open = |answers: &[Answer]| answers.iter().any(|answer| answer.verdict == Verdict::Open);
@@ -147,7 +151,7 @@ impl Comparison<'_> {
                 .iter()
                 .any(|answer| matches!(answer.verdict, Verdict::Open | Verdict::Unknown));
         }
-        if table.is_none() {
+        if self.scope.table.is_none() {
             let (before, after) = (self.before.each(who, owners, None), self.after.each(who, owners, None));
             let named = self.answers(&before, &after, within.asking(None));
             if open(&named) {
@@ -192,13 +196,9 @@ impl Comparison<'_> {
         let asked = Comparison { perimeter: &perimeter, scope: self.scope.clone(), ..*self };
         asked.scope.who.iter().any(|who| {
             asked.owners().iter().any(|owners| {
-                let lay = |layout: &Layout<'_>| match asked.scope.table.as_deref() {
-                    table @ Some(_) => of(layout.each(who, owners, table)),
-                    None => of(layout.together(who, owners)),
-                };
-                let (before, after) = (lay(&asked.before), lay(&asked.after));
+                let [before, after] = asked.laid(who, owners).map(&of);
                 let within = Accounts::of(who, owners);
-                let only = BTreeSet::from([asked.scope.table.as_deref().unwrap_or("*").to_owned()]);
+                let only = asked.asked_table();
                 let answers =
                     answers_of(&after.bundle, Some(&before.bundle), &asked, within.asking(Some(&only)));
                 answers.iter().any(|answer| answer.verdict == Verdict::Open)

@@ -4,7 +4,7 @@
 //! boundary, an endpoint's or the organization's policy as one that denies nothing. So an `open` may be due to what is
 //! not known, and is then a [`Laid::doubts`]. A table's policy has no worst: left out it may let less in, and more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::iam::document::{Document, Effect, Kind};
 use crate::iam::evaluate::{OwnText, Policy};
@@ -239,6 +239,16 @@ impl<'s> Layout<'s> {
         });
         endpoints.collect()
     }
+}
+
+/// Accounts with tables that are held to something, those together whose tables the same policies bind.
+pub fn owners<B: Ord>(perimeter: &Perimeter, binding: impl Fn(&str) -> B) -> Vec<BTreeSet<String>> {
+    let mut alike: BTreeMap<B, BTreeSet<String>> = BTreeMap::new();
+    let accounts = perimeter.accounts.iter().filter(|(_, (_, mode))| *mode != Mode::Exempt);
+    for account in accounts.map(|(account, _)| account.as_str()) {
+        alike.entry(binding(account)).or_default().insert(account.to_owned());
+    }
+    alike.into_values().collect()
 }
 
 /// Across accounts a table's policy has to let somebody in.

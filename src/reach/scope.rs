@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::policies::{Guard, Who};
 use crate::iam::state::{ControlKind, Edit, HolderId, HolderKind, Part, State};
-use crate::perimeter::{Mode, Perimeter};
+use crate::perimeter::Perimeter;
 
 /// What has to be proven of an edit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -118,7 +118,7 @@ fn controlled(
     // What binds resources binds whoever comes to them, from all accounts.
     let accounts = match kind {
         Some(ControlKind::Service) => {
-            below.into_iter().filter(|account| is_enforced(account, perimeter)).collect()
+            below.into_iter().filter(|account| perimeter.enforces(account)).collect()
         }
         Some(ControlKind::Resource) | None if below.is_empty() => BTreeSet::new(),
         Some(ControlKind::Resource) | None => enforced(perimeter),
@@ -141,7 +141,7 @@ fn moved(account: &str, states: [&State; 2], perimeter: &Perimeter, is_removal: 
         }
         _ => enforced(perimeter),
     };
-    let accounts = accounts.into_iter().filter(|account| is_enforced(account, perimeter)).collect();
+    let accounts = accounts.into_iter().filter(|account| perimeter.enforces(account)).collect();
     Scope { who: everybody(accounts), guard: changed.map(Guard::Control), is_removal, ..Scope::default() }
 }
 
@@ -166,11 +166,7 @@ fn everybody(accounts: BTreeSet<String>) -> BTreeSet<Who> {
     accounts.into_iter().map(|account| Who::Everybody { account }).collect()
 }
 
-fn is_enforced(account: &str, perimeter: &Perimeter) -> bool {
-    perimeter.lists(account) && perimeter.mode_of(account) == Mode::Enforce
-}
-
 fn enforced(perimeter: &Perimeter) -> BTreeSet<String> {
     let accounts = perimeter.accounts.keys().map(|account| account.as_str().to_owned());
-    accounts.filter(|account| is_enforced(account, perimeter)).collect()
+    accounts.filter(|account| perimeter.enforces(account)).collect()
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::alike::alike;
 use super::change::Opened;
-use super::policies::{Laid, Layout, Who};
+use super::policies::{Laid, Layout, Who, owners};
 use crate::iam::document::{Document, Effect, Element, Kind, Principal as Grantee};
 use crate::iam::state::{HolderId, HolderKind, State, Text};
 use crate::ids::Arn;
@@ -48,7 +48,7 @@ impl Sweep<'_> {
     pub fn run(&self) -> Swept {
         let mut swept = Swept { tables: self.state.tables.len(), ..Swept::default() };
         let layout = Layout { state: self.state, perimeter: self.perimeter };
-        let owners = self.owners(&layout);
+        let owners = owners(self.perimeter, |account| layout.binding(account));
         for account in self.accounts(Mode::Observe) {
             let ids: Vec<&HolderId> = self.holders(&account).collect();
             swept.principals += ids.len();
@@ -109,15 +109,6 @@ impl Sweep<'_> {
     fn accounts(&self, mode: Mode) -> BTreeSet<String> {
         let accounts = self.perimeter.accounts.iter().filter(|(_, (_, of))| *of >= mode);
         accounts.map(|(account, _)| account.as_str().to_owned()).collect()
-    }
-
-    /// Accounts with tables, those together whose tables the same policies bind.
-    fn owners(&self, layout: &Layout<'_>) -> Vec<BTreeSet<String>> {
-        let mut alike: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-        for account in self.accounts(Mode::Observe) {
-            alike.entry(layout.binding(&account)).or_default().insert(account);
-        }
-        alike.into_values().collect()
     }
 
     fn holders(&self, account: &str) -> impl Iterator<Item = &HolderId> {
