@@ -17,6 +17,7 @@ pub mod cli;
 pub mod cloudtrail;
 pub mod findings;
 pub mod glob;
+pub mod gzip;
 pub mod iam;
 pub mod ids;
 pub mod json;
@@ -26,3 +27,5 @@ pub mod perimeter;
 pub mod pipeline;
 pub mod prove;
 pub mod reach;
+#[cfg(feature = "aws")]
+pub mod watch;

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::audit::case::{Case, Event, Known, Subject, is_approved};
 use crate::audit::reason::reason;
-use crate::audit::rule::{Rule, Severity};
+use crate::audit::rule::{Rule, Severity, Subject as RuleSubject};
 use crate::audit::shortcut::Shortcut;
 use crate::audit::verdict::{Judgement, Verdict, judge};
 use crate::cloudtrail::cursor::Cursor;
@@ -30,11 +30,11 @@ use crate::findings::store::{CALLER_HALF, Correction, Delta, Half, StoreError, W
 use crate::ids::{Arn, is_account, service_of};
 use crate::perimeter::exception::Coverage;
 use crate::perimeter::inventory::{self, Inventory};
-use crate::perimeter::origin::Origin;
+use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
 use crate::perimeter::{Endpoint, Perimeter};
 
-pub use changes::Pending;
+pub use changes::{Found, Pending};
 pub use tally::{Created, Tally};
 use waiting::{half, waiting};
 
@@ -64,6 +64,7 @@ pub struct Auditor<'k> {
     keeps: bool,
     ignores_own: bool,
     proves: bool,
+    journals: bool,
     halves: Option<Halves<'k>>,
 }
 
@@ -157,6 +158,7 @@ impl<'k> Auditor<'k> {
             keeps: false,
             ignores_own: false,
             proves: false,
+            journals: false,
             halves: None,
         }
     }
@@ -179,6 +181,11 @@ impl<'k> Auditor<'k> {
     pub fn for_proofs(mut self) -> Self {
         self.proves = true;
         self
+    }
+
+    /// The same for changes that go into a journal, with their records.
+    pub fn for_journal(self) -> Self {
+        Self { journals: true, ..self.for_proofs() }
     }
 
     /// Asks `halves` for the role behind another account's copy.
@@ -238,7 +245,8 @@ impl<'k> Auditor<'k> {
         }
         tally.note_unlisted(&case);
         if self.proves && is_provable(&case) && tally.has_room() {
-            tally.note_pending(Pending::new(judged.key(), case.clone(), judged.event()));
+            let text = self.journals.then(|| String::from_utf8_lossy(record.json).into());
+            tally.note_pending(Pending::new(judged.key(), case.clone(), judged.event(), text));
         } else {
             self.sight(&judged, record, tally);
         }
@@ -333,26 +341,30 @@ impl<'k> Auditor<'k> {
         waiting: &Waiting,
         principal: Option<Principal>,
     ) -> Result<Option<Delta>, StoreError> {
-        let text = waiting.record.as_bytes();
-        let mut marks = Marks::default();
-        marks.index(text);
-        let mut record = Record::new();
-        match record.read(&mut Cursor::new(text, &marks), &mut KeyOrder::default()) {
-            Ok(Read::Object) => {}
-            Ok(Read::Container) | Err(_) => {
-                let cause = "the record that was kept cannot be read".to_owned();
-                let Waiting { waits_for, finding, key, .. } = waiting;
-                let item = format!("{waits_for:?}, {finding}, {:016x}", key.0);
-                return Err(StoreError::Damaged { item, cause });
-            }
-        }
-        let case = match principal {
-            Some(principal) => Case::by(&record, self.known, principal),
-            None => Case::of(&record, self.known),
-        };
-        let judgement = judge(&case, self.known.perimeter);
-        Ok(self
-            .delta(&record, &Judged { case: &case, judgement: &judgement, source: Source::Record(&record) }))
+        let judged = reread(waiting.record.as_bytes(), |record| {
+            let case = match principal {
+                Some(principal) => Case::by(record, self.known, principal),
+                None => Case::of(record, self.known),
+            };
+            let judgement = judge(&case, self.known.perimeter);
+            self.delta(record, &Judged { case: &case, judgement: &judgement, source: Source::Record(record) })
+        });
+        judged.ok_or_else(|| {
+            let cause = "the record that was kept cannot be read".to_owned();
+            let Waiting { waits_for, finding, key, .. } = waiting;
+            StoreError::Damaged { item: format!("{waits_for:?}, {finding}, {:016x}", key.0), cause }
+        })
+    }
+}
+
+/// Reads a record that was kept. `None`: it cannot be read.
+fn reread<T>(text: &[u8], with: impl FnOnce(&Record<'_>) -> T) -> Option<T> {
+    let mut marks = Marks::default();
+    marks.index(text);
+    let mut record = Record::new();
+    match record.read(&mut Cursor::new(text, &marks), &mut KeyOrder::default()) {
+        Ok(Read::Object) => Some(with(&record)),
+        Ok(Read::Container) | Err(_) => None,
     }
 }
 
@@ -446,7 +458,7 @@ fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
     }
     let mut seen = Sample::default();
     seen.insert(judged.key());
-    let identity = identity_as(case, CALLER_HALF).to_identity(CALLER_HALF);
+    let identity = named_as(case, CALLER_HALF).to_identity(CALLER_HALF);
     let origin = Origin { ip: None, ..case.origin.clone() };
     let sightings = Sightings {
         identity,
@@ -477,10 +489,27 @@ fn is_provable(case: &Case) -> bool {
 /// Which finding a judged record belongs to, where a rule fits it: with that rule and its severity.
 fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, IdentityRef<'j>)> {
     let (rule, severity) = judged.judgement.rule?;
-    Some((rule, severity, identity_as(judged.case, rule.id)))
+    Some((rule, severity, identity_as(judged.case, rule)))
 }
 
-fn identity_as<'c>(case: &'c Case, rule: &'static str) -> IdentityRef<'c> {
+/// A change of what stands is known by what it changes: who made it, and from where, is in the evidence. So it is the
+/// same finding whether its event is there or a sweep finds it done.
+fn identity_as<'c>(case: &'c Case, rule: &'static Rule) -> IdentityRef<'c> {
+    let is_of_state = matches!(&case.subject, Subject::Change { change, .. } if !change.edits.is_empty());
+    if is_of_state && matches!(rule.subject, RuleSubject::Change | RuleSubject::ProvenChange) {
+        return IdentityRef {
+            rule: rule.id,
+            account: case.account.as_deref(),
+            principal: None,
+            resources: &case.resources,
+            origin: OriginKind::Unknown,
+            endpoint: None,
+        };
+    }
+    named_as(case, rule.id)
+}
+
+fn named_as<'c>(case: &'c Case, rule: &'static str) -> IdentityRef<'c> {
     IdentityRef {
         rule,
         account: case.account.as_deref(),
@@ -500,7 +529,7 @@ fn sightings<'j>(judged: &Judged<'j>, event: impl FnOnce(&Judged<'j>) -> Event) 
 /// The same of a record of which no more is at hand than this.
 fn sightings_of(case: &Case, judgement: &Judgement, key: EventKey, event: Event) -> Option<Sightings> {
     let (rule, severity) = judgement.rule?;
-    let identity = identity_as(case, rule.id);
+    let identity = identity_as(case, rule);
     let mut seen = Sample::default();
     seen.insert(key);
     let ip = case.origin.ip.clone();

@@ -9,7 +9,7 @@ use crate::cloudtrail::envelope::Forged;
 use crate::cloudtrail::outcome::{Outcome, outcome};
 use crate::cloudtrail::record::{Identity, Key, Record};
 use crate::cloudtrail::tables::{self, Tables};
-use crate::iam::change::{self, Change, Ours, Own};
+use crate::iam::change::{self, Change, Ours, Own, Shows};
 use crate::ids::{self, Arn};
 use crate::perimeter::exception::{self, BreakGlassUse};
 use crate::perimeter::inventory::Inventory;
@@ -230,12 +230,17 @@ impl Case {
     /// The facts of an event that only looks like a record: nothing in it is true but what
     /// EventBridge itself wrote on the envelope.
     pub fn forged(forged: &Forged) -> Self {
+        Case { account: forged.account.clone(), ..Self::without_record(Subject::Forged(forged.why)) }
+    }
+
+    /// Nothing is known of it but what it is about.
+    fn without_record(subject: Subject) -> Self {
         Case {
             name: None,
             error: None,
-            account: forged.account.clone(),
+            account: None,
             region: None,
-            subject: Subject::Forged(forged.why),
+            subject,
             origin: Origin::unknown(),
             passage: Passage::Expected,
             principal: Principal::unknown(),
@@ -256,6 +261,30 @@ impl Case {
             unlisted_owner: false,
             makes_break_glass: false,
             proven: None,
+        }
+    }
+
+    /// What stands, and no event is about: who gets in, where, and why that is a finding.
+    pub fn standing(
+        principal: Principal,
+        account: String,
+        resources: Vec<String>,
+        proven: Proven,
+        perimeter: &Perimeter,
+        at: Timestamp,
+    ) -> Self {
+        let what = "as things stand".to_owned();
+        let change =
+            Change { what, resources: Vec::new(), made_role: None, shows: Shows::Nothing, edits: Vec::new() };
+        Case {
+            mode: perimeter.mode_of(&account),
+            account: Some(account),
+            principal,
+            outcome: Outcome::Authorised,
+            resources,
+            time: Some(at),
+            proven: Some(proven),
+            ..Self::without_record(Subject::Change { change, through_dynamodb: false })
         }
     }
 

@@ -28,6 +28,7 @@ mod record;
 mod requests;
 mod retry;
 pub mod schema;
+mod stands;
 
 pub(super) use retry::described;
 use schema::Key;

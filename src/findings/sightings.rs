@@ -93,6 +93,15 @@ impl Sightings {
         join_shown(&mut self.named, other.named);
     }
 
+    /// The earliest and the latest of those records that are left, where all of them are shown: some were taken out.
+    pub fn narrow_span(&mut self, left: &[Evidence], count: u64) {
+        let time = |one: &Evidence| one.event.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        if left.len() as u64 == count && self.seen.is_exact() {
+            let times = left.iter().filter_map(time);
+            self.span = times.fold(None, |span, time| join_spans(span, Some((time, time))));
+        }
+    }
+
     /// Adds one record of the same finding where only the list at the end is wanted. Returns the bytes that it
     /// took, or nothing where the record has to be added in full.
     pub fn see_plainly(

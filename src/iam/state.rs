@@ -9,11 +9,14 @@
 //! Source: IAM user guide, "IAM identifiers"; Organizations user guide, "Organizations policies".
 
 mod apply;
+mod differences;
 mod edit;
 pub mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
+
+use serde::{Deserialize, Serialize};
 
 pub use edit::{Edit, Made, Part};
 
@@ -32,12 +35,36 @@ pub struct State {
 }
 
 /// A policy's text, as far as it is known.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "Told", into = "Told")]
 pub enum Text {
     /// JSON, as it was written.
     Known(Arc<str>),
     /// There is a policy, and nothing told its text.
     Untold,
+}
+
+/// A text as it is kept.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Told {
+    Known(String),
+    Untold,
+}
+
+impl From<Told> for Text {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Known(text) => Text::Known(text.into()),
+            Told::Untold => Text::Untold,
+        }
+    }
+}
+
+impl From<Text> for Told {
+    fn from(text: Text) -> Self {
+        text.as_str().map_or(Told::Untold, |text| Told::Known(text.to_owned()))
+    }
 }
 
 impl Text {
@@ -56,7 +83,7 @@ impl Text {
 }
 
 /// What identity policies are put on.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum HolderKind {
     Role,
     User,
@@ -75,7 +102,7 @@ impl HolderKind {
 }
 
 /// Tells one holder from another.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct HolderId {
     pub account: String,
     pub kind: HolderKind,
@@ -136,7 +163,7 @@ pub struct Organization {
 }
 
 /// The two types of policies that decide requests.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum ControlKind {
     Service,
     Resource,

@@ -4,7 +4,7 @@
 //! any other event as a whole. What could be read of it is kept at once all the same.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use futures_util::stream::{self, StreamExt};
@@ -22,6 +22,8 @@ use crate::findings::store::FindingStore;
 use crate::perimeter::Perimeter;
 use crate::perimeter::inventory::Inventory;
 use crate::pipeline::Auditor;
+use crate::watch::judge::Ground;
+use crate::watch::store::StateStore;
 
 /// Reasons written at once.
 const AT_ONCE: usize = 16;
@@ -33,16 +35,18 @@ type Lazily<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
 pub struct Handler<S, L> {
     pub(super) perimeter: Arc<Perimeter>,
     pub(super) endpoints: Endpoints,
+    /// What changes are judged against, as it was read last.
+    pub(super) ground: Mutex<Option<Ground>>,
     pub(super) store: Lazily<S>,
     pub(super) files: Lazily<L>,
 }
 
 /// Judges as this function does: there is a store, and what it writes itself is no news.
 pub(super) fn judge<'k>(perimeter: &'k Perimeter, inventory: &'k Inventory) -> Auditor<'k> {
-    Auditor::new(perimeter, inventory).for_store().ignoring_own_calls()
+    Auditor::new(perimeter, inventory).for_store().for_journal().ignoring_own_calls()
 }
 
-impl<S: FindingStore, L: LogFiles> Handler<S, L> {
+impl<S: FindingStore + StateStore, L: LogFiles> Handler<S, L> {
     /// Keeps what it finds in a store; log files that events name are fetched from `files`. Each is
     /// made when it is first needed.
     pub fn new(
@@ -52,6 +56,7 @@ impl<S: FindingStore, L: LogFiles> Handler<S, L> {
     ) -> Self {
         Self {
             endpoints: Endpoints::new(&perimeter),
+            ground: Mutex::default(),
             perimeter: Arc::new(perimeter),
             store: LazyLock::new(Box::new(store)),
             files: LazyLock::new(Box::new(files)),

@@ -1,7 +1,7 @@
 //! One invocation, from the texts of its messages to what is stored: read, judged, kept, settled.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 
@@ -14,7 +14,9 @@ use super::trouble::{Trouble, Troubles};
 use crate::cloudtrail::envelope::LogFile;
 use crate::findings::store::{FindingStore, StoreError, WaitsFor};
 use crate::perimeter::Endpoint;
-use crate::pipeline::{Tally, keep};
+use crate::pipeline::{Pending, Tally, keep};
+use crate::watch::judge::{Judged, Watcher};
+use crate::watch::store::StateStore;
 
 /// What is under way. Messages are numbered; an event that is not in messages is the message 0.
 pub(super) struct Invocation<'h, S, L> {
@@ -36,7 +38,7 @@ pub(super) struct Invocation<'h, S, L> {
     pub down: Option<String>,
 }
 
-impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
+impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
     pub fn new(
         handler: &'h Handler<S, L>,
         now: Timestamp,
@@ -144,7 +146,13 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
         let mut corrections = Vec::new();
         let mut correcting = BTreeSet::new();
         let mut messages_of: HashMap<String, Vec<usize>> = HashMap::new();
+        let (mut changes, mut changing) = (Vec::new(), BTreeSet::new());
         for (message, mut tally) in tallies {
+            let mut pending = tally.take_pending();
+            if !pending.is_empty() {
+                changing.insert(message);
+                changes.append(&mut pending);
+            }
             if !tally.endpoints.is_empty() {
                 self.settling.insert(message);
                 self.created.append(&mut tally.endpoints.take());
@@ -164,6 +172,7 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
             }
             corrections.extend(tally.take_corrections());
         }
+        self.judge_changes(changes, changing).await;
         if messages_of.is_empty() && corrections.is_empty() {
             return;
         }
@@ -198,6 +207,42 @@ impl<'h, S: FindingStore, L: LogFiles> Invocation<'h, S, L> {
             self.note_down(&error);
             self.not_corrected(correcting, error.to_string());
         }
+    }
+
+    /// Judges changes by what they do to what stands.
+    async fn judge_changes(&mut self, changes: Vec<Pending>, messages: BTreeSet<usize>) {
+        if changes.is_empty() {
+            return;
+        }
+        let judged = match self.down.clone() {
+            Some(reason) => Err(StoreError::Failed(reason)),
+            None => self.try_judge_changes(changes).await,
+        };
+        match judged {
+            Ok(judged) => {
+                self.findings.extend(judged.findings);
+                self.metrics.unproven += judged.unproven;
+                // It stays so however often a message comes again.
+                judged.damaged.iter().for_each(|error| tracing::error!(%error, "a change was not judged"));
+            }
+            Err(error) => {
+                self.note_down(&error);
+                for message in messages {
+                    self.trouble(message, stopped("judging changes", &error));
+                }
+            }
+        }
+    }
+
+    async fn try_judge_changes(&self, changes: Vec<Pending>) -> Result<Judged, StoreError> {
+        let handler = self.handler;
+        let known = handler.endpoints.known();
+        let auditor = judge(&handler.perimeter, &known);
+        let watcher = Watcher { store: &*handler.store, auditor: &auditor, now: self.now };
+        let before = handler.ground.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ground = watcher.ground(before).await?;
+        handler.ground.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&ground);
+        watcher.judge(ground.as_ref(), changes).await
     }
 
     fn not_stored(&mut self, finding: &str, messages: Vec<usize>, error: &StoreError) {

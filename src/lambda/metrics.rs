@@ -32,6 +32,8 @@ pub struct Metrics {
     /// Records of an event that the invocation had seen before. That an earlier invocation had
     /// seen it is not known here.
     pub duplicates: u64,
+    /// Changes that were judged by their text alone: nothing is known of what stood before them.
+    pub unproven: u64,
     /// Messages that come again.
     pub failed_messages: u64,
     oldest: Option<Timestamp>,
@@ -79,6 +81,7 @@ impl Metrics {
         put("Findings", "Count", self.findings.into());
         put("Unreadable", "Count", self.unreadable.into());
         put("Duplicates", "Count", self.duplicates.into());
+        put("UnprovenChanges", "Count", self.unproven.into());
         put("FailedMessages", "Count", self.failed_messages.into());
         if let Some(lag_s) = self.lag_s(now) {
             put("LagSeconds", "Seconds", lag_s.into());

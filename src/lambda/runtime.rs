@@ -16,6 +16,7 @@ use super::log_file::LogFiles;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use crate::findings::store::FindingStore;
+use crate::watch::store::StateStore;
 
 /// How long an error at the start may take to be told.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ pub const NEEDED: [&str; 4] = [
 ///
 /// # Errors
 /// Where the Runtime API cannot be reached.
-pub async fn serve<S: FindingStore + Send, L: LogFiles>(
+pub async fn serve<S: FindingStore + StateStore + Send, L: LogFiles>(
     handler: &Handler<S, L>,
     function: &str,
     clock: fn() -> Timestamp,

@@ -70,6 +70,20 @@ impl Principal {
     pub fn unknown() -> Self {
         Self { kind: PrincipalKind::Unknown, arn: None, unique_id: None, account: None }
     }
+
+    /// The role, user or root that an ARN names.
+    pub fn of_arn(arn: &str) -> Self {
+        let parsed = Arn::parse(arn);
+        let kind = match parsed.as_ref().map(|arn| arn.resource) {
+            Some("root") => PrincipalKind::Root,
+            Some(name) if name.starts_with("role/aws-service-role/") => PrincipalKind::ServiceLinkedRole,
+            Some(name) if name.starts_with("role/") => PrincipalKind::Role,
+            Some(name) if name.starts_with("user/") => PrincipalKind::User,
+            Some(_) | None => PrincipalKind::Unknown,
+        };
+        let account = parsed.map(|arn| arn.account.to_owned()).filter(|account| ids::is_account(account));
+        Self { kind, arn: Some(arn.to_owned()), unique_id: None, account }
+    }
 }
 
 /// Tells who made the call of a record. Of an identity that contradicts itself or cannot be read to its

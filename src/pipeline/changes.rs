@@ -3,14 +3,14 @@
 
 use jiff::Timestamp;
 
-use super::{Auditor, sightings_of};
+use super::{Auditor, key_of, reread, sightings_of};
 use crate::audit::case::{Case, Event, Proven, Subject};
 use crate::audit::rules;
 use crate::audit::verdict::judge;
 use crate::findings::sample::EventKey;
 use crate::findings::store::Delta;
 use crate::iam::change::Ours;
-use crate::iam::state::{Edit, Endpoint, HolderId, State, Text};
+use crate::iam::state::{Edit, Endpoint, HolderId, HolderKind, State, Text};
 use crate::perimeter::Perimeter;
 use crate::reach::change::{Effect, EffectKind, effect};
 use crate::reach::wider::is_wider;
@@ -23,19 +23,78 @@ pub struct Pending {
     key: EventKey,
     case: Case,
     event: Event,
+    /// The record, where it goes into a journal.
+    record: Option<Box<str>>,
 }
 
 impl Pending {
-    pub(super) fn new(key: EventKey, case: Case, event: Event) -> Self {
-        Self { time: case.time, key, case, event }
+    pub(super) fn new(key: EventKey, case: Case, event: Event, record: Option<Box<str>>) -> Self {
+        Self { time: case.time, key, case, event, record }
+    }
+
+    /// When the change was made, by its event.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.time
+    }
+
+    /// The event's number.
+    pub fn key(&self) -> EventKey {
+        self.key
+    }
+
+    /// The id of the event.
+    pub fn event_id(&self) -> Option<&str> {
+        self.event.id.as_deref()
+    }
+
+    /// The record, as JSON, where it goes into a journal.
+    pub fn record(&self) -> Option<&str> {
+        self.record.as_deref()
+    }
+
+    /// May it have to do with one of these roles, tables or endpoints? Of a policy that many have, that is not asked.
+    pub fn may_touch(&self, arns: &[String]) -> bool {
+        let is_named = |name: &str| arns.iter().any(|arn| arn.rsplit(['/', ':']).next() == Some(name));
+        self.edits().iter().any(|edit| match edit {
+            Edit::Made(made) => is_named(&made.holder.name),
+            Edit::Gone(holder)
+            | Edit::Inline { holder, .. }
+            | Edit::Attached { holder, .. }
+            | Edit::Boundary { holder, .. }
+            | Edit::Trust { role: holder, .. }
+            | Edit::Tagged { holder, .. } => holder.kind == HolderKind::Group || is_named(&holder.name),
+            Edit::TableMade { table, .. }
+            | Edit::TablePolicy { table, .. }
+            | Edit::TableTagged { table, .. }
+            | Edit::TableGone(table) => arns.contains(table),
+            Edit::EndpointMade { endpoint, .. }
+            | Edit::EndpointPolicy { endpoint, .. }
+            | Edit::EndpointGone(endpoint) => is_named(endpoint),
+            _ => true,
+        })
+    }
+
+    /// What was changed, as one phrase.
+    pub fn what(&self) -> &str {
+        match &self.case.subject {
+            Subject::Change { change, .. } => &change.what,
+            Subject::Call | Subject::Nothing(_) | Subject::Unreliable(_) | Subject::Forged(_) => "",
+        }
+    }
+
+    /// Carries out what it changes.
+    pub fn apply_to(&self, state: &mut State) {
+        self.edits().iter().for_each(|edit| state.apply(edit));
     }
 
     /// Bytes that it takes in memory, roughly.
     pub(super) fn weight(&self) -> usize {
-        2 * size_of::<Self>() + self.edits().iter().map(edit_weight).sum::<usize>()
+        let record = self.record.as_ref().map_or(0, |record| record.len());
+        2 * size_of::<Self>() + record + self.edits().iter().map(edit_weight).sum::<usize>()
     }
 
-    fn edits(&self) -> &[Edit] {
+    /// What it changes.
+    pub fn edits(&self) -> &[Edit] {
         match &self.case.subject {
             Subject::Change { change, .. } => &change.edits,
             Subject::Call | Subject::Nothing(_) | Subject::Unreliable(_) | Subject::Forged(_) => &[],
@@ -74,19 +133,24 @@ impl Auditor<'_> {
         pending.sort_by_key(|one| (one.time.is_none(), one.time, one.key));
         pending.dedup_by_key(|one| one.key);
         let is_known = |one: &Pending| taken_at.zip(one.time).is_some_and(|(taken, time)| time < taken);
-        pending
-            .into_iter()
-            .filter_map(|one| if is_known(&one) { self.judged(one) } else { self.proven(state, one, now) })
-            .collect()
+        let judged = pending.into_iter().filter_map(|one| {
+            if is_known(&one) {
+                self.by_text(one)
+            } else {
+                self.prove(state, one, now).map(|found| found.delta)
+            }
+        });
+        judged.collect()
     }
 
-    fn proven(&self, state: &mut State, mut one: Pending, now: Timestamp) -> Option<Delta> {
-        let edits = one.edits().to_vec();
-        for edit in &edits {
+    /// Judges a change by what it does to `state`, which is then as it leaves it.
+    pub fn prove(&self, state: &mut State, mut one: Pending, now: Timestamp) -> Option<Found> {
+        let begin = state.clone();
+        for edit in one.edits().to_vec() {
             let before = state.clone();
-            state.apply(edit);
-            let found = proven(edit, [&before, state], self.known.perimeter, now);
-            let subjects = subjects(edit, [&before, state], self.known.perimeter);
+            state.apply(&edit);
+            let found = proven(&edit, [&before, state], self.known.perimeter, now);
+            let subjects = subjects(&edit, [&before, state], self.known.perimeter);
             if found.is_some() && !subjects.is_empty() {
                 one.case.resources = subjects;
             }
@@ -97,15 +161,49 @@ impl Auditor<'_> {
                 one.case.proven = Some(found);
             }
         }
-        self.judged(one)
+        let delta = self.by_text(one)?;
+        Some(Found { delta, undo: state.edits_to(&begin) })
     }
 
-    fn judged(&self, one: Pending) -> Option<Delta> {
+    /// Judges a change by its text, and by what was proven of it.
+    pub fn by_text(&self, one: Pending) -> Option<Delta> {
         let Pending { key, case, event, .. } = one;
         let judgement = judge(&case, self.known.perimeter);
         let sightings = sightings_of(&case, &judgement, key, event)?;
         Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
     }
+
+    /// A finding of what stands, which no event is about. `salt` tells one look at it from another.
+    pub fn standing(&self, case: &Case, event: Event, salt: &[u8]) -> Option<Delta> {
+        let judgement = judge(case, self.known.perimeter);
+        let id = sightings_of(case, &judgement, EventKey(0), Event::default())?.identity.id();
+        let key = EventKey::of(&[b"standing\0", id.as_bytes(), b"\0", salt].concat());
+        let sightings = sightings_of(case, &judgement, key, event)?;
+        Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
+    }
+
+    /// A change out of a journal. `is_unseen`: no event told of it, and the record was made up for it.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn pending(&self, record: &str, is_unseen: bool) -> Result<Pending, String> {
+        let read = reread(record.as_bytes(), |record| {
+            let mut case = Case::of(record, self.known);
+            if let Subject::Change { through_dynamodb, .. } = &mut case.subject {
+                *through_dynamodb &= !is_unseen;
+            }
+            Pending::new(key_of(record), case, Event::of(record), None)
+        });
+        read.ok_or_else(|| "the record that was kept cannot be read".to_owned())
+    }
+}
+
+/// A change that makes a finding.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub delta: Delta,
+    /// How it would be undone.
+    pub undo: Vec<Edit>,
 }
 
 /// ARNs of what an edit changes, as what stood and stands tells them: sorted. An event has a role without its path, and
@@ -132,6 +230,8 @@ fn subjects(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Vec<Stri
         | Edit::Member { user: id, .. } => vec![holder(id)],
         Edit::Control { id, .. } | Edit::ControlGone(id) => vec![policy(id)],
         Edit::ControlAttached { id, target, .. } => vec![policy(id), node(target)],
+        // And not the backup or table that it is made from.
+        Edit::TableMade { table, .. } => vec![Some(table.clone())],
         Edit::Moved { account, .. } | Edit::Left { account } => vec![node(account)],
         _ => Vec::new(),
     };

@@ -101,6 +101,12 @@ impl Tally {
         deltas
     }
 
+    /// The changes so far, of which this forgets.
+    pub fn take_pending(&mut self) -> Vec<Pending> {
+        self.pending_weight = 0;
+        std::mem::take(&mut self.pending)
+    }
+
     /// The corrections so far, of which this forgets.
     pub fn take_corrections(&mut self) -> Vec<Correction> {
         std::mem::take(&mut self.corrections).into_values().collect()
@@ -125,6 +131,10 @@ impl Tally {
 
     pub(super) fn note_pending(&mut self, pending: Pending) {
         self.pending_weight += pending.weight();
+        if pending.record().is_some() {
+            // Handed over with the findings, and not kept to the end.
+            self.weight += pending.weight();
+        }
         self.pending.push(pending);
     }
 

@@ -18,3 +18,4 @@ mod settings;
 mod store;
 mod stories;
 mod verdicts;
+mod watch;

@@ -139,7 +139,7 @@ pub fn guards() -> Vec<Step> {
     ]
 }
 
-fn roles() -> Vec<Step> {
+pub fn roles() -> Vec<Step> {
     let managed = "arn:aws:iam::111122223333:policy/team";
     let attach = |role: &str| json!({"roleName": role, "policyArn": managed});
     vec![
@@ -193,7 +193,7 @@ fn roles() -> Vec<Step> {
     ]
 }
 
-fn tables() -> Vec<Step> {
+pub fn tables() -> Vec<Step> {
     let of = |policy: Option<Value>| match policy {
         Some(policy) => json!({"resourceArn": ORDERS, "policy": text(&policy)}),
         None => json!({"resourceArn": ORDERS}),
@@ -222,7 +222,7 @@ fn tables() -> Vec<Step> {
     ]
 }
 
-fn endpoints() -> Vec<Step> {
+pub fn endpoints() -> Vec<Step> {
     let wrapped = |fields: Value| json!({"ModifyVpcEndpointRequest": fields});
     let narrow =
         policy(json!([{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:GetItem", "Resource": "*"}]));
@@ -284,7 +284,7 @@ pub fn records(story: &[Step]) -> Vec<Value> {
 }
 
 /// What a scan of these records finds: JSON, with what stood before.
-fn scanned(folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>> {
+pub fn scanned(folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>> {
     let (config, before, log) =
         (folder.join("perimeter.toml"), folder.join("snapshot.json"), folder.join("log.ndjson"));
     let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";

@@ -325,7 +325,7 @@ pub(super) fn write_message(id: &str, reason: &str, now: Timestamp) -> Item {
 
 // ---- Attributes
 
-fn begin(key: &Key) -> Item {
+pub(super) fn begin(key: &Key) -> Item {
     let mut item = key.attributes();
     item.insert("v".to_owned(), number(SCHEMA.into()));
     item
@@ -339,17 +339,17 @@ pub(super) fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-struct Writer<'k> {
-    item: Item,
-    key: &'k Key,
+pub(super) struct Writer<'k> {
+    pub item: Item,
+    pub key: &'k Key,
 }
 
 impl Writer<'_> {
-    fn set(&mut self, name: &str, value: AttributeValue) {
+    pub fn set(&mut self, name: &str, value: AttributeValue) {
         self.item.insert(name.to_owned(), value);
     }
 
-    fn document(&mut self, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
+    pub fn document(&mut self, name: &str, value: &impl Serialize) -> Result<(), StoreError> {
         let value = document::write(value);
         let at = || format!("{} {}", self.key.pk, self.key.sk);
         let value = value.map_err(|cause| StoreError::Failed(format!("`{name}` of `{}`: {cause}", at())))?;
@@ -359,12 +359,12 @@ impl Writer<'_> {
 }
 
 /// Reads an item's attributes; what is wrong with them names the item.
-struct Reader<'i> {
+pub(super) struct Reader<'i> {
     item: &'i Item,
 }
 
 impl<'i> Reader<'i> {
-    fn of(item: &'i Item) -> Result<Self, StoreError> {
+    pub fn of(item: &'i Item) -> Result<Self, StoreError> {
         let reader = Self { item };
         let schema: u32 = reader.parsed("v")?;
         if schema != SCHEMA {
@@ -373,7 +373,7 @@ impl<'i> Reader<'i> {
         Ok(reader)
     }
 
-    fn damaged(&self, cause: impl ToString) -> StoreError {
+    pub fn damaged(&self, cause: impl ToString) -> StoreError {
         let key = |name| self.item.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
         StoreError::Damaged { item: format!("{} {}", key(PK), key(SK)), cause: cause.to_string() }
     }
@@ -387,19 +387,24 @@ impl<'i> Reader<'i> {
         self.damaged(format!("`{name}` is a {}", document::kind(value)))
     }
 
-    fn text(&self, name: &str) -> Result<&'i str, StoreError> {
+    pub fn text(&self, name: &str) -> Result<&'i str, StoreError> {
         self.attribute(name)?.as_s().map(String::as_str).map_err(|value| self.mistyped(name, value))
+    }
+
+    pub fn bytes(&self, name: &str) -> Result<&'i [u8], StoreError> {
+        let bytes = self.attribute(name)?.as_b().map(AsRef::as_ref);
+        bytes.map_err(|value| self.mistyped(name, value))
     }
 
     fn optional(&self, name: &str) -> Result<Option<&'i str>, StoreError> {
         if self.item.contains_key(name) { self.text(name).map(Some) } else { Ok(None) }
     }
 
-    fn bool(&self, name: &str) -> Result<bool, StoreError> {
+    pub fn bool(&self, name: &str) -> Result<bool, StoreError> {
         self.attribute(name)?.as_bool().copied().map_err(|value| self.mistyped(name, value))
     }
 
-    fn parsed<T: std::str::FromStr<Err: ToString>>(&self, name: &str) -> Result<T, StoreError> {
+    pub fn parsed<T: std::str::FromStr<Err: ToString>>(&self, name: &str) -> Result<T, StoreError> {
         let text = self.attribute(name)?.as_n().map_err(|value| self.mistyped(name, value))?;
         text.parse().map_err(|error: T::Err| self.damaged(format!("`{name}`: {}", error.to_string())))
     }
@@ -418,16 +423,16 @@ impl<'i> Reader<'i> {
         Ok(Some(Lapse { at: self.time(LAPSES, self.text(LAPSES)?)?, to }))
     }
 
-    fn event_key(&self, name: &str) -> Result<EventKey, StoreError> {
+    pub fn event_key(&self, name: &str) -> Result<EventKey, StoreError> {
         let key = u64::from_str_radix(self.text(name)?, 16);
         key.map(EventKey).map_err(|error| self.damaged(format!("`{name}`: {error}")))
     }
 
-    fn time(&self, name: &str, text: &str) -> Result<Timestamp, StoreError> {
+    pub fn time(&self, name: &str, text: &str) -> Result<Timestamp, StoreError> {
         text.parse().map_err(|error| self.damaged(format!("`{name}`: {error}")))
     }
 
-    fn document<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
+    pub fn document<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
         document::read(self.attribute(name)?).map_err(|cause| self.damaged(format!("`{name}`: {cause}")))
     }
 

@@ -198,6 +198,8 @@ async fn try_withdraw(table: &FindingsTable, id: &str, keys: &[EventKey]) -> Res
     let after = match before.kept.clone() {
         Some(mut kept) => {
             take_out(&mut kept, keys);
+            let left = evidence_of(table, id, &kept).await?;
+            kept.sightings.narrow_span(&left, kept.count());
             item::write_finding(id, &kept, version)?
         }
         None => {
@@ -213,6 +215,14 @@ async fn try_withdraw(table: &FindingsTable, id: &str, keys: &[EventKey]) -> Res
     change.deletes =
         keys.iter().filter(|key| shown.contains(key)).map(|key| Key::evidence(id, *key)).collect();
     change.commit(table).await
+}
+
+/// What is shown of a finding, of those events that are left.
+async fn evidence_of(table: &FindingsTable, id: &str, kept: &Kept) -> Result<Vec<Evidence>, Failure> {
+    let left = shown(&kept.sightings.seen, &kept.sightings.gone);
+    let keys: Vec<Key> = left.iter().map(|key| Key::evidence(id, *key)).collect();
+    let items = table.get_all(&keys).await?;
+    items.iter().map(|item| item::read_evidence(item).map_err(Failure::from)).collect()
 }
 
 fn take_out(kept: &mut Kept, keys: &[EventKey]) {

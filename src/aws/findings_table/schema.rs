@@ -8,6 +8,8 @@ use aws_sdk_dynamodb::types::{
     Projection, ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
+use jiff::Timestamp;
+
 use super::retry::{Failure, retry};
 use super::{Item, bounds};
 use crate::findings::sample::EventKey;
@@ -38,6 +40,8 @@ pub(super) const EVENT: &str = "EVENT#";
 pub(super) const EVIDENCE: &str = "E#";
 /// How sort keys of waiting records begin.
 pub(super) const WAIT: &str = "WAIT#";
+/// The partition of the journal of changes.
+pub(super) const JOURNAL: &str = "JOURNAL";
 /// The sort key of a finding.
 pub(super) const FINDING: &str = "FINDING";
 
@@ -104,6 +108,25 @@ impl Key {
         Self { pk: format!("MESSAGE#{}", part(id)), sk: "UNREADABLE".to_owned() }
     }
 
+    pub fn base() -> Self {
+        Self { pk: "BASE".to_owned(), sk: "CURRENT".to_owned() }
+    }
+
+    /// A piece of a base.
+    pub fn piece(taken_at: Timestamp, n: u64) -> Self {
+        Self { pk: format!("BASE#{}", moment(taken_at)), sk: format!("{n:06}") }
+    }
+
+    /// A change in the journal.
+    pub fn change(time: Timestamp, key: EventKey) -> Self {
+        Self { pk: JOURNAL.to_owned(), sk: format!("{}#{}", moment(time), hex(key)) }
+    }
+
+    /// How a change would be undone that counts in a finding under this number.
+    pub fn undo(finding: &str, key: EventKey) -> Self {
+        Self { pk: format!("UNDO#{}", part(finding)), sk: hex(key) }
+    }
+
     /// As attributes of an item.
     pub fn attributes(&self) -> Item {
         let text = |text: &String| AttributeValue::S(text.clone());
@@ -128,6 +151,11 @@ pub(super) fn status_partition(status: &str) -> String {
 /// The partition of an account in [`BY_ACCOUNT`].
 pub(super) fn account_partition(account: &str) -> String {
     format!("ACCOUNT#{}", part(account))
+}
+
+/// Microseconds since 1970, as text that sorts as they do.
+pub(super) fn moment(time: Timestamp) -> String {
+    format!("{:020}", time.as_microsecond().max(0))
 }
 
 /// Sixteen hexadecimal digits, which sort as the numbers do.

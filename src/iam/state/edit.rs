@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ControlKind, HolderId, Text};
 
 /// One thing that changes. Doing it twice is doing it once.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Edit {
     /// A role, user or group is made.
     Made(Box<Made>),
@@ -66,7 +68,7 @@ pub enum Edit {
 }
 
 /// A holder that is made.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Made {
     pub holder: HolderId,
     /// With its path, where that was told.
@@ -81,7 +83,7 @@ pub struct Made {
 }
 
 /// What is read from AWS at once.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Part {
     /// A role, user or group, with all that is put on it.
     Holder(HolderId),

@@ -39,11 +39,21 @@ pub struct Snapshot {
 pub enum SnapshotError {
     #[error("{0}")]
     Shape(#[from] serde_json::Error),
+    #[error("it cannot be unpacked: {0}")]
+    Packed(#[from] std::io::Error),
     #[error("it is of version {0}, and this program reads version 1")]
     Version(u32),
 }
 
 impl Snapshot {
+    /// Reads a snapshot that may be packed by gzip.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and where it cannot be unpacked.
+    pub fn unpack(packed: &[u8]) -> Result<Self, SnapshotError> {
+        Self::parse(&crate::gzip::unpack(packed, crate::gzip::MAX_UNPACKED)?)
+    }
+
     /// Reads a snapshot.
     ///
     /// # Errors

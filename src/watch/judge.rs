@@ -1,0 +1,287 @@
+//! Changes, judged in the order in which they were made, as their events come in.
+//!
+//! Whoever brings an event puts it into the journal first, and reads the journal then: so of two who do that at once,
+//! one at least knows of both. All changes from the first on that is not judged yet are judged, since each may be
+//! another one after it. What comes out is written with the change, on the condition that nobody else did meanwhile, and
+//! only then into findings. Each step may be done again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::store::{Entry, MAX_RECORD, Mark, StateStore};
+use crate::findings::sample::{EventKey, Sample};
+use crate::findings::store::{Delta, FindingStore, StoreError};
+use crate::iam::state::snapshot::Snapshot;
+use crate::iam::state::{Edit, State};
+use crate::pipeline::{Auditor, Found, Pending};
+
+/// Changes put down, and findings written, at once.
+const AT_ONCE: usize = 16;
+/// How often the journal is read again because others were faster.
+const TRIES: u32 = 12;
+
+/// Judges changes against what a store has.
+#[derive(Clone, Copy)]
+pub struct Watcher<'w, S> {
+    pub store: &'w S,
+    pub auditor: &'w Auditor<'w>,
+    pub now: Timestamp,
+}
+
+/// A base that was read. One that is kept is read again only once there is another.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    pub taken_at: Timestamp,
+    pub state: Arc<State>,
+}
+
+/// What came of changes.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Findings that were written.
+    pub findings: BTreeSet<String>,
+    /// Changes that were judged by their text alone: there is no base, or it is of later, or the record is too long.
+    pub unproven: u64,
+    /// What of the journal cannot be read.
+    pub damaged: Vec<StoreError>,
+}
+
+/// Others wrote meanwhile: it has to be read again.
+struct Overtaken;
+
+impl<S: FindingStore + StateStore> Watcher<'_, S> {
+    /// What changes are judged against; `known` is what it was.
+    ///
+    /// # Errors
+    /// Where the store fails, or the base cannot be read.
+    pub async fn ground(&self, known: Option<Ground>) -> Result<Option<Ground>, StoreError> {
+        let taken_at = self.store.base_taken_at().await?;
+        if known.as_ref().map(|known| known.taken_at) == taken_at {
+            return Ok(known);
+        }
+        let Some(base) = self.store.base().await? else { return Ok(None) };
+        let read = Snapshot::unpack(&base.snapshot)
+            .map_err(|error| StoreError::Damaged { item: "the base".to_owned(), cause: error.to_string() })?;
+        Ok(Some(Ground { taken_at: base.taken_at, state: Arc::new(read.state) }))
+    }
+
+    /// Judges changes that have come in.
+    ///
+    /// # Errors
+    /// Where the store fails: all of it is done again then.
+    pub async fn judge(&self, ground: Option<&Ground>, new: Vec<Pending>) -> Result<Judged, StoreError> {
+        let mut judged = Judged::default();
+        let (mut kept, mut timeless) = (Vec::new(), Vec::new());
+        for one in new {
+            match (one.time(), one.record()) {
+                (Some(time), Some(record)) if record.len() <= MAX_RECORD => {
+                    kept.push(Entry::new(time, one.key(), record.to_owned()));
+                }
+                _ => timeless.push(one),
+            }
+        }
+        for one in timeless {
+            judged.unproven += 1;
+            self.record(self.auditor.by_text(one), &mut judged).await?;
+        }
+        self.append(&kept).await?;
+        let is_in = |entry: &Entry| ground.is_some_and(|ground| entry.time >= ground.taken_at);
+        let (inside, before): (Vec<Entry>, Vec<Entry>) = kept.into_iter().partition(is_in);
+        self.by_text(&before, &mut judged).await?;
+        if let Some(ground) = ground.filter(|_| !inside.is_empty()) {
+            self.window(ground, &mut judged).await?;
+        }
+        Ok(judged)
+    }
+
+    /// Puts changes into the journal.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        let put = stream::iter(entries).map(|entry| self.store.append(entry)).buffer_unordered(AT_ONCE);
+        put.try_collect().await
+    }
+
+    /// Judges what of the journal is not judged by this base yet, and all that was made after it.
+    ///
+    /// # Errors
+    /// Where the store fails, or others are faster again and again.
+    pub async fn window(&self, ground: &Ground, judged: &mut Judged) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let window = self.store.window(ground.taken_at).await?;
+            judged.damaged = window.damaged;
+            if self.try_window(ground, window.entries, judged).await?.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Overtaken(format!("the journal of changes (given up after {TRIES} tries)")))
+    }
+
+    async fn try_window(
+        &self,
+        ground: &Ground,
+        entries: Vec<Entry>,
+        judged: &mut Judged,
+    ) -> Result<Result<(), Overtaken>, StoreError> {
+        let is_new = |entry: &Entry| entry.mark.base.is_none() || !entry.mark.is_done;
+        let Some(first) = entries.iter().position(is_new) else { return Ok(Ok(())) };
+        let mut state = State::clone(&ground.state);
+        for (n, mut entry) in entries.into_iter().enumerate() {
+            let one = match self.auditor.pending(&entry.record, entry.is_unseen) {
+                Ok(one) => one,
+                Err(cause) => {
+                    let item = format!("the change {:016x} of {}", entry.key.0, entry.time);
+                    judged.damaged.push(StoreError::Damaged { item, cause });
+                    continue;
+                }
+            };
+            // What was proven by an earlier base stays so: this one has it already.
+            let is_final = entry.mark.is_done && entry.mark.base.is_some_and(|base| base != ground.taken_at);
+            if n < first || is_final {
+                one.apply_to(&mut state);
+                continue;
+            }
+            let found = self.auditor.prove(&mut state, one, self.now);
+            if self.settle(&mut entry, Some(ground.taken_at), found, judged).await?.is_err() {
+                return Ok(Err(Overtaken));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Judges changes by their text: those that were made before what stands was read.
+    async fn by_text(&self, entries: &[Entry], judged: &mut Judged) -> Result<(), StoreError> {
+        let keys: Vec<(Timestamp, EventKey)> = entries.iter().map(|entry| (entry.time, entry.key)).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let kept = self.store.entries(&keys).await?;
+        judged.damaged.extend(kept.damaged);
+        for mut entry in kept.entries {
+            let is_proven = entry.mark.base.is_some();
+            if is_proven && entry.mark.is_done {
+                continue;
+            }
+            judged.unproven += 1;
+            let Ok(one) = self.auditor.pending(&entry.record, entry.is_unseen) else { continue };
+            let found = self.auditor.by_text(one).map(|delta| Found { delta, undo: Vec::new() });
+            // Whoever was faster says the same, or knows more.
+            let _ = self.settle(&mut entry, None, found, judged).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what came of a change: with the change first, then into findings.
+    async fn settle(
+        &self,
+        entry: &mut Entry,
+        base: Option<Timestamp>,
+        found: Option<Found>,
+        judged: &mut Judged,
+    ) -> Result<Result<(), Overtaken>, StoreError> {
+        let said = found.as_ref().map_or(0, |found| said(&found.delta));
+        let finding = found.as_ref().map(|found| found.delta.sightings.identity.id());
+        let mark = marked(&entry.mark, base, finding, said);
+        if mark == entry.mark && mark.is_done {
+            return Ok(Ok(()));
+        }
+        // What makes no finding, and made none, is judged again at worst.
+        let is_told = mark.finding.is_some() || !mark.left.is_empty();
+        if is_told && !self.store.mark(entry, Mark { is_done: false, ..mark.clone() }).await? {
+            return Ok(Err(Overtaken));
+        }
+        if let Some(found) = found {
+            self.count(entry.key, mark.turn, found, judged).await?;
+        }
+        for (finding, turn) in &mark.left {
+            self.store.withdraw(finding, &[number(entry.key, *turn)]).await?;
+        }
+        // What was taken out of a finding never comes back, whoever is late.
+        let is_ours = self.store.mark(entry, Mark { is_done: true, left: Vec::new(), ..mark }).await?;
+        Ok(if is_ours { Ok(()) } else { Err(Overtaken) })
+    }
+
+    /// Counts a change in its finding, in its turn.
+    async fn count(
+        &self,
+        key: EventKey,
+        turn: u32,
+        found: Found,
+        judged: &mut Judged,
+    ) -> Result<(), StoreError> {
+        let Found { mut delta, undo } = found;
+        let key = number(key, turn);
+        let sightings = &mut delta.sightings;
+        sightings.seen = Sample::default();
+        sightings.seen.insert(key);
+        sightings.evidence.iter_mut().for_each(|evidence| evidence.key = key);
+        let finding = sightings.identity.id();
+        if !undo.is_empty() && !self.store.keep_undo(&finding, key, &undo).await? {
+            tracing::warn!(finding, "too long to tell later whether it is mended");
+        }
+        self.record(Some(delta), judged).await
+    }
+
+    async fn record(&self, delta: Option<Delta>, judged: &mut Judged) -> Result<(), StoreError> {
+        if let Some(delta) = delta {
+            let kept = self.store.record(delta, self.now).await?;
+            judged.findings.insert(kept.sightings.identity.id());
+        }
+        Ok(())
+    }
+}
+
+/// The mark of a change after it was judged.
+fn marked(before: &Mark, base: Option<Timestamp>, finding: Option<String>, said: u64) -> Mark {
+    let base = base.or(before.base);
+    let was_judged = before.finding.is_some() || before.turn > 0;
+    if before.finding == finding && before.said == said {
+        return Mark { base, ..before.clone() };
+    }
+    let mut left = before.left.clone();
+    left.extend(before.finding.clone().map(|finding| (finding, before.turn)));
+    let turn = before.turn + u32::from(was_judged);
+    Mark { base, turn, finding, said, left, is_done: false }
+}
+
+/// The number by which a change counts in a finding in this turn.
+pub(super) fn number(key: EventKey, turn: u32) -> EventKey {
+    match turn {
+        0 => key,
+        _ => EventKey::of(format!("{:016x} in turn {turn}", key.0).as_bytes()),
+    }
+}
+
+/// A hash of what a change says in its finding.
+fn said(delta: &Delta) -> u64 {
+    let mut hash = Sha256::new();
+    for evidence in &delta.sightings.evidence {
+        hash.update(&evidence.reason);
+    }
+    hash.update(delta.sightings.severity.name());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    u64::from_be_bytes(first)
+}
+
+/// Carries out the edits of entries of the journal, as far as they can be read.
+pub(super) fn replayed(auditor: &Auditor<'_>, state: &mut State, entries: &[Entry]) {
+    for entry in entries {
+        if let Ok(one) = auditor.pending(&entry.record, entry.is_unseen) {
+            one.apply_to(state);
+        }
+    }
+}
+
+/// What undoing would do to a state: the state with it undone, and the edits that lead back.
+pub(super) fn undone(state: &State, undo: &[Edit]) -> (State, Vec<Edit>) {
+    let mut without = state.clone();
+    undo.iter().for_each(|edit| without.apply(edit));
+    let back = without.edits_to(state);
+    (without, back)
+}

@@ -1,0 +1,412 @@
+//! All of it at once: a new snapshot is proven, and compared with what the base and the journal made it.
+//!
+//! What changed without an event goes into the journal as the event that there should have been, and is judged as one.
+//! Who gets in, and by no change that is known as a finding, makes a finding of what stands. A finding of a change is
+//! mended once undoing the change would make no difference any more; one of what stands, once it does not. The new base
+//! is written last: a sweep that was cut off is made again from the old one, and comes to the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::judge::{Ground, Judged, Watcher, number, replayed, undone};
+use super::store::{Base, Entry, StateStore};
+use super::unseen;
+use crate::audit::case::{Case, Event, Proven};
+use crate::audit::rules;
+use crate::findings::finding::{Identity, Kept, Status};
+use crate::findings::lifecycle::{Decision, Transition};
+use crate::findings::sample::EventKey;
+use crate::findings::store::{DecisionError, FindingStore, Query, StoreError};
+use crate::iam::state::snapshot::Snapshot;
+use crate::iam::state::{Edit, State};
+use crate::ids::Arn;
+use crate::perimeter::Perimeter;
+use crate::perimeter::principal::Principal;
+use crate::pipeline::Auditor;
+use crate::reach::change::Opened;
+use crate::reach::sweep::{Sweep, Swept};
+
+/// By whom a sweep resolves.
+const SWEEPER: &str = "sweeper";
+/// What is not known that a finding names.
+const NAMED: usize = 3;
+
+/// So many changes are each tried for having mended something.
+const FEW: usize = 100;
+
+/// What a sweep is made of.
+#[derive(Debug)]
+pub struct Sweeping<'s> {
+    pub perimeter: &'s Perimeter,
+    pub snapshot: &'s Snapshot,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// Its JSON, packed by gzip.
+    pub packed: Vec<u8>,
+    pub threads: usize,
+}
+
+/// What a sweep came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What is proven of what stands.
+    pub swept: Swept,
+    /// What changed without an event.
+    pub unseen: usize,
+    /// Findings that were written.
+    pub findings: BTreeSet<String>,
+    /// Findings that are mended, and by what.
+    pub resolved: BTreeMap<String, String>,
+    /// What is kept and cannot be read.
+    pub damaged: Vec<StoreError>,
+}
+
+impl<S: FindingStore + StateStore> Watcher<'_, S> {
+    /// Sweeps.
+    ///
+    /// # Errors
+    /// Where the store fails; the sweep is then to be made again. [`StoreError::Refused`]: the base is of later.
+    pub async fn sweep(&self, sweeping: Sweeping<'_>) -> Result<Report, StoreError> {
+        let old = self.ground(None).await?;
+        if let Some(old) = old.as_ref().filter(|old| old.taken_at > sweeping.taken_at) {
+            let why = format!("the snapshot is of {}, and the base of {}", sweeping.taken_at, old.taken_at);
+            return Err(StoreError::Refused(why));
+        }
+        let mut report = Report::default();
+        let mut judged = Judged::default();
+        if let Some(old) = &old {
+            self.window(old, &mut judged).await?;
+            report.unseen = self.drift(old, &sweeping, &mut judged).await?;
+        }
+        let since = old.as_ref().map_or(sweeping.taken_at, |old| old.taken_at);
+        let window = self.store.window(since).await?;
+        let entries = window.entries;
+        let begin = old.as_ref().map_or(&sweeping.snapshot.state, |old| &old.state);
+        let past = Past {
+            auditor: self.auditor,
+            perimeter: sweeping.perimeter,
+            begin,
+            entries: &entries,
+            now: self.now,
+        };
+        let mut current = sweeping.snapshot.state.clone();
+        let later = entries.partition_point(|entry| entry.time < sweeping.taken_at);
+        replayed(self.auditor, &mut current, entries.get(later..).unwrap_or_default());
+        let standing = self.mended(&current, &past, &sweeping, &mut report).await?;
+        report.swept = prove(&current, &sweeping);
+        self.stands(&current, &standing, &sweeping, &mut report, &mut judged).await?;
+        report.findings = judged.findings;
+        report.damaged.extend(judged.damaged);
+        self.store.rebase(&Base { taken_at: sweeping.taken_at, snapshot: sweeping.packed }).await?;
+        Ok(report)
+    }
+
+    /// Puts into the journal, and judges, what changed without an event. Returns how much.
+    async fn drift(
+        &self,
+        old: &Ground,
+        sweeping: &Sweeping<'_>,
+        judged: &mut Judged,
+    ) -> Result<usize, StoreError> {
+        let entries = self.store.window(old.taken_at).await?.entries;
+        let mut expected = State::clone(&old.state);
+        replayed(self.auditor, &mut expected, &entries);
+        // What happened since the snapshot was begun may be in it, or not: it is on both sides.
+        let mut found = sweeping.snapshot.state.clone();
+        let later = entries.partition_point(|entry| entry.time < sweeping.taken_at);
+        replayed(self.auditor, &mut found, entries.get(later..).unwrap_or_default());
+        let edits: Vec<Edit> = expected
+            .edits_to(&found)
+            .into_iter()
+            .filter(|edit| !is_first_of_its_place(edit, &expected))
+            .collect();
+        let unseen = unseen::entries(&edits, expected, sweeping.perimeter, sweeping.taken_at);
+        self.append(&unseen).await?;
+        if !unseen.is_empty() {
+            self.window(old, judged).await?;
+        }
+        Ok(unseen.len())
+    }
+
+    /// Resolves the findings of changes that are mended. Returns how those would be undone that are not.
+    async fn mended(
+        &self,
+        current: &State,
+        past: &Past<'_>,
+        sweeping: &Sweeping<'_>,
+        report: &mut Report,
+    ) -> Result<Vec<Edit>, StoreError> {
+        let mut standing = Vec::new();
+        for kept in self.unresolved(&Query::default()).await? {
+            let id = kept.sightings.identity.id();
+            let (seen, gone) = (&kept.sightings.seen, &kept.sightings.gone);
+            let counts = |key: EventKey| seen.contains(key) && !gone.contains(key);
+            let undo = self.store.undo(&id).await?.into_iter().filter(|(key, _)| counts(*key));
+            let undo: Vec<(EventKey, Vec<Edit>)> = undo.collect();
+            // Not every event has left how it would be undone: then it cannot be told.
+            if undo.is_empty() || (undo.len() as u64) < kept.count() {
+                continue;
+            }
+            let mending = past.mending(&kept, &undo);
+            if mending.is_none() && undo.iter().any(|(_, undo)| past.stands(undo, current)) {
+                standing.extend(undo.into_iter().flat_map(|(_, undo)| undo));
+            } else {
+                self.resolve(&id, mending, sweeping.taken_at, report).await?;
+            }
+        }
+        Ok(standing)
+    }
+
+    async fn resolve(
+        &self,
+        id: &str,
+        by: Option<Mending>,
+        taken_at: Timestamp,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        let transition = match by {
+            Some(Mending { event, what, is_unseen: false }) if !event.is_empty() => {
+                Transition::ResolveByChange { event, what }
+            }
+            Some(_) | None => Transition::Resolve { reason: format!("no longer seen, as of {taken_at}") },
+        };
+        let note = match &transition {
+            Transition::ResolveByChange { event, .. } => format!("by the change {event}"),
+            _ => "no longer seen".to_owned(),
+        };
+        let decision = Decision::new(transition, SWEEPER, taken_at)
+            .map_err(|unfit| StoreError::Refused(unfit.to_string()))?;
+        match self.store.decide(id, &decision).await {
+            Ok(_) => {
+                report.resolved.insert(id.to_owned(), note);
+                Ok(())
+            }
+            // Somebody else was faster, or it is gone.
+            Err(DecisionError::Refused(_) | DecisionError::Unknown(_)) => Ok(()),
+            Err(DecisionError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Findings that are not resolved.
+    async fn unresolved(&self, query: &Query) -> Result<Vec<Kept>, StoreError> {
+        let statuses = vec![Status::Open, Status::Acknowledged, Status::Suppressed, Status::Reopened];
+        let query = Query { statuses, ..query.clone() };
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.store.list(&query, after, self.now).await?;
+            all.extend(page);
+            after = next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Writes findings of who gets in by no change that is known, and of what is not known; resolves those of what
+    /// stands no longer.
+    async fn stands(
+        &self,
+        current: &State,
+        standing: &[Edit],
+        sweeping: &Sweeping<'_>,
+        report: &mut Report,
+        judged: &mut Judged,
+    ) -> Result<(), StoreError> {
+        let unexplained = if standing.is_empty() {
+            ways(&report.swept.opened)
+        } else {
+            // Who would get in just so if those changes had not been made.
+            let without = prove(&undone(current, standing).0, sweeping);
+            let still = ways(&without.opened);
+            ways(&report.swept.opened)
+                .into_iter()
+                .filter_map(|(who, tables)| {
+                    let known = still.get(&who)?;
+                    let left: BTreeMap<_, _> =
+                        tables.into_iter().filter(|(table, _)| known.contains_key(table)).collect();
+                    (!left.is_empty()).then_some((who, left))
+                })
+                .collect()
+        };
+        let mut found = BTreeSet::new();
+        for (who, tables) in unexplained {
+            found.extend(self.stand(open_case(&who, &tables, sweeping), sweeping, judged).await?);
+        }
+        for (account, untold) in by_account(&report.swept.untold) {
+            found.extend(self.stand(untold_case(account, &untold, sweeping), sweeping, judged).await?);
+        }
+        for kept in self.unresolved(&Query::default()).await? {
+            let id = kept.sightings.identity.id();
+            if is_of_a_sweep(&kept.sightings.identity) && !found.contains(&id) {
+                self.resolve(&id, None, sweeping.taken_at, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a finding of what stands. Returns its id, where the rule is not off.
+    async fn stand(
+        &self,
+        case: Case,
+        sweeping: &Sweeping<'_>,
+        judged: &mut Judged,
+    ) -> Result<Option<String>, StoreError> {
+        let at = sweeping.taken_at.to_string();
+        let event = Event {
+            id: Some(format!("sweep-{at}")),
+            time: Some(at.clone()),
+            name: Some("a sweep".to_owned()),
+            ..Event::default()
+        };
+        let Some(delta) = self.auditor.standing(&case, event, at.as_bytes()) else { return Ok(None) };
+        let kept = self.store.record(delta, self.now).await?;
+        let id = kept.sightings.identity.id();
+        judged.findings.insert(id.clone());
+        Ok(Some(id))
+    }
+}
+
+/// What stood, from the old base on.
+struct Past<'p> {
+    auditor: &'p Auditor<'p>,
+    perimeter: &'p Perimeter,
+    begin: &'p State,
+    entries: &'p [Entry],
+    now: Timestamp,
+}
+
+/// The change that mended something.
+struct Mending {
+    event: String,
+    what: String,
+    is_unseen: bool,
+}
+
+impl Past<'_> {
+    /// Would what made a finding make one yet, as things stand?
+    fn stands(&self, undo: &[Edit], state: &State) -> bool {
+        let (mut without, back) = undone(state, undo);
+        unseen::entries(&back, without.clone(), self.perimeter, Timestamp::UNIX_EPOCH).iter().any(|entry| {
+            let one = self.auditor.pending(&entry.record, true);
+            one.is_ok_and(|one| self.auditor.prove(&mut without, one, self.now).is_some())
+        })
+    }
+
+    /// The first change after which none of `undo` stands any more, behind the last that made the finding. Of many, only
+    /// those are tried that touch what the finding is about, or more than one role or table.
+    fn mending(&self, kept: &Kept, undo: &[(EventKey, Vec<Edit>)]) -> Option<Mending> {
+        let made = |entry: &Entry| {
+            undo.iter().any(|(key, _)| (0..=entry.mark.turn).any(|turn| number(entry.key, turn) == *key))
+        };
+        let from = self.entries.iter().rposition(made).map_or(0, |last| last + 1);
+        let mut state = self.begin.clone();
+        replayed(self.auditor, &mut state, self.entries.get(..from).unwrap_or_default());
+        for entry in self.entries.get(from..).unwrap_or_default() {
+            let Ok(one) = self.auditor.pending(&entry.record, entry.is_unseen) else { continue };
+            one.apply_to(&mut state);
+            let may_mend = self.entries.len() <= FEW || one.may_touch(&kept.sightings.identity.resources);
+            if may_mend && !undo.iter().any(|(_, undo)| self.stands(undo, &state)) {
+                let event = one.event_id().unwrap_or_default().to_owned();
+                return Some(Mending { event, what: one.what().to_owned(), is_unseen: entry.is_unseen });
+            }
+        }
+        None
+    }
+}
+
+fn prove(state: &State, sweeping: &Sweeping<'_>) -> Swept {
+    let Sweeping { perimeter, taken_at, threads, .. } = *sweeping;
+    Sweep { state, perimeter, now: taken_at, threads }.run()
+}
+
+/// A table of a place where none was known before may not have been read before.
+fn is_first_of_its_place(edit: &Edit, known: &State) -> bool {
+    let place = |arn: &str| Arn::parse(arn).map(|arn| (arn.account.to_owned(), arn.region.to_owned()));
+    match edit {
+        Edit::TableMade { table, .. } => !known.tables.keys().any(|arn| place(arn) == place(table)),
+        _ => false,
+    }
+}
+
+/// Is it a finding of what stands, and of no change or call?
+fn is_of_a_sweep(identity: &Identity) -> bool {
+    let of_account = |account: &String| identity.resources == [whole(account)];
+    (identity.rule == rules::PERIMETER_OPENED.id && identity.principal.is_some())
+        || (identity.rule == rules::UNDETERMINED.id && identity.account.as_ref().is_some_and(of_account))
+}
+
+/// The ARN that stands for a whole account.
+fn whole(account: &str) -> String {
+    format!("arn:aws:iam::{account}:root")
+}
+
+/// Who gets in, and the account of the tables.
+type Way = (String, String);
+
+/// Ways in, those of one caller to one account's tables together.
+fn ways(opened: &[Opened]) -> BTreeMap<Way, BTreeMap<String, Opened>> {
+    let mut all: BTreeMap<Way, BTreeMap<String, Opened>> = BTreeMap::new();
+    for way in opened {
+        let owner = Arn::parse(&way.request.resource).map(|arn| arn.account.to_owned());
+        let caller = Arn::parse(&way.principal).map(|arn| arn.account.to_owned());
+        let owner = owner.filter(|account| crate::ids::is_account(account)).or(caller).unwrap_or_default();
+        all.entry((way.principal.clone(), owner)).or_default().insert(way.table.clone(), way.clone());
+    }
+    all
+}
+
+fn open_case((who, owner): &Way, tables: &BTreeMap<String, Opened>, sweeping: &Sweeping<'_>) -> Case {
+    let request = tables.values().next().map(|way| way.request.clone());
+    let why = match request {
+        Some(request) => format!(
+            "from outside, it may do {} to {}{}",
+            request.action,
+            request.resource,
+            if tables.len() > 1 {
+                format!(", and reaches {} tables in all", tables.len())
+            } else {
+                String::new()
+            }
+        ),
+        None => "it gets in from outside".to_owned(),
+    };
+    let resources = tables.keys().cloned().collect();
+    let proven = Proven { rule: &rules::PERIMETER_OPENED, why };
+    Case::standing(
+        Principal::of_arn(who),
+        owner.clone(),
+        resources,
+        proven,
+        sweeping.perimeter,
+        sweeping.taken_at,
+    )
+}
+
+/// What is not known, by account.
+fn by_account(
+    untold: &BTreeMap<String, BTreeSet<String>>,
+) -> BTreeMap<String, Vec<(&String, &BTreeSet<String>)>> {
+    let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for (who, why) in untold {
+        let account = Arn::parse(who).map_or(who.as_str(), |arn| arn.account);
+        all.entry(account.to_owned()).or_default().push((who, why));
+    }
+    all
+}
+
+fn untold_case(account: String, untold: &[(&String, &BTreeSet<String>)], sweeping: &Sweeping<'_>) -> Case {
+    let said = |(who, why): &(&String, &BTreeSet<String>)| {
+        let why: Vec<&str> = why.iter().take(NAMED).map(String::as_str).collect();
+        format!("{who}: it is not known {}", why.join(", nor "))
+    };
+    let named: Vec<String> = untold.iter().take(NAMED).map(said).collect();
+    let more = match untold.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let why = format!("it cannot be told whether some get in from outside: {}{more}", named.join("; "));
+    let proven = Proven { rule: &rules::UNDETERMINED, why };
+    let resources = vec![whole(&account)];
+    Case::standing(Principal::unknown(), account, resources, proven, sweeping.perimeter, sweeping.taken_at)
+}

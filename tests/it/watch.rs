@@ -1,0 +1,327 @@
+//! The stories of changes, told to the function: one event after another, in any order, twice, late, or not at all; and
+//! what sweeps make of what stands in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+use dynamodb_perimeter::aws::findings_table::FindingsTable;
+use dynamodb_perimeter::aws::store_url::StoreUrl;
+use dynamodb_perimeter::findings::finding::{Finding, Status};
+use dynamodb_perimeter::findings::store::{FindingStore, Query};
+use dynamodb_perimeter::gzip;
+use dynamodb_perimeter::iam::state::snapshot::Snapshot;
+use dynamodb_perimeter::iam::state::{ControlKind, HolderKind, State, Text};
+use dynamodb_perimeter::lambda::auditor::Handler;
+use dynamodb_perimeter::lambda::log_file::NoLogFiles;
+use dynamodb_perimeter::perimeter::Perimeter;
+use dynamodb_perimeter::perimeter::config;
+use dynamodb_perimeter::perimeter::inventory::Inventory;
+use dynamodb_perimeter::pipeline::Auditor;
+use dynamodb_perimeter::watch::judge::Watcher;
+use dynamodb_perimeter::watch::store::{Base, StateStore};
+use dynamodb_perimeter::watch::sweep::{Report, Sweeping};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::stories::{self, PERIMETER, Step};
+
+type Failed = Box<dyn Error + Send + Sync>;
+type Tested = Result<(), Failed>;
+
+const NOW: &str = "2026-11-25T06:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn perimeter() -> Perimeter {
+    let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";
+    config::parse(&format!("{PERIMETER}{endpoint}")).unwrap().perimeter
+}
+
+/// An organization under watch.
+struct World {
+    store: FindingsTable,
+    handler: Handler<FindingsTable, NoLogFiles>,
+}
+
+impl World {
+    async fn begin() -> Result<Self, Failed> {
+        let store = StoreUrl::Memory.open().await?.ok_or("a store")?;
+        let snapshot = stories::snapshot();
+        let taken_at = snapshot["taken_at"].as_str().ok_or("no time")?.parse()?;
+        store.rebase(&Base { taken_at, snapshot: gzip::pack(snapshot.to_string().as_bytes()) }).await?;
+        let kept = store.clone();
+        Ok(Self { store, handler: Handler::new(perimeter(), move || kept, || NoLogFiles) })
+    }
+
+    /// Events in messages of that many each.
+    async fn hear(&self, records: &[Value], together: usize) -> Tested {
+        for some in records.chunks(together) {
+            let message = |(n, record): (usize, &Value)| json!({"messageId": n.to_string(), "eventSource": "aws:sqs", "body": record.to_string()});
+            let batch: Vec<Value> = some.iter().enumerate().map(message).collect();
+            let reply = self.handler.handle(json!({"Records": batch}).to_string().as_bytes(), now()).await?;
+            assert_eq!(serde_json::to_value(&reply)?, json!({"batchItemFailures": []}));
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self, snapshot: &Value, at: &str) -> Result<Report, Failed> {
+        let mut snapshot = snapshot.clone();
+        snapshot["taken_at"] = json!(at);
+        let text = snapshot.to_string();
+        let read = Snapshot::parse(text.as_bytes())?;
+        let (perimeter, inventory) = (perimeter(), Inventory::default());
+        let auditor = Auditor::new(&perimeter, &inventory).for_store().for_journal();
+        let watcher = Watcher { store: &self.store, auditor: &auditor, now: now() };
+        let (taken_at, packed) = (at.parse()?, gzip::pack(text.as_bytes()));
+        let sweeping = Sweeping { perimeter: &perimeter, snapshot: &read, taken_at, packed, threads: 1 };
+        Ok(watcher.sweep(sweeping).await?)
+    }
+
+    async fn findings(&self) -> Result<Vec<Finding>, Failed> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.store.list(&Query::default(), after, now()).await?;
+            for kept in page {
+                let id = kept.sightings.identity.id();
+                let whole = self.store.find(&id, now()).await?.ok_or("it is there")?;
+                all.push(whole.into_finding());
+            }
+            after = next;
+            if after.is_none() {
+                all.sort_by(|one, other| one.id.cmp(&other.id));
+                return Ok(all);
+            }
+        }
+    }
+
+    /// What stands against the perimeter: rule and subject.
+    async fn standing(&self) -> Result<BTreeSet<String>, Failed> {
+        let unresolved = self.findings().await?.into_iter().filter(|found| found.status != Status::Resolved);
+        Ok(unresolved.map(|found| short(&found)).collect())
+    }
+}
+
+fn short(found: &Finding) -> String {
+    let last = |arn: &String| arn.rsplit([':', '/']).next().unwrap_or_default().to_owned();
+    let resources: Vec<String> = found.resources.iter().map(last).collect();
+    format!("{} {}", found.rule, resources.join(" "))
+}
+
+fn texts(findings: &[Finding]) -> Vec<Value> {
+    findings.iter().map(|found| serde_json::to_value(found).unwrap()).collect()
+}
+
+fn told() -> Vec<(&'static str, Vec<Step>)> {
+    vec![
+        ("guards", stories::guards()),
+        ("roles", stories::roles()),
+        ("tables", stories::tables()),
+        ("endpoints", stories::endpoints()),
+    ]
+}
+
+/// What stands after these events, as a snapshot of it would have it.
+fn stands_after(records: &[Value]) -> Value {
+    let (perimeter, inventory) = (perimeter(), Inventory::default());
+    let auditor = Auditor::new(&perimeter, &inventory).for_store().for_journal();
+    let mut state = Snapshot::parse(stories::snapshot().to_string().as_bytes()).unwrap().state;
+    for record in records {
+        auditor.pending(&record.to_string(), false).unwrap().apply_to(&mut state);
+    }
+    written(&state)
+}
+
+fn text(text: &Text) -> Value {
+    text.as_str().map_or(Value::Null, Value::from)
+}
+
+/// A state as AWS's interfaces would print it. What no event tells of a role, AWS knows.
+fn written(state: &State) -> Value {
+    let mut accounts: BTreeMap<&str, Value> = BTreeMap::new();
+    for (id, holder) in &state.holders {
+        let (list, kind) = match id.kind {
+            HolderKind::Role => ("RoleDetailList", "Role"),
+            HolderKind::User => ("UserDetailList", "User"),
+            HolderKind::Group => ("GroupDetailList", "Group"),
+        };
+        let arn = format!("arn:aws:iam::{}:{}/{}", id.account, id.kind.name(), id.name);
+        let inline = holder
+            .inline
+            .iter()
+            .map(|(name, policy)| json!({"PolicyName": name, "PolicyDocument": text(policy)}));
+        let attached = holder.attached.iter().map(|arn| json!({"PolicyArn": arn}));
+        let tags = holder.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+        let mut one = json!({
+            format!("{kind}Name"): id.name, "Arn": holder.arn.clone().unwrap_or(arn), format!("{kind}Id"): holder.unique_id,
+            format!("{kind}PolicyList"): inline.collect::<Vec<_>>(), "AttachedManagedPolicies": attached.collect::<Vec<_>>(),
+            "Tags": tags.collect::<Vec<_>>(), "GroupList": holder.groups,
+        });
+        if let Some(boundary) = &holder.boundary {
+            one["PermissionsBoundary"] = json!({"PermissionsBoundaryArn": boundary});
+        }
+        if let Some(trust) = &holder.trust {
+            one["AssumeRolePolicyDocument"] = text(trust);
+        }
+        let details = accounts.entry(&id.account).or_insert_with(|| json!({"Policies": []}));
+        if details[list].is_null() {
+            details[list] = json!([]);
+        }
+        details[list].as_array_mut().unwrap().push(one);
+    }
+    for (arn, policy) in &state.managed {
+        let account =
+            arn.split(':').nth(4).filter(|account| accounts.contains_key(*account)).unwrap_or("111122223333");
+        let versions = policy.versions.iter();
+        let versions = versions.map(|(id, document)| json!({"VersionId": id, "Document": text(document)}));
+        let one = json!({"Arn": arn, "DefaultVersionId": policy.default, "PolicyVersionList": versions.collect::<Vec<_>>()});
+        accounts.get_mut(account).unwrap()["Policies"].as_array_mut().unwrap().push(one);
+    }
+    let organization = &state.organization;
+    let types = ControlKind::ALL.into_iter().filter(|kind| organization.enabled.contains(kind));
+    let types: Vec<Value> = types.map(|kind| json!({"Type": kind.name(), "Status": "ENABLED"})).collect();
+    let policies = organization.policies.iter().filter_map(|(id, policy)| {
+        Some(json!({"Id": id, "Name": policy.name, "Type": policy.kind?.name(), "Content": text(&policy.text)}))
+    });
+    let tables = state.tables.iter().map(
+        |(arn, table)| json!({"arn": arn, "policy": table.policy.as_ref().map(text), "tags": table.tags}),
+    );
+    let endpoints = state.endpoints.iter().map(|(id, endpoint)| {
+        json!({"VpcEndpointId": id, "VpcId": endpoint.vpc, "PolicyDocument": endpoint.policy.as_ref().map(text)})
+    });
+    json!({
+        "version": 1, "accounts": accounts,
+        "organization": {"roots": [{"Id": "r-1", "PolicyTypes": types}], "parents": organization.parents,
+            "policies": policies.collect::<Vec<_>>(), "attached": organization.attached},
+        "tables": tables.collect::<Vec<_>>(), "endpoints": {"VpcEndpoints": endpoints.collect::<Vec<_>>()},
+    })
+}
+
+#[tokio::test]
+async fn the_function_finds_what_a_scan_finds() -> Tested {
+    for (name, story) in told() {
+        let records = stories::records(&story);
+        let world = World::begin().await?;
+        world.hear(&records, 1).await?;
+        let folder = tempfile::tempdir()?;
+        let scanned = stories::scanned(folder.path(), &records).map_err(|error| error.to_string())?;
+        let mut scanned = scanned["findings"].as_array().cloned().unwrap_or_default();
+        scanned.sort_by_key(|found| found["id"].to_string());
+        let mut found = texts(&world.findings().await?);
+        // A list shows of one of several events why.
+        for one in found.iter_mut().chain(&mut scanned) {
+            one["reason"] = Value::Null;
+        }
+        assert_eq!(found, scanned, "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn order_repetition_and_delay_are_of_no_matter() -> Tested {
+    for (name, story) in told() {
+        let in_order = stories::records(&story);
+        let mut expected = None;
+        let backwards: Vec<Value> = in_order.iter().rev().cloned().collect();
+        let (even, odd): (Vec<_>, Vec<_>) =
+            in_order.iter().cloned().enumerate().partition(|(n, _)| n % 2 == 0);
+        let late: Vec<Value> = odd.into_iter().chain(even).map(|(_, record)| record).collect();
+        let twice: Vec<Value> = in_order.iter().chain(in_order.iter().rev()).cloned().collect();
+        for (how, records, together) in
+            [("in order", in_order, 1), ("backwards", backwards, 1), ("late", late, 3), ("twice", twice, 4)]
+        {
+            let world = World::begin().await?;
+            world.hear(&records, together).await?;
+            let found = texts(&world.findings().await?);
+            assert_eq!(&found, expected.get_or_insert_with(|| found.clone()), "{name}, {how}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sweep_resolves_what_is_mended_and_says_by_what() -> Tested {
+    let world = World::begin().await?;
+    let records = stories::records(&stories::guards());
+    world.hear(&records[..2], 1).await?;
+    let report = world.sweep(&stands_after(&records[..2]), "2026-11-25T01:00:00Z").await?;
+    assert_eq!(report.unseen, 0);
+    let resolved: Vec<&String> = report.resolved.values().collect();
+    assert_eq!(resolved, ["by the change e-01"]);
+    let found = world.findings().await?;
+    let told: Vec<String> =
+        found.iter().flat_map(|found| &found.history).map(|step| step.note.clone()).collect();
+    assert_eq!(told, ["by the change e-01: organization policy `p-guard` attached to `ou-1`"]);
+    // The same again changes nothing.
+    let again = world.sweep(&stands_after(&records[..2]), "2026-11-25T01:00:00Z").await?;
+    assert_eq!((again.resolved.len(), texts(&world.findings().await?)), (0, texts(&found)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_no_event_told_a_sweep_finds() -> Tested {
+    let guards = stories::records(&stories::guards());
+    let heard = World::begin().await?;
+    heard.hear(&guards[..1], 1).await?;
+    let stands = stands_after(&guards[..1]);
+    heard.sweep(&stands, "2026-11-25T01:00:00Z").await?;
+    let dropped = World::begin().await?;
+    let report = dropped.sweep(&stands, "2026-11-25T01:00:00Z").await?;
+    assert_eq!(report.unseen, 1);
+    assert_eq!(dropped.standing().await?, heard.standing().await?);
+    // Its event comes late: it is the same finding.
+    dropped.hear(&guards[..1], 1).await?;
+    assert_eq!(dropped.standing().await?, heard.standing().await?);
+    // Mended, and nothing told of that either.
+    for world in [&heard, &dropped] {
+        let report = world.sweep(&stories::snapshot(), "2026-11-25T02:00:00Z").await?;
+        assert_eq!(
+            report.resolved.values().collect::<BTreeSet<_>>(),
+            BTreeSet::from([&"no longer seen".to_owned()])
+        );
+        assert_eq!(world.standing().await?, BTreeSet::new());
+    }
+    Ok(())
+}
+
+/// What nobody can tell any more who did not hear of an event: by what was it that it opened something, where others came
+/// before the sweep. What stands open is found in each case, as another finding.
+const LOST: [(&str, usize, &[&str]); 10] = [
+    ("guards", 8, &["guard-removed 444455556666"]),
+    ("guards", 9, &["guard-removed 444455556666"]),
+    // The role was made again since.
+    ("roles", 5, &["break-glass-trust your-emergency-role"]),
+    ("roles", 7, &["break-glass-name your-emergency-role"]),
+    // It says of nothing that it has changed.
+    ("roles", 8, &["change-unreadable "]),
+    ("roles", 10, &["guard-removed app"]),
+    ("roles", 15, &["guard-removed app"]),
+    ("roles", 16, &["guard-removed app"]),
+    ("tables", 3, &["guard-removed orders"]),
+    ("tables", 7, &["guard-removed orders"]),
+];
+
+#[tokio::test]
+async fn any_event_may_be_dropped() -> Tested {
+    for (name, story) in told() {
+        let records = stories::records(&story);
+        let stands = stands_after(&records);
+        let whole = World::begin().await?;
+        whole.hear(&records, 8).await?;
+        whole.sweep(&stands, "2026-11-25T03:00:00Z").await?;
+        let expected = whole.standing().await?;
+        for n in 0..records.len() {
+            let mut heard = records.clone();
+            heard.remove(n);
+            let world = World::begin().await?;
+            world.hear(&heard, 8).await?;
+            world.sweep(&stands, "2026-11-25T03:00:00Z").await?;
+            let found = world.standing().await?;
+            let missed: Vec<&str> = expected.difference(&found).map(String::as_str).collect();
+            let known = LOST.iter().find(|(of, place, _)| (*of, *place) == (name, n));
+            assert_eq!(missed, known.map_or(&[][..], |(_, _, lost)| lost), "{name} without {n}: {found:?}");
+        }
+    }
+    Ok(())
+}
