@@ -59,7 +59,8 @@ pub struct Opened {
 pub fn effect(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Effect {
     let scope = scope(edit, [before, after], perimeter);
     let layout = |state| Layout { state, perimeter };
-    Comparison { before: layout(before), after: layout(after), perimeter, scope, now }.effect()
+    let stays_above = !edit.is_of_organization();
+    Comparison { before: layout(before), after: layout(after), perimeter, scope, stays_above, now }.effect()
 }
 
 /// A state before and one after, and what is asked of both.
@@ -68,6 +69,8 @@ struct Comparison<'c> {
     after: Layout<'c>,
     perimeter: &'c Perimeter,
     scope: Scope,
+    /// The edit leaves the organization as it is, also what is not known of it.
+    stays_above: bool,
     now: Timestamp,
 }
 
@@ -163,9 +166,11 @@ impl Comparison<'_> {
         true
     }
 
-    /// What is not known of how it was is taken for nothing that was allowed.
+    /// What is not known of how it was is taken for nothing that was allowed. But what stays above an account is the same
+    /// before and after, whatever it says, and as it only takes away, nothing is new for it.
     fn answers(&self, before: &Laid, after: &Laid, within: Within<'_>) -> Vec<Answer> {
-        let baseline = before.doubts.is_empty().then_some(&before.bundle);
+        let is_known = |doubt: &String| self.stays_above && before.above.contains(doubt);
+        let baseline = before.doubts.iter().all(is_known).then_some(&before.bundle);
         answers_of(&after.bundle, baseline, self, within)
     }
 

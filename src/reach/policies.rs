@@ -40,6 +40,8 @@ pub struct Laid {
     pub doubts: BTreeSet<String>,
     /// Those of them for which what is not allowed here may be allowed.
     pub gaps: BTreeSet<String>,
+    /// Those of them that are about policies of the organization, which take away and give nothing.
+    pub above: BTreeSet<String>,
 }
 
 /// Guards of one kind.
@@ -81,7 +83,7 @@ impl<'s> Layout<'s> {
     /// The policies that bind an account's resources, by their ids: accounts of which they are the same can be asked
     /// about together.
     pub fn binding(&self, account: &str) -> Vec<Vec<&'s str>> {
-        let levels = self.state.organization.levels(account, ControlKind::Resource);
+        let levels = self.controls(account, ControlKind::Resource);
         levels.iter().map(|level| level.iter().map(|(id, _)| *id).collect()).collect()
     }
 
@@ -127,15 +129,18 @@ impl<'s> Layout<'s> {
     fn laid(&self, who: &Who, owners: &BTreeSet<String>, takes: impl Fn(&Table) -> bool) -> Laid {
         let mut reader = Reader::default();
         let owner = owners.first().map_or("", String::as_str);
+        let service_control = self.levels(who.account(), ControlKind::Service, &mut reader);
+        let resource_control = self.levels(owner, ControlKind::Resource, &mut reader);
+        let above = reader.doubts.clone();
         let bundle = Bundle {
             principals: self.principals(who, &mut reader),
-            service_control: self.levels(who.account(), ControlKind::Service, &mut reader),
-            resource_control: self.levels(owner, ControlKind::Resource, &mut reader),
+            service_control,
+            resource_control,
             tables: self.tables(owners, &mut reader).into_iter().filter(|table| takes(table)).collect(),
             endpoints: self.endpoints(&mut reader),
             ..Bundle::default()
         };
-        Laid { bundle, doubts: reader.doubts, gaps: reader.gaps }
+        Laid { bundle, doubts: reader.doubts, gaps: reader.gaps, above }
     }
 
     fn principals(&self, who: &Who, reader: &mut Reader) -> Vec<Principal> {
@@ -202,21 +207,36 @@ impl<'s> Layout<'s> {
         self.state.managed.get(arn).map_or(Text::Untold, Managed::text)
     }
 
+    /// The policies of the organization above an account. None binds the management account.
+    fn controls(&self, account: &str, kind: ControlKind) -> Vec<Vec<(&'s str, &'s Control)>> {
+        let management = self.perimeter.management_account.as_ref();
+        if management.is_some_and(|management| management.as_str() == account) {
+            return Vec::new();
+        }
+        self.state.organization.levels(account, kind)
+    }
+
     fn levels(&self, account: &str, kind: ControlKind, reader: &mut Reader) -> Vec<Vec<Policy>> {
         let of = match kind {
             ControlKind::Service => Kind::ServiceControl,
             ControlKind::Resource => Kind::ResourceControl,
         };
-        let mut policy = |control: &Control| {
+        let mut policy = |(id, control): (&str, &Control)| {
+            // One that denies nothing stands for one that is not known.
+            let full = Text::known(kind.full_access().1);
+            if id.is_empty() {
+                reader.doubt(format!("which policies of the organization are above account {account}"));
+                return reader.policy("not known", &full, of);
+            }
             if control.kind.is_none() {
                 reader.doubt(format!("of which type policy `{}` of the organization is", control.name));
             }
-            // One that denies nothing stands for one that is not known.
-            let found = reader.policy(&control.name, &control.text, of);
-            found.or_else(|| reader.policy(&control.name, &Text::known(kind.full_access().1), of))
+            reader
+                .policy(&control.name, &control.text, of)
+                .or_else(|| reader.policy(&control.name, &full, of))
         };
-        let levels = self.state.organization.levels(account, kind).into_iter();
-        levels.map(|level| level.into_iter().filter_map(|(_, control)| policy(control)).collect()).collect()
+        let levels = self.controls(account, kind).into_iter();
+        levels.map(|level| level.into_iter().filter_map(&mut policy).collect()).collect()
     }
 
     fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader) -> Vec<Table> {

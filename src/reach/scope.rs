@@ -43,12 +43,16 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
         | Edit::DefaultVersion { policy, .. }
         | Edit::VersionGone { policy, .. }
         | Edit::ManagedGone(policy) => of_managed(policy, states),
+        // What a policy is called decides nothing.
+        Edit::Control { kind: None, text: None, .. } => Scope::default(),
         Edit::Control { id, .. } | Edit::ControlGone(id) => {
             let removes = matches!(edit, Edit::ControlGone(_));
-            controlled(id, targets(id, states), states, perimeter, removes)
+            controlled(id, &bound(edit, id, states, perimeter), states, perimeter, removes)
         }
         Edit::ControlAttached { id, target, is } => {
-            controlled(id, BTreeSet::from([target.clone()]), states, perimeter, !is)
+            let is_below =
+                |account: &str| states.iter().any(|state| state.organization.may_be_below(account, target));
+            controlled(id, &accounts(perimeter, is_below), states, perimeter, !is)
         }
         Edit::ControlType { kind, is_on } => Scope {
             who: everybody(enforced(perimeter)),
@@ -101,48 +105,59 @@ fn targets(id: &str, states: [&State; 2]) -> BTreeSet<String> {
     attached.filter(|(_, ids)| ids.contains(id)).map(|(target, _)| target.clone()).collect()
 }
 
+/// Accounts that a policy may be above: below what it is attached to, and where it is not told what is attached. One that
+/// is made now, or deleted, is attached to nothing.
+fn bound(edit: &Edit, id: &str, states: [&State; 2], perimeter: &Perimeter) -> BTreeSet<String> {
+    let targets = targets(id, states);
+    let may_be_anywhere = matches!(edit, Edit::Control { kind: None, .. });
+    accounts(perimeter, |account| {
+        states.iter().any(|State { organization, .. }| {
+            targets.iter().any(|target| organization.may_be_below(account, target))
+                || may_be_anywhere && organization.may_have_more_above(account)
+        })
+    })
+}
+
+/// Accounts of the perimeter.
+fn accounts(perimeter: &Perimeter, takes: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let all = perimeter.accounts.keys().map(|account| account.as_str());
+    all.filter(|account| takes(account)).map(str::to_owned).collect()
+}
+
 fn controlled(
     id: &str,
-    targets: BTreeSet<String>,
+    below: &BTreeSet<String>,
     states: [&State; 2],
     perimeter: &Perimeter,
     is_removal: bool,
 ) -> Scope {
     let mut kinds = states.iter().filter_map(|state| state.organization.policies.get(id)?.kind);
     let kind = kinds.next_back();
-    let below: BTreeSet<String> = states
-        .iter()
-        .flat_map(|state| targets.iter().flat_map(|target| state.organization.accounts_below(target)))
-        .map(str::to_owned)
-        .collect();
     // What binds resources binds whoever comes to them, from all accounts.
-    let accounts = match kind {
+    let who = match kind {
         Some(ControlKind::Service) => {
-            below.into_iter().filter(|account| perimeter.enforces(account)).collect()
+            accounts(perimeter, |account| below.contains(account) && perimeter.enforces(account))
         }
         Some(ControlKind::Resource) | None if below.is_empty() => BTreeSet::new(),
         Some(ControlKind::Resource) | None => enforced(perimeter),
     };
-    Scope { who: everybody(accounts), guard: kind.map(Guard::Control), is_removal, ..Scope::default() }
+    Scope { who: everybody(who), guard: kind.map(Guard::Control), is_removal, ..Scope::default() }
 }
 
 /// An account under other policies, of both kinds.
 fn moved(account: &str, states: [&State; 2], perimeter: &Perimeter, is_removal: bool) -> Scope {
-    let levels = |kind| states.map(|state| state.organization.levels(account, kind));
-    let changed = ControlKind::ALL.into_iter().find(|kind| {
-        let [before, after] = levels(*kind);
-        before != after
-    });
-    let accounts = match changed {
-        Some(ControlKind::Service)
-            if levels(ControlKind::Resource)[0] == levels(ControlKind::Resource)[1] =>
-        {
-            BTreeSet::from([account.to_owned()])
-        }
+    let is_changed = |kind: &ControlKind| {
+        let [before, after] = states.map(|state| state.organization.levels(account, *kind));
+        let is_untold = before.iter().chain(&after).flatten().any(|(id, _)| id.is_empty());
+        before != after || is_untold
+    };
+    let changed: Vec<ControlKind> = ControlKind::ALL.into_iter().filter(is_changed).collect();
+    let who = match changed.as_slice() {
+        [ControlKind::Service] => accounts(perimeter, |of| of == account && perimeter.enforces(of)),
         _ => enforced(perimeter),
     };
-    let accounts = accounts.into_iter().filter(|account| perimeter.enforces(account)).collect();
-    Scope { who: everybody(accounts), guard: changed.map(Guard::Control), is_removal, ..Scope::default() }
+    let guard = changed.first().copied().map(Guard::Control);
+    Scope { who: everybody(who), guard, is_removal, ..Scope::default() }
 }
 
 fn of_table(table: &str, perimeter: &Perimeter) -> Scope {
@@ -167,6 +182,5 @@ fn everybody(accounts: BTreeSet<String>) -> BTreeSet<Who> {
 }
 
 fn enforced(perimeter: &Perimeter) -> BTreeSet<String> {
-    let accounts = perimeter.accounts.keys().map(|account| account.as_str().to_owned());
-    accounts.filter(|account| perimeter.enforces(account)).collect()
+    accounts(perimeter, |account| perimeter.enforces(account))
 }

@@ -17,4 +17,5 @@ mod s3;
 mod settings;
 mod store;
 mod stories;
+mod untold;
 mod verdicts;

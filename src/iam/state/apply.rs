@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Control, ControlKind, Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Organization, Part,
-    State, Table, Text,
-};
+use super::{Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Part, State, Table, Text};
 
 /// The version under which a text is kept whose version nobody told.
 const UNTOLD_VERSION: &str = "";
@@ -164,96 +161,11 @@ impl State {
             Part::Managed(policy) => {
                 self.managed.insert(policy.clone(), Managed::default());
             }
-            Part::Organization => {
-                self.organization.policies.values_mut().for_each(|policy| policy.text = Text::Untold);
-            }
+            Part::Organization => self.organization.forget(),
             Part::Table(table) => self.table(table).policy = Some(Text::Untold),
             Part::Endpoint(endpoint) => {
                 self.endpoints.entry(endpoint.clone()).or_default().policy = Some(Text::Untold);
             }
-        }
-    }
-}
-
-impl Organization {
-    fn apply(&mut self, edit: &Edit) {
-        match edit {
-            Edit::Control { id, kind, name, text } => {
-                let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
-                let policy = self.policies.entry(id.clone()).or_insert_with(unknown);
-                policy.kind = kind.or(policy.kind);
-                name.clone().into_iter().for_each(|name| policy.name = name);
-                text.clone().into_iter().for_each(|text| policy.text = text);
-            }
-            Edit::ControlGone(id) => {
-                self.policies.remove(id);
-                self.attached.values_mut().for_each(|ids| {
-                    ids.remove(id);
-                });
-            }
-            Edit::ControlAttached { id, target, is: true } => {
-                let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
-                self.policies.entry(id.clone()).or_insert_with(unknown);
-                self.attached.entry(target.clone()).or_default().insert(id.clone());
-            }
-            Edit::ControlAttached { id, target, is: false } => {
-                self.attached.entry(target.clone()).or_default().remove(id);
-            }
-            Edit::ControlType { kind, is_on: true } => self.switch_on(*kind),
-            Edit::ControlType { kind, is_on: false } => self.switch_off(*kind),
-            Edit::Moved { account, to } => {
-                self.parents.insert(account.clone(), to.clone());
-            }
-            Edit::Left { account } => {
-                self.parents.remove(account);
-                self.attached.remove(account);
-            }
-            Edit::Unit { id, parent } => {
-                self.parents.insert(id.clone(), parent.clone());
-                let begins_with = self.enabled.iter().map(|kind| kind.full_access().0.to_owned()).collect();
-                self.attached.insert(id.clone(), begins_with);
-            }
-            _ => {}
-        }
-    }
-
-    /// "When you enable a policy type, the policy that allows everything is attached to every root, unit and
-    /// account."
-    ///
-    /// Source: Organizations user guide, "Service control policies", "Resource control policies".
-    fn switch_on(&mut self, kind: ControlKind) {
-        if !self.enabled.insert(kind) {
-            return;
-        }
-        let (id, text) = kind.full_access();
-        let all = Control { kind: Some(kind), name: id.to_owned(), text: Text::known(text) };
-        self.policies.entry(id.to_owned()).or_insert(all);
-        let nodes: Vec<String> =
-            self.parents.iter().flat_map(|(node, parent)| [node, parent]).cloned().collect();
-        nodes.into_iter().for_each(|node| {
-            self.attached.entry(node).or_default().insert(id.to_owned());
-        });
-    }
-
-    fn switch_off(&mut self, kind: ControlKind) {
-        self.enabled.remove(&kind);
-        let of_kind = |id: &String| self.policies.get(id).is_some_and(|policy| policy.kind == Some(kind));
-        self.attached.values_mut().for_each(|ids| ids.retain(|id| !of_kind(id)));
-    }
-}
-
-impl ControlKind {
-    /// AWS's own policy of the type, which allows everything: its id and text.
-    pub fn full_access(self) -> (&'static str, &'static str) {
-        match self {
-            ControlKind::Service => (
-                "p-FullAWSAccess",
-                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-            ),
-            ControlKind::Resource => (
-                "p-RCPFullAWSAccess",
-                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#,
-            ),
         }
     }
 }

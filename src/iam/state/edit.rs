@@ -65,6 +65,23 @@ pub enum Edit {
     Untold(Part),
 }
 
+impl Edit {
+    /// Is it about policies of the organization, or about what they are above?
+    pub fn is_of_organization(&self) -> bool {
+        matches!(
+            self,
+            Edit::Control { .. }
+                | Edit::ControlGone(_)
+                | Edit::ControlAttached { .. }
+                | Edit::ControlType { .. }
+                | Edit::Moved { .. }
+                | Edit::Left { .. }
+                | Edit::Unit { .. }
+                | Edit::Untold(Part::Organization)
+        )
+    }
+}
+
 /// A holder that is made.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Made {

@@ -281,9 +281,12 @@ impl WrittenOrganization {
     fn read(self, state: &mut State) {
         let organization = &mut state.organization;
         let types = self.roots.iter().flat_map(|root| &root.policy_types);
-        let enabled = types.filter(|policy_type| policy_type.status.eq_ignore_ascii_case("ENABLED"));
-        organization.enabled =
-            enabled.filter_map(|policy_type| ControlKind::parse(&policy_type.kind)).collect();
+        let on = types.filter(|policy_type| policy_type.status.eq_ignore_ascii_case("ENABLED"));
+        let on: BTreeSet<_> = on.filter_map(|policy_type| ControlKind::parse(&policy_type.kind)).collect();
+        // A root tells of the types that are on, and so of those that are off. Without one nothing is told.
+        if !self.roots.is_empty() {
+            organization.types = ControlKind::ALL.map(|kind| (kind, on.contains(&kind))).into();
+        }
         organization.parents = self.parents;
         organization.attached = self.attached;
         let mut of_other_types = BTreeSet::new();
@@ -371,7 +374,7 @@ mod tests {
         assert_eq!((&state.tables["arn:u"].policy, &state.tables["arn:u"].tags), (&None, &None));
         assert_eq!(state.endpoints.keys().collect::<Vec<_>>(), ["vpce-0a"]);
         let organization = &state.organization;
-        assert_eq!(organization.enabled, BTreeSet::from([ControlKind::Service]));
+        assert_eq!(organization.types, [(ControlKind::Service, true), (ControlKind::Resource, false)].into());
         // A policy of another type decides nothing; one that is attached and not listed may.
         let levels = organization.levels("111122223333", ControlKind::Service);
         let ids: Vec<&str> = levels[0].iter().map(|(id, _)| *id).collect();
