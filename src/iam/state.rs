@@ -23,6 +23,8 @@ pub use organization::{Control, ControlKind, Organization};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct State {
     pub organization: Organization,
+    /// Accounts of which all roles, users and groups were read at once: who is not here was not there.
+    pub read: BTreeSet<String>,
     /// Roles, users and groups.
     pub holders: BTreeMap<HolderId, Holder>,
     /// Managed policies, those of AWS among them, by ARN.

@@ -20,13 +20,15 @@ pub enum Who {
     Everybody { account: String },
     /// A role or user that there is, or was.
     Holder(HolderId),
+    /// Roles or users of an account, nobody knows which: a phrase that goes on "it is not known …".
+    Some { account: String, unknown: String },
 }
 
 impl Who {
     /// Of which account.
     pub fn account(&self) -> &str {
         match self {
-            Who::Everybody { account } => account,
+            Who::Everybody { account } | Who::Some { account, .. } => account,
             Who::Holder(id) => &id.account,
         }
     }
@@ -149,6 +151,11 @@ impl<'s> Layout<'s> {
                 let root = format!("arn:{}:iam::{account}:root", self.partition());
                 vec![principal("*".into()), principal(root)]
             }
+            // They may be anybody, and may do anything.
+            Who::Some { unknown, .. } => {
+                reader.doubt(unknown.clone());
+                vec![principal("*".into())]
+            }
             Who::Holder(id) => self
                 .state
                 .holders
@@ -164,9 +171,10 @@ impl<'s> Layout<'s> {
     }
 
     fn principal(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Principal {
+        // A policy may let a path through: under one that is not known, it may be anybody of the account.
         let arn = holder.arn.clone().unwrap_or_else(|| {
             reader.doubt(format!("under which path {} `{}` lies", id.kind.name(), id.name));
-            format!("arn:{}:iam::{}:{}/{}", self.partition(), id.account, id.kind.name(), id.name)
+            "*".to_owned()
         });
         if holder.is_partial {
             reader.doubt(format!("what else is put on {} `{}`", id.kind.name(), id.name));
@@ -181,14 +189,18 @@ impl<'s> Layout<'s> {
 
     /// A role's or user's own policies, and those of its groups. `None`: not all of them are known.
     fn identity(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Option<Vec<Policy>> {
-        let group = |name: &String| {
+        let mut holders = vec![holder];
+        let mut is_known = !holder.is_partial;
+        for name in &holder.groups {
             let kind = HolderKind::Group;
-            self.state.holders.get(&HolderId { account: id.account.clone(), kind, name: name.clone() })
-        };
-        let groups: Option<Vec<&Holder>> = holder.groups.iter().map(group).collect();
-        let holders: Vec<&Holder> =
-            std::iter::once(holder).chain(groups.clone().unwrap_or_default()).collect();
-        let mut is_known = groups.is_some() && !holders.iter().any(|holder| holder.is_partial);
+            let group = HolderId { account: id.account.clone(), kind, name: name.clone() };
+            let group = self.state.holders.get(&group);
+            if group.is_none_or(|group| group.is_partial) {
+                reader.doubt(format!("what else is put on group `{name}`"));
+                is_known = false;
+            }
+            holders.extend(group);
+        }
         let mut policies = Vec::new();
         for holder in holders {
             let inline = holder.inline.iter().map(|(name, text)| (name, text.clone()));

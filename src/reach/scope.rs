@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::policies::{Guard, Who};
-use crate::iam::state::{ControlKind, Edit, HolderId, HolderKind, Part, State};
+use crate::iam::state::{ControlKind, Edit, Holder, HolderId, HolderKind, Part, State};
+use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 
 /// What has to be proven of an edit.
@@ -23,15 +24,13 @@ pub struct Scope {
 
 /// The scope of an edit, between a state before and one after it.
 pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
-    let holders = |ids: BTreeSet<HolderId>| Scope {
-        who: ids.into_iter().map(Who::Holder).collect(),
-        ..Scope::default()
-    };
-    let of = |id: &HolderId| holders(principals(id, states));
+    let of = |id: &HolderId| Scope { who: principals(id, states, perimeter), ..Scope::default() };
     match edit {
         Edit::Made(made) => Scope { is_tag: !made.tags.is_empty(), ..of(&made.holder) },
+        // A group gives its users what it gave them, whatever its name is.
+        Edit::Renamed { from, .. } if from.kind == HolderKind::Group => Scope::default(),
         Edit::Renamed { from, to, .. } => {
-            holders(principals(from, states).into_iter().chain(principals(to, states)).collect())
+            Scope { who: [from, to].map(|id| Who::Holder(id.clone())).into(), ..Scope::default() }
         }
         Edit::Gone(id) | Edit::Inline { holder: id, .. } | Edit::Attached { holder: id, .. } => of(id),
         Edit::Member { user, .. } => of(user),
@@ -42,7 +41,7 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
         Edit::Version { policy, .. }
         | Edit::DefaultVersion { policy, .. }
         | Edit::VersionGone { policy, .. }
-        | Edit::ManagedGone(policy) => of_managed(policy, states),
+        | Edit::ManagedGone(policy) => of_managed(policy, states, perimeter),
         // What a policy is called decides nothing.
         Edit::Control { kind: None, text: None, .. } => Scope::default(),
         Edit::Control { id, .. } | Edit::ControlGone(id) => {
@@ -79,21 +78,41 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
 }
 
 /// A role or user itself; of a group, its users.
-fn principals(id: &HolderId, states: [&State; 2]) -> BTreeSet<HolderId> {
+fn principals(id: &HolderId, states: [&State; 2], perimeter: &Perimeter) -> BTreeSet<Who> {
     match id.kind {
-        HolderKind::Role | HolderKind::User => BTreeSet::from([id.clone()]),
-        HolderKind::Group => states.iter().flat_map(|state| state.members(id)).cloned().collect(),
+        HolderKind::Role | HolderKind::User => BTreeSet::from([Who::Holder(id.clone())]),
+        HolderKind::Group => {
+            let members = states.iter().flat_map(|state| state.members(id)).cloned().map(Who::Holder);
+            let unknown = format!("who is in group `{}`", id.name);
+            members.chain(others(&id.account, unknown, states, perimeter)).collect()
+        }
     }
 }
 
-fn of_managed(policy: &str, states: [&State; 2]) -> Scope {
+/// Those of an account whom nothing told of, and those of whom nothing told what they have. What accounts that are not ours
+/// are given is told by what gives it.
+fn others(account: &str, unknown: String, states: [&State; 2], perimeter: &Perimeter) -> BTreeSet<Who> {
+    let is_untold = |holder: &Holder| holder.is_partial && holder.unique_id.is_none();
+    let of_account = states.iter().flat_map(|state| &state.holders);
+    let mut of_account = of_account.filter(|(id, _)| id.account == account && id.kind != HolderKind::Group);
+    let is_read = states.iter().all(|state| state.read.contains(account));
+    let is_told = is_read && !of_account.any(|(_, holder)| is_untold(holder));
+    let some =
+        (!is_told && perimeter.lists(account)).then(|| Who::Some { account: account.to_owned(), unknown });
+    some.into_iter().collect()
+}
+
+/// Those who have a managed policy: of its own account, as nobody else can.
+fn of_managed(policy: &str, states: [&State; 2], perimeter: &Perimeter) -> Scope {
     let holders = states.iter().flat_map(|state| state.holders_of(policy));
-    let holders = holders.filter(|id| id.kind != HolderKind::Group).cloned();
+    let holders = holders.filter(|id| id.kind != HolderKind::Group).cloned().map(Who::Holder);
+    let account = Arn::parse(policy).map_or("", |arn| arn.account);
+    let unknown = format!("who has policy `{policy}`");
     let is_boundary = states
         .iter()
         .any(|state| state.holders.values().any(|holder| holder.boundary.as_deref() == Some(policy)));
     Scope {
-        who: holders.map(Who::Holder).collect(),
+        who: holders.chain(others(account, unknown, states, perimeter)).collect(),
         guard: is_boundary.then_some(Guard::Boundary),
         ..Scope::default()
     }
@@ -166,11 +185,8 @@ fn of_table(table: &str, perimeter: &Perimeter) -> Scope {
 
 fn untold(part: &Part, states: [&State; 2], perimeter: &Perimeter) -> Scope {
     match part {
-        Part::Holder(id) => {
-            let who = principals(id, states).into_iter().map(Who::Holder).collect();
-            Scope { who, ..Scope::default() }
-        }
-        Part::Managed(policy) => of_managed(policy, states),
+        Part::Holder(id) => Scope { who: principals(id, states, perimeter), ..Scope::default() },
+        Part::Managed(policy) => of_managed(policy, states, perimeter),
         Part::Organization => Scope { who: everybody(enforced(perimeter)), ..Scope::default() },
         Part::Table(table) => of_table(table, perimeter),
         Part::Endpoint(_) => Scope::default(),

@@ -84,7 +84,9 @@ pub fn snapshot() -> Value {
     ];
     json!({
         "version": 1, "taken_at": "2026-11-01T00:00:00Z",
-        "accounts": {ACCOUNT: {"RoleDetailList": roles}, OTHER: {"RoleDetailList": [role(OTHER, "app", &[allow("*")])]}},
+        "accounts": {
+            ACCOUNT: {"RoleDetailList": roles, "UserDetailList": [], "GroupDetailList": []},
+            OTHER: {"RoleDetailList": [role(OTHER, "app", &[allow("*")])], "UserDetailList": [], "GroupDetailList": []}},
         "organization": {
             "roots": [{"Id": "r-1", "PolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}],
             "parents": {"ou-1": "r-1", ACCOUNT: "ou-1", OTHER: "ou-1"},

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::stories::{
     ACCOUNT, OTHER, Step, Tested, World, allow, guard, iam, organizations, put_policy, snapshot, text,
-    told_in,
+    told_in, trust,
 };
 
 const UNREADABLE: Option<&str> = Some("change-unreadable");
@@ -107,5 +107,85 @@ fn a_unit_whose_policies_are_not_told() -> Tested {
             organizations("UpdatePolicy", content(&guard("StringNotLike")), UNREADABLE),
         ],
     )?;
+    Ok(())
+}
+
+/// Nothing guards the accounts.
+fn unguarded(stands: &mut Value) {
+    stands["organization"]["attached"]["ou-1"] = json!(["p-FullAWSAccess"]);
+}
+
+/// A group with one user.
+fn with_team(stands: &mut Value) {
+    let (user, group) = ("arn:aws:iam::111122223333:user/ann", "arn:aws:iam::111122223333:group/team");
+    let account = &mut stands["accounts"][ACCOUNT];
+    account["UserDetailList"] =
+        json!([{"UserName": "ann", "UserId": "AIDAANN", "Arn": user, "GroupList": ["team"]}]);
+    account["GroupDetailList"] = json!([{"GroupName": "team", "GroupId": "AGPATEAM", "Arn": group}]);
+}
+
+fn put_group(group: &str) -> Value {
+    json!({"groupName": group, "policyName": "more", "policyDocument": text(&allow("dynamodb:*"))})
+}
+
+fn version() -> Value {
+    json!({"policyArn": "arn:aws:iam::111122223333:policy/team", "policyDocument": text(&allow("dynamodb:*")), "setAsDefault": true})
+}
+
+#[test]
+fn a_group_under_another_name() -> Tested {
+    let world = world(|stands| {
+        unguarded(stands);
+        with_team(stands);
+    });
+    let renamed = json!({"groupName": "team", "newGroupName": "crew"});
+    told_in(
+        &world,
+        &[
+            iam("UpdateGroup", renamed, None),
+            iam("PutGroupPolicy", put_group("crew"), Some("perimeter-opened")),
+            iam("PutGroupPolicy", put_group("team"), None),
+        ],
+    )?;
+    told_in(&world, &[iam("UpdateGroup", json!({"groupName": "team", "omitted": true}), UNREADABLE)])?;
+    Ok(())
+}
+
+#[test]
+fn who_is_in_a_group_and_who_has_a_policy() -> Tested {
+    let given = |rule| {
+        vec![iam("PutGroupPolicy", put_group("nobody"), rule), iam("CreatePolicyVersion", version(), rule)]
+    };
+    // All who are there are known, and none of them is in it.
+    told_in(&world(unguarded), &given(None))?;
+    let unread = |stands: &mut Value| drop(stands["accounts"].as_object_mut().map(|all| all.remove(ACCOUNT)));
+    told_in(
+        &world(|stands| {
+            unguarded(stands);
+            unread(stands);
+        }),
+        &given(UNREADABLE),
+    )?;
+    // Whoever it is, the guard keeps it out.
+    told_in(&world(unread), &given(None))?;
+    Ok(())
+}
+
+#[test]
+fn the_path_of_a_role_that_an_event_only_names() -> Tested {
+    let exempting = guard("ArnNotLike").to_string().replace("role/your-emergency-role", "role/app/*");
+    let made = |name: &str, path: &str| json!({"roleName": name, "path": path, "assumeRolePolicyDocument": text(&trust("*"))});
+    let put = |role, rule| iam("PutRolePolicy", put_policy(role, &allow("dynamodb:*")), rule);
+    told_in(
+        &world(|stands| stands["organization"]["policies"][1]["Content"] = json!(exempting)),
+        &[
+            put("unlisted", UNREADABLE),
+            iam("CreateRole", made("inside", "/app/"), None),
+            put("inside", Some("perimeter-opened")),
+            iam("CreateRole", made("beside", "/other/"), None),
+            put("beside", None),
+        ],
+    )?;
+    told_in(&World::default(), &[put("unlisted", None)])?;
     Ok(())
 }

@@ -115,6 +115,10 @@ mod tests {
             }]
         };
         let member = |is| vec![Edit::Member { user: id(HolderKind::User, "ann"), group: "team".into(), is }];
+        let renamed = |to: &str, arn: Option<&str>| {
+            let [from, to] = ["team", to].map(|name| id(HolderKind::Group, name));
+            vec![Edit::Renamed { from, to, arn: arn.map(Into::into) }]
+        };
         let untold = || vec![Edit::Untold(Part::Holder(app()))];
         for (name, request, expected) in [
             (
@@ -189,6 +193,18 @@ mod tests {
             ("UntagRole", r#"{"roleName":"app","tagKeys":["a"]}"#, tagged(&[], &["a"])),
             ("AddUserToGroup", r#"{"userName":"ann","groupName":"team"}"#, member(true)),
             ("RemoveUserFromGroup", r#"{"userName":"ann","groupName":"team"}"#, member(false)),
+            ("UpdateGroup", r#"{"groupName":"team","newGroupName":"crew"}"#, renamed("crew", None)),
+            (
+                "UpdateGroup",
+                r#"{"groupName":"team","newPath":"/a/"}"#,
+                renamed("team", Some("arn:aws:iam::111122223333:group/a/team")),
+            ),
+            (
+                "UpdateGroup",
+                r#"{"groupName":"team","omitted":true}"#,
+                vec![Edit::Untold(Part::Holder(id(HolderKind::Group, "team")))],
+            ),
+            ("UpdateGroup", r#"{"groupName":"team"}"#, vec![]),
             ("DeleteRole", r#"{"roleName":"app"}"#, vec![Edit::Gone(app())]),
             ("CreateAccessKey", r#"{"userName":"ann"}"#, vec![]),
         ] {

@@ -76,7 +76,6 @@ impl State {
 
     /// What is known of a holder; of one that is not known yet, nothing but this is.
     fn holder(&mut self, id: &HolderId) -> &mut Holder {
-        let unknown = || Holder { is_partial: true, ..Holder::default() };
         self.holders.entry(id.clone()).or_insert_with(unknown)
     }
 
@@ -108,20 +107,30 @@ impl State {
     fn remove(&mut self, id: &HolderId) {
         self.holders.remove(id);
         if id.kind == HolderKind::Group {
-            let users = self.holders.iter_mut().filter(|(user, _)| user.account == id.account);
-            users.for_each(|(_, user)| {
-                user.groups.remove(&id.name);
-            });
+            self.leave(id);
         }
     }
 
+    /// A group's users are in it no more. Returns who they were.
+    fn leave(&mut self, group: &HolderId) -> Vec<HolderId> {
+        let members: Vec<HolderId> = self.members(group).cloned().collect();
+        for user in &members {
+            self.holder(user).groups.remove(&group.name);
+        }
+        members
+    }
+
     fn rename(&mut self, from: &HolderId, to: &HolderId, arn: Option<&str>) {
-        if let Some(mut holder) = self.holders.remove(from) {
-            // Where the event tells no new path, the old one stays.
-            let moved = holder.arn.as_deref().and_then(|arn| arn.rsplit_once('/'));
-            let moved = moved.map(|(path, _)| format!("{path}/{}", to.name));
-            holder.arn = arn.map(str::to_owned).or(moved);
-            self.holders.insert(to.clone(), holder);
+        let mut holder = self.holders.remove(from).unwrap_or_else(unknown);
+        // Where the event tells no new path, the old one stays.
+        let moved = holder.arn.as_deref().and_then(|arn| arn.rsplit_once('/'));
+        let moved = moved.map(|(path, _)| format!("{path}/{}", to.name));
+        holder.arn = arn.map(str::to_owned).or(moved);
+        self.holders.insert(to.clone(), holder);
+        if from.kind == HolderKind::Group {
+            for user in self.leave(from) {
+                self.holder(&user).groups.insert(to.name.clone());
+            }
         }
     }
 
@@ -157,7 +166,7 @@ impl State {
     /// What is known of it no longer stands.
     fn forget(&mut self, part: &Part) {
         match part {
-            Part::Holder(id) => *self.holder(id) = Holder { is_partial: true, ..Holder::default() },
+            Part::Holder(id) => *self.holder(id) = unknown(),
             Part::Managed(policy) => {
                 self.managed.insert(policy.clone(), Managed::default());
             }
@@ -168,6 +177,11 @@ impl State {
             }
         }
     }
+}
+
+/// A holder of which nothing is known but that it is there.
+fn unknown() -> Holder {
+    Holder { is_partial: true, ..Holder::default() }
 }
 
 fn put(inline: &mut BTreeMap<String, Text>, name: &str, text: Option<&Text>) {

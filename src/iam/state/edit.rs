@@ -11,7 +11,7 @@ pub enum Edit {
     Made(Box<Made>),
     /// It is deleted.
     Gone(HolderId),
-    /// A user has another name or path.
+    /// A user or group has another name or path.
     Renamed { from: HolderId, to: HolderId, arn: Option<String> },
     /// An inline policy is written; `None`: deleted.
     Inline { holder: HolderId, name: String, text: Option<Text> },

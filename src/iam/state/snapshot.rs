@@ -79,14 +79,16 @@ struct Written {
     endpoints: WrittenEndpoints,
 }
 
-/// What `GetAccountAuthorizationDetails` answers, all pages together.
+/// What `GetAccountAuthorizationDetails` answers, all pages together. A list that is not there was not asked for.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Details {
-    user_detail_list: Vec<WrittenHolder>,
-    group_detail_list: Vec<WrittenHolder>,
-    role_detail_list: Vec<WrittenHolder>,
+    user_detail_list: Option<Vec<WrittenHolder>>,
+    group_detail_list: Option<Vec<WrittenHolder>>,
+    role_detail_list: Option<Vec<WrittenHolder>>,
     policies: Vec<WrittenManaged>,
+    /// There are more pages.
+    is_truncated: bool,
 }
 
 /// A user, group or role: each has its own names for the same.
@@ -242,8 +244,11 @@ impl Details {
             (HolderKind::Group, self.group_detail_list),
             (HolderKind::Role, self.role_detail_list),
         ];
+        if !self.is_truncated && lists.iter().all(|(_, list)| list.is_some()) {
+            state.read.insert(account.to_owned());
+        }
         for (kind, holders) in lists {
-            for written in holders {
+            for written in holders.into_iter().flatten() {
                 let id = HolderId { account: account.to_owned(), kind, name: written.name.clone() };
                 state.holders.insert(id, written.read(kind));
             }
@@ -367,6 +372,7 @@ mod tests {
             app.attached.contains("arn:aws:iam::aws:policy/M") && app.boundary.as_deref() == Some("arn:b")
         );
         assert!(!app.is_partial && app.tags["k"] == "v" && app.unique_id.as_deref() == Some("AROA1"));
+        assert!(state.read.contains("111122223333"));
         assert!(state.holders[&id(HolderKind::User, "ann")].groups.contains("team"));
         assert_eq!(state.holders[&id(HolderKind::Group, "team")].inline["g"], Text::known("{}"));
         assert_eq!(state.managed["arn:aws:iam::aws:policy/M"].text(), Text::known(r#"{"a":1}"#));
@@ -380,6 +386,18 @@ mod tests {
         let ids: Vec<&str> = levels[0].iter().map(|(id, _)| *id).collect();
         assert_eq!(ids, ["p-1", "p-unlisted"]);
         assert_eq!(organization.policies["p-unlisted"].text, Text::Untold);
+    }
+
+    #[test]
+    fn an_account_is_read_once_all_its_lists_are_there() {
+        let is_read = |details: &str| {
+            let text = format!(r#"{{"version": 1, "accounts": {{"111122223333": {{{details}}}}}}}"#);
+            Snapshot::parse(text.as_bytes()).unwrap().state.read.contains("111122223333")
+        };
+        let all = r#""RoleDetailList": [], "UserDetailList": [], "GroupDetailList": []"#;
+        assert!(is_read(all));
+        assert!(!is_read(r#""RoleDetailList": [], "UserDetailList": []"#));
+        assert!(!is_read(&format!(r#"{all}, "IsTruncated": true"#)));
     }
 
     #[test]

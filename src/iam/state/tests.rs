@@ -187,6 +187,9 @@ fn a_user_renamed_keeps_its_path_unless_another_is_told() {
     };
     assert_eq!(arn(None).as_deref(), Some("arn:aws:iam::111122223333:role/app/bob"));
     assert_eq!(arn(Some("arn:x")).as_deref(), Some("arn:x"));
+    // One that nothing told of is there all the same.
+    let state = after(&[Edit::Renamed { from: ann, to: bob.clone(), arn: None }]);
+    assert!(state.holders[&bob].is_partial);
 }
 
 #[test]
@@ -200,6 +203,30 @@ fn who_has_a_managed_policy_has_it_by_a_group_too() {
     let state = after(&[attached(&team), member(&ann), bounded, member(&id(HolderKind::User, "carol"))]);
     let names: Vec<&str> = state.holders_of("arn:p").into_iter().map(|id| id.name.as_str()).collect();
     assert_eq!(names, ["ann", "bob", "carol", "team"]);
+}
+
+#[test]
+fn a_group_under_another_name_has_its_users_still() {
+    let (team, crew, ann) =
+        (id(HolderKind::Group, "team"), id(HolderKind::Group, "crew"), id(HolderKind::User, "ann"));
+    let renamed =
+        |arn: Option<&str>| Edit::Renamed { from: team.clone(), to: crew.clone(), arn: arn.map(Into::into) };
+    let state =
+        after(&[made(team.clone(), "AGPA1"), inline(&team, Some("{}")), in_team(&ann), renamed(None)]);
+    assert!(!state.holders.contains_key(&team) && state.holders[&crew].inline.contains_key("p"));
+    assert_eq!(state.members(&crew).collect::<Vec<_>>(), [&ann]);
+    assert_eq!(state.members(&team).count(), 0);
+    // What it gives is not known, and its users are.
+    let state = after(&[in_team(&ann), renamed(None)]);
+    assert_eq!(state.members(&crew).collect::<Vec<_>>(), [&ann]);
+    // Another path alone takes nobody out of it.
+    let moved = Edit::Renamed { from: team.clone(), to: team.clone(), arn: Some("arn:g".into()) };
+    let state = after(&[made(team.clone(), "AGPA1"), in_team(&ann), moved]);
+    assert_eq!(state.members(&team).collect::<Vec<_>>(), [&ann]);
+}
+
+fn in_team(user: &HolderId) -> Edit {
+    Edit::Member { user: user.clone(), group: "team".into(), is: true }
 }
 
 #[test]
