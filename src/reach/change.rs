@@ -135,17 +135,19 @@ impl Comparison<'_> {
         })
     }
 
-    /// The entry of the bundle that is asked about.
-    fn asked_table(&self) -> BTreeSet<String> {
-        BTreeSet::from([self.scope.table.as_deref().unwrap_or("*").to_owned()])
+    /// The entry of the bundle that is asked about; `None`: each.
+    fn asked_table(&self, owners: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let all = self.after.asks_all(owners).then_some("*");
+        let only = self.scope.table.as_deref().or(all)?;
+        Some(BTreeSet::from([only.to_owned()]))
     }
 
     /// Asks for what is newly allowed. Returns whether anything is allowed from outside at all.
     fn asked(&self, who: &Who, owners: &BTreeSet<String>, found: &mut Found) -> bool {
         let [before, after] = self.laid(who, owners);
         let within = Accounts::of(who, owners);
-        let only = self.asked_table();
-        let together = within.asking(Some(&only));
+        let only = self.asked_table(owners);
+        let together = within.asking(only.as_ref());
         let answers = self.answers(&before, &after, together);
         let open = |answers: &[Answer]| answers.iter().any(|answer| answer.verdict == Verdict::Open);
         if !open(&answers) {
@@ -154,7 +156,7 @@ impl Comparison<'_> {
                 .iter()
                 .any(|answer| matches!(answer.verdict, Verdict::Open | Verdict::Unknown));
         }
-        if self.scope.table.is_none() {
+        if self.scope.table.is_none() && only.is_some() {
             let (before, after) = (self.before.each(who, owners, None), self.after.each(who, owners, None));
             let named = self.answers(&before, &after, within.asking(None));
             if open(&named) {
@@ -203,9 +205,9 @@ impl Comparison<'_> {
             asked.owners().iter().any(|owners| {
                 let [before, after] = asked.laid(who, owners).map(&of);
                 let within = Accounts::of(who, owners);
-                let only = asked.asked_table();
+                let only = asked.asked_table(owners);
                 let answers =
-                    answers_of(&after.bundle, Some(&before.bundle), &asked, within.asking(Some(&only)));
+                    answers_of(&after.bundle, Some(&before.bundle), &asked, within.asking(only.as_ref()));
                 answers.iter().any(|answer| answer.verdict == Verdict::Open)
             })
         })

@@ -89,6 +89,12 @@ impl<'s> Layout<'s> {
         levels.iter().map(|level| level.iter().map(|(id, _)| *id).collect()).collect()
     }
 
+    /// Does `*` stand for tables of these accounts? It stands for those of enforced accounts alone; of others, each that is
+    /// there is asked about.
+    pub fn asks_all(&self, owners: &BTreeSet<String>) -> bool {
+        owners.iter().any(|owner| self.perimeter.enforces(owner))
+    }
+
     /// The policies between somebody and the tables of accounts that the same policies bind: all of them together
     /// as `*`, with those beside it that have something of their own.
     pub fn together(&self, who: &Who, owners: &BTreeSet<String>) -> Laid {
@@ -97,7 +103,9 @@ impl<'s> Layout<'s> {
         };
         let own = |table: &Table| table.policy.is_some() || table.tags.is_some() || is_observed(&table.arn);
         let mut laid = self.laid(who, owners, |table| own(table) && may_reach(who, table));
-        laid.bundle.tables.insert(0, Table { arn: "*".into(), policy: None, tags: None });
+        if self.asks_all(owners) {
+            laid.bundle.tables.insert(0, Table { arn: "*".into(), policy: None, tags: None });
+        }
         laid
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::grants::{self, granted};
 use super::policies::{Guard, Who};
 use crate::iam::state::{ControlKind, Edit, Holder, HolderId, HolderKind, Part, State};
 use crate::ids::Arn;
@@ -54,18 +55,20 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
             controlled(id, &accounts(perimeter, is_below), states, perimeter, !is)
         }
         Edit::ControlType { kind, is_on } => Scope {
-            who: everybody(enforced(perimeter)),
+            who: everybody(callers(states, perimeter)),
             guard: Some(Guard::Control(*kind)),
             is_removal: !is_on,
             ..Scope::default()
         },
         Edit::Moved { account, .. } => moved(account, states, perimeter, false),
         Edit::Left { account } => moved(account, states, perimeter, true),
-        Edit::TableMade { table, .. } => of_table(table, perimeter),
-        Edit::TablePolicy { table, text } => {
-            Scope { guard: Some(Guard::Table), is_removal: text.is_none(), ..of_table(table, perimeter) }
-        }
-        Edit::TableTagged { table, .. } => Scope { is_tag: true, ..of_table(table, perimeter) },
+        Edit::TableMade { table, .. } => of_table(table, states, perimeter),
+        Edit::TablePolicy { table, text } => Scope {
+            guard: Some(Guard::Table),
+            is_removal: text.is_none(),
+            ..of_table(table, states, perimeter)
+        },
+        Edit::TableTagged { table, .. } => Scope { is_tag: true, ..of_table(table, states, perimeter) },
         Edit::Untold(part) => untold(part, states, perimeter),
         // They let nobody in by themselves, or are judged by their text alone.
         Edit::Trust { .. }
@@ -153,13 +156,12 @@ fn controlled(
     let mut kinds = states.iter().filter_map(|state| state.organization.policies.get(id)?.kind);
     let kind = kinds.next_back();
     // What binds resources binds whoever comes to them, from all accounts.
-    let who = match kind {
-        Some(ControlKind::Service) => {
-            accounts(perimeter, |account| below.contains(account) && perimeter.enforces(account))
-        }
-        Some(ControlKind::Resource) | None if below.is_empty() => BTreeSet::new(),
-        Some(ControlKind::Resource) | None => enforced(perimeter),
-    };
+    let mut who = callers(states, perimeter);
+    match kind {
+        Some(ControlKind::Service) => who.retain(|account| below.contains(account)),
+        Some(ControlKind::Resource) | None if below.is_empty() => who.clear(),
+        Some(ControlKind::Resource) | None => {}
+    }
     Scope { who: everybody(who), guard: kind.map(Guard::Control), is_removal, ..Scope::default() }
 }
 
@@ -171,24 +173,27 @@ fn moved(account: &str, states: [&State; 2], perimeter: &Perimeter, is_removal: 
         before != after || is_untold
     };
     let changed: Vec<ControlKind> = ControlKind::ALL.into_iter().filter(is_changed).collect();
-    let who = match changed.as_slice() {
-        [ControlKind::Service] => accounts(perimeter, |of| of == account && perimeter.enforces(of)),
-        _ => enforced(perimeter),
-    };
+    let mut who = callers(states, perimeter);
+    if changed == [ControlKind::Service] {
+        who.retain(|of| of == account);
+    }
     let guard = changed.first().copied().map(Guard::Control);
     Scope { who: everybody(who), guard, is_removal, ..Scope::default() }
 }
 
-fn of_table(table: &str, perimeter: &Perimeter) -> Scope {
-    Scope { who: everybody(enforced(perimeter)), table: Some(table.to_owned()), ..Scope::default() }
+/// Of accounts that are not enforced, those count that the table's policy lets in.
+fn of_table(table: &str, [_, after]: [&State; 2], perimeter: &Perimeter) -> Scope {
+    let mut who = granted(perimeter, after.tables.get(table).into_iter());
+    who.extend(accounts(perimeter, |account| perimeter.enforces(account)));
+    Scope { who: everybody(who), table: Some(table.to_owned()), ..Scope::default() }
 }
 
 fn untold(part: &Part, states: [&State; 2], perimeter: &Perimeter) -> Scope {
     match part {
         Part::Holder(id) => Scope { who: principals(id, states, perimeter), ..Scope::default() },
         Part::Managed(policy) => of_managed(policy, states, perimeter),
-        Part::Organization => Scope { who: everybody(enforced(perimeter)), ..Scope::default() },
-        Part::Table(table) => of_table(table, perimeter),
+        Part::Organization => Scope { who: everybody(callers(states, perimeter)), ..Scope::default() },
+        Part::Table(table) => of_table(table, states, perimeter),
         Part::Endpoint(_) => Scope::default(),
     }
 }
@@ -197,6 +202,7 @@ fn everybody(accounts: BTreeSet<String>) -> BTreeSet<Who> {
     accounts.into_iter().map(|account| Who::Everybody { account }).collect()
 }
 
-fn enforced(perimeter: &Perimeter) -> BTreeSet<String> {
-    accounts(perimeter, |account| perimeter.enforces(account))
+/// Accounts whose roles and users may come to a table, as it stands.
+fn callers([_, after]: [&State; 2], perimeter: &Perimeter) -> BTreeSet<String> {
+    grants::callers(after, perimeter)
 }

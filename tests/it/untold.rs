@@ -1,11 +1,11 @@
-//! Stories of what a snapshot leaves out: what cannot be known is never taken for harmless, nor what is known for
-//! unknown.
+//! Stories of what a snapshot leaves out, or a perimeter does not enforce: what cannot be known is never taken for
+//! harmless, nor what is known for unknown.
 
 use serde_json::{Value, json};
 
 use crate::stories::{
-    ACCOUNT, OTHER, Step, Tested, World, allow, guard, iam, organizations, put_policy, snapshot, text,
-    told_in, trust,
+    ACCOUNT, ORDERS, OTHER, Step, Tested, World, allow, dynamodb, guard, iam, lock, organizations, policy,
+    put_policy, role, snapshot, swept_in, text, told_in, trust, ways,
 };
 
 const UNREADABLE: Option<&str> = Some("change-unreadable");
@@ -187,5 +187,90 @@ fn the_path_of_a_role_that_an_event_only_names() -> Tested {
         ],
     )?;
     told_in(&World::default(), &[put("unlisted", None)])?;
+    Ok(())
+}
+
+const OBSERVED: &str = "222233334444";
+
+/// Another account of the organization, held to that, beside the unit that the guard is above.
+fn with_other(mode: &str) -> World {
+    let mut world = world(|stands| {
+        stands["accounts"][OBSERVED] = json!({"RoleDetailList": [role(OBSERVED, "app", &[allow("*")])], "UserDetailList": [], "GroupDetailList": []});
+        stands["organization"]["parents"][OBSERVED] = json!("r-1");
+        stands["organization"]["attached"][OBSERVED] = json!(["p-FullAWSAccess"]);
+    });
+    let environment = format!("[environments.other]\nmode = \"{mode}\"\naccounts = [\"{OBSERVED}\"]\n");
+    world.perimeter = world.perimeter.replace("[[vpc]]", &format!("{environment}[[vpc]]"));
+    world
+}
+
+fn grant(principal: &Value) -> Value {
+    policy(json!([{"Effect": "Allow", "Principal": principal, "Action": "dynamodb:*", "Resource": "*"}]))
+}
+
+#[test]
+fn a_table_is_given_to_an_account_of_ours_that_is_not_enforced() -> Tested {
+    let app = format!("arn:aws:iam::{OBSERVED}:role/app");
+    let put = |policy: &Value, rule| {
+        dynamodb("PutResourcePolicy", json!({"resourceArn": ORDERS, "policy": text(policy)}), rule)
+    };
+    let in_organization = json!([{"Effect": "Allow", "Principal": "*", "Action": "dynamodb:*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorgid"}}}]);
+    let attach = |is: bool, rule| {
+        let request = json!({"policyId": "p-guard", "targetId": OBSERVED});
+        organizations(if is { "AttachPolicy" } else { "DetachPolicy" }, request, rule)
+    };
+    for mode in ["observe", "exempt"] {
+        let world = with_other(mode);
+        told_in(
+            &world,
+            &[
+                put(&grant(&json!({"AWS": app})), Some("perimeter-opened")),
+                put(&lock(), None),
+                put(&grant(&json!({"AWS": OBSERVED})), Some("perimeter-opened")),
+                put(&lock(), None),
+                put(&policy(in_organization.clone()), Some("perimeter-opened")),
+                // The guard above the account holds its roles out, and then it does not.
+                attach(true, None),
+                put(&lock(), None),
+                put(&grant(&json!({"AWS": app})), Some("guard-weakened")),
+                attach(false, Some("guard-removed")),
+            ],
+        )?;
+        let mut stands = world;
+        stands.snapshot["tables"][0]["policy"] = grant(&json!({"AWS": app}));
+        let (result, code) = swept_in(&stands)?;
+        assert_eq!((ways(&result), code), (vec!["app orders".to_owned()], Some(1)), "{result:#}");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_observed_account_under_resource_policies_of_its_own() -> Tested {
+    let mut world = with_other("observe");
+    let (full, own) = ("p-RCPFullAWSAccess", "p-own");
+    let control = |id: &str, content: &Value| json!({"Id": id, "Name": id, "Type": "RESOURCE_CONTROL_POLICY", "Content": content.to_string()});
+    let all = policy(json!([{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]));
+    let organization = &mut world.snapshot["organization"];
+    organization["roots"][0]["PolicyTypes"] = json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"},
+        {"Type": "RESOURCE_CONTROL_POLICY", "Status": "ENABLED"}]);
+    organization["policies"].as_array_mut().into_iter().for_each(|policies| {
+        policies.extend([control(full, &all), control(own, &lock())]);
+    });
+    for node in ["r-1", "ou-1", ACCOUNT, OTHER, OBSERVED] {
+        organization["attached"][node].as_array_mut().into_iter().for_each(|ids| ids.push(json!(full)));
+    }
+    organization["attached"][OBSERVED].as_array_mut().into_iter().for_each(|ids| ids.push(json!(own)));
+    let detached = json!({"policyId": own, "targetId": OBSERVED});
+    let detach = |rule| organizations("DetachPolicy", detached.clone(), rule);
+    let given = iam("PutRolePolicy", put_policy("idle", &allow("dynamodb:GetItem")), None);
+    told_in(&world, &[given, detach(None)])?;
+    assert_eq!(swept_in(&world)?.1, Some(0));
+    // A table of its own that is there is asked about.
+    unguarded(&mut world.snapshot);
+    world.snapshot["organization"]["attached"]["ou-1"] = json!(["p-FullAWSAccess", full]);
+    world.snapshot["tables"][1]["arn"] = json!(format!("arn:aws:dynamodb:eu-west-1:{OBSERVED}:table/own"));
+    world.snapshot["tables"][1]["policy"] = grant(&json!({"AWS": ACCOUNT}));
+    told_in(&world, &[detach(Some("guard-removed"))])?;
     Ok(())
 }
