@@ -495,7 +495,7 @@ fn is_table_or_stream(arn: &Arn<'_>) -> bool {
 }
 
 /// Does some condition ask for a tag of the resource?
-fn asks_tags(bundle: &Bundle) -> bool {
+pub fn asks_tags(bundle: &Bundle) -> bool {
     let statements = bundle.policies().flat_map(|policy| &policy.document.statements);
     let mut conditions = statements.flat_map(|statement| &statement.conditions);
     conditions.any(|condition| condition.key.starts_with("aws:resourcetag/"))

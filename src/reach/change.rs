@@ -12,6 +12,7 @@ use crate::perimeter::Perimeter;
 use crate::prove::answer::{Answer, Inquiry, Verdict, Within};
 use crate::prove::blame::Blamed;
 use crate::prove::bundle::{Asked, Bundle};
+use crate::prove::space::asks_tags;
 
 /// Ways in that an effect names.
 const MAX_OPENED: usize = 16;
@@ -59,7 +60,7 @@ pub struct Opened {
 pub fn effect(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Effect {
     let scope = scope(edit, [before, after], perimeter);
     let layout = |state| Layout { state, perimeter };
-    let stays_above = !edit.is_of_organization();
+    let stays_above = !edit.is_of_organization() && !scope.is_tag;
     Comparison { before: layout(before), after: layout(after), perimeter, scope, stays_above, now }.effect()
 }
 
@@ -69,7 +70,7 @@ struct Comparison<'c> {
     after: Layout<'c>,
     perimeter: &'c Perimeter,
     scope: Scope,
-    /// The edit leaves the organization as it is, also what is not known of it.
+    /// The edit leaves what the organization's policies make of a request as it is, whatever they say.
     stays_above: bool,
     now: Timestamp,
 }
@@ -129,9 +130,15 @@ impl Comparison<'_> {
 
     /// What stood and what stands, with the one table that is asked about, or all of them together.
     fn laid(&self, who: &Who, owners: &BTreeSet<String>) -> [Laid; 2] {
-        [&self.before, &self.after].map(|layout| match self.scope.table.as_deref() {
-            table @ Some(_) => layout.each(who, owners, table),
-            None => layout.together(who, owners),
+        [&self.before, &self.after].map(|layout| {
+            let mut laid = match self.scope.table.as_deref() {
+                table @ Some(_) => layout.each(who, owners, table),
+                None => layout.together(who, owners),
+            };
+            if asks_tags(&laid.bundle) {
+                laid.doubts.extend(self.scope.unknown_tags.clone());
+            }
+            laid
         })
     }
 

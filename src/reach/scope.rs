@@ -21,6 +21,8 @@ pub struct Scope {
     pub is_removal: bool,
     /// It sets or takes tags.
     pub is_tag: bool,
+    /// Which other tags there are is not known, before it and after it: a phrase that goes on "it is not known …".
+    pub unknown_tags: Option<String>,
 }
 
 /// The scope of an edit, between a state before and one after it.
@@ -43,8 +45,13 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
         | Edit::DefaultVersion { policy, .. }
         | Edit::VersionGone { policy, .. }
         | Edit::ManagedGone(policy) => of_managed(policy, states, perimeter),
-        // What a policy is called decides nothing.
-        Edit::Control { kind: None, text: None, .. } => Scope::default(),
+        // What a policy is called decides nothing, nor do policies of other types.
+        Edit::Control { kind: None, text: None, .. } | Edit::OtherControl(_) => Scope::default(),
+        Edit::Control { id, .. } | Edit::ControlGone(id) | Edit::ControlAttached { id, .. }
+            if states.iter().any(|state| state.organization.others.contains(id)) =>
+        {
+            Scope::default()
+        }
         Edit::Control { id, .. } | Edit::ControlGone(id) => {
             let removes = matches!(edit, Edit::ControlGone(_));
             controlled(id, &bound(edit, id, states, perimeter), states, perimeter, removes)
@@ -62,13 +69,18 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
         },
         Edit::Moved { account, .. } => moved(account, states, perimeter, false),
         Edit::Left { account } => moved(account, states, perimeter, true),
-        Edit::TableMade { table, .. } => of_table(table, states, perimeter),
+        Edit::TableMade { table, .. } | Edit::Replica(table) => of_table(table, states, perimeter),
         Edit::TablePolicy { table, text } => Scope {
             guard: Some(Guard::Table),
             is_removal: text.is_none(),
             ..of_table(table, states, perimeter)
         },
-        Edit::TableTagged { table, .. } => Scope { is_tag: true, ..of_table(table, states, perimeter) },
+        Edit::TableTagged { table, .. } => {
+            let [before, _] = states;
+            let is_told = before.tables.get(table).is_some_and(|known| known.tags.is_some());
+            let unknown_tags = (!is_told).then(|| format!("which tags `{table}` has"));
+            Scope { is_tag: true, unknown_tags, ..of_table(table, states, perimeter) }
+        }
         Edit::Untold(part) => untold(part, states, perimeter),
         // They let nobody in by themselves, or are judged by their text alone.
         Edit::Trust { .. }

@@ -227,12 +227,25 @@ fn tables() -> Vec<Step> {
             json!({"sourceTableName": "orders", "targetTableName": "copy"}),
             Some("unguarded-table"),
         ),
+        dynamodb(
+            "CreateGlobalTable",
+            json!({"globalTableName": "orders", "replicationGroup": [{"regionName": "eu-west-1"}]}),
+            None,
+        ),
+        dynamodb(
+            "UpdateGlobalTable",
+            json!({"globalTableName": "orders", "replicaUpdates": [{"create": {"regionName": "us-east-1"}}]}),
+            Some("unguarded-table"),
+        ),
+        dynamodb("UpdateGlobalTable", json!({"omitted": true}), Some("change-unreadable")),
         organizations(
             "DetachPolicy",
             json!({"policyId": "p-guard", "targetId": "ou-1"}),
             Some("guard-removed"),
         ),
         dynamodb("DeleteResourcePolicy", of(None), Some("guard-removed")),
+        // A table without a policy is open at once, and that is more severe.
+        dynamodb("CreateTable", json!({"tableName": "another"}), Some("perimeter-opened")),
     ]
 }
 

@@ -274,3 +274,59 @@ fn an_observed_account_under_resource_policies_of_its_own() -> Tested {
     told_in(&world, &[detach(Some("guard-removed"))])?;
     Ok(())
 }
+
+#[test]
+fn a_policy_of_another_type_hides_nothing() -> Tested {
+    let attached = |id: &str| json!({"policyId": id, "targetId": "ou-1"});
+    let made = Step(
+        "organizations",
+        "CreatePolicy",
+        json!({"name": "tags", "type": "TAG_POLICY", "content": "{}"}),
+        json!({"policy": {"policySummary": {"id": "p-tags"}}}),
+        None,
+    );
+    let opened = |rule| iam("PutRolePolicy", put_policy("idle", &allow("dynamodb:GetItem")), rule);
+    let mut world = world(unguarded);
+    let story = [
+        made,
+        organizations("AttachPolicy", attached("p-tags"), None),
+        organizations("UpdatePolicy", json!({"policyId": "p-tags", "content": "{}"}), None),
+        opened(Some("perimeter-opened")),
+    ];
+    told_in(&world, &story)?;
+    // One that nothing told of may be a guard.
+    let story = [organizations("AttachPolicy", attached("p-unlisted"), None), opened(UNREADABLE)];
+    told_in(&world, &story)?;
+    world.snapshot["organization"]["policies"].as_array_mut().into_iter().for_each(|policies| {
+        policies
+            .push(json!({"Id": "p-unlisted", "Name": "backups", "Type": "BACKUP_POLICY", "Content": "{}"}));
+    });
+    told_in(
+        &world,
+        &[organizations("AttachPolicy", attached("p-unlisted"), None), opened(Some("perimeter-opened"))],
+    )?;
+    Ok(())
+}
+
+#[test]
+fn tags_of_a_table_whose_tags_are_not_told() -> Tested {
+    let exempting = policy(json!([{"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {
+        "StringNotEquals": {"aws:ResourceTag/open": "yes", "aws:SourceVpc": "vpc-0prod0eu"}}}]));
+    let tagged = |rule| {
+        let table = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers";
+        dynamodb(
+            "TagResource",
+            json!({"resourceArn": table, "tags": [{"key": "open", "value": "yes"}]}),
+            rule,
+        )
+    };
+    let mut world = world(|stands| stands["organization"]["policies"][1]["Content"] = text(&exempting));
+    told_in(&world, &[tagged(Some("perimeter-opened"))])?;
+    drop(world.snapshot["tables"][1].as_object_mut().map(|table| table.remove("tags")));
+    told_in(&world, &[tagged(UNREADABLE)])?;
+    // No policy asks for tags.
+    let mut plain = self::world(unguarded);
+    drop(plain.snapshot["tables"][1].as_object_mut().map(|table| table.remove("tags")));
+    told_in(&plain, &[tagged(None)])?;
+    Ok(())
+}

@@ -41,6 +41,7 @@ impl State {
                 self.managed_policy(edit);
             }
             Edit::Control { .. }
+            | Edit::OtherControl(_)
             | Edit::ControlGone(_)
             | Edit::ControlAttached { .. }
             | Edit::ControlType { .. }
@@ -49,6 +50,10 @@ impl State {
             | Edit::Unit { .. } => self.organization.apply(edit),
             Edit::TableMade { table, policy, tags } => {
                 self.tables.insert(table.clone(), Table { policy: policy.clone(), tags: tags.clone() });
+            }
+            Edit::Replica(table) => {
+                let bare = || Table { policy: None, tags: Some(BTreeMap::new()) };
+                self.tables.entry(table.clone()).or_insert_with(bare);
             }
             Edit::TableGone(table) => {
                 let stream = format!("{table}/");

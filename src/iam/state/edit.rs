@@ -35,6 +35,8 @@ pub enum Edit {
     ManagedGone(String),
     /// A policy of the organization is made or changed; what is `None` stays.
     Control { id: String, kind: Option<ControlKind>, name: Option<String>, text: Option<Text> },
+    /// One of a type that decides no request is made.
+    OtherControl(String),
     /// It is deleted.
     ControlGone(String),
     /// It is attached to a root, unit or account, or detached.
@@ -49,6 +51,8 @@ pub enum Edit {
     Unit { id: String, parent: String },
     /// A table is made.
     TableMade { table: String, policy: Option<Text>, tags: Option<BTreeMap<String, String>> },
+    /// A table is a replica of another now. If it was not there before, it is made, without a policy.
+    Replica(String),
     /// A table is deleted, and its streams with it.
     TableGone(String),
     /// The policy of a table or stream is written; `None`: deleted.
@@ -71,6 +75,7 @@ impl Edit {
         matches!(
             self,
             Edit::Control { .. }
+                | Edit::OtherControl(_)
                 | Edit::ControlGone(_)
                 | Edit::ControlAttached { .. }
                 | Edit::ControlType { .. }

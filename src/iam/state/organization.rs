@@ -16,6 +16,8 @@ pub struct Organization {
     pub parents: BTreeMap<String, String>,
     /// By id, as `p-0a1b2c3d`.
     pub policies: BTreeMap<String, Control>,
+    /// Ids of policies of other types, which decide no request.
+    pub others: BTreeSet<String>,
     /// Ids of the policies that are attached to a root, unit or account.
     pub attached: BTreeMap<String, BTreeSet<String>>,
     /// Types of policies that are switched on, or off. One that is not here is untold.
@@ -139,6 +141,11 @@ impl Organization {
     /// Carries out an edit of the organization.
     pub(super) fn apply(&mut self, edit: &Edit) {
         match edit {
+            Edit::OtherControl(id) => {
+                self.policies.remove(id);
+                self.others.insert(id.clone());
+            }
+            Edit::Control { id, .. } if self.others.contains(id) => {}
             Edit::Control { id, kind, name, text } => {
                 let policy = self.policies.entry(id.clone()).or_insert_with(|| Control::untold(id));
                 policy.kind = kind.or(policy.kind);
@@ -147,6 +154,7 @@ impl Organization {
             }
             Edit::ControlGone(id) => {
                 self.policies.remove(id);
+                self.others.remove(id);
                 self.attached.values_mut().for_each(|ids| {
                     ids.remove(id);
                 });
@@ -170,6 +178,9 @@ impl Organization {
 
     /// Where it is not told what else is attached, that stays so: something is.
     fn attach(&mut self, id: &str, target: &str, is: bool) {
+        if self.others.contains(id) {
+            return;
+        }
         if is {
             self.policies.entry(id.to_owned()).or_insert_with(|| Control::untold(id));
         }
@@ -285,6 +296,20 @@ mod tests {
         assert!(is_untold(&organization));
         organization.apply(&Edit::ControlType { kind: ControlKind::Service, is_on: false });
         assert!(organization.levels(ACCOUNT, ControlKind::Service).is_empty());
+    }
+
+    #[test]
+    fn a_policy_of_another_type_decides_nothing() {
+        let mut organization = under(&[(ACCOUNT, "r-1")]);
+        organization.attached.insert(ACCOUNT.into(), BTreeSet::new());
+        let attach = |id: &str| Edit::ControlAttached { id: id.into(), target: ACCOUNT.into(), is: true };
+        let changed =
+            Edit::Control { id: "p-t".into(), kind: None, name: None, text: Some(Text::known("{}")) };
+        for edit in [Edit::OtherControl("p-t".into()), attach("p-t"), changed, attach("p-u")] {
+            organization.apply(&edit);
+        }
+        let levels = organization.levels(ACCOUNT, ControlKind::Service);
+        assert_eq!(levels[1].iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["p-u"]);
     }
 
     #[test]

@@ -294,10 +294,9 @@ impl WrittenOrganization {
         }
         organization.parents = self.parents;
         organization.attached = self.attached;
-        let mut of_other_types = BTreeSet::new();
         for WrittenControl { id, name, kind, content } in self.policies {
             let Some(kind) = ControlKind::parse(&kind) else {
-                of_other_types.insert(id);
+                organization.others.insert(id);
                 continue;
             };
             let name = if name.is_empty() { id.clone() } else { name };
@@ -306,7 +305,8 @@ impl WrittenOrganization {
                 .insert(id, Control { kind: Some(kind), name, text: text(content.as_ref()) });
         }
         // Policies of other types decide no request; what is attached and not listed may.
-        organization.attached.values_mut().for_each(|ids| ids.retain(|id| !of_other_types.contains(id)));
+        let others = &organization.others;
+        organization.attached.values_mut().for_each(|ids| ids.retain(|id| !others.contains(id)));
         for id in organization.attached.values().flatten() {
             let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
             organization.policies.entry(id.clone()).or_insert_with(unknown);
