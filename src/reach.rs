@@ -6,6 +6,7 @@
 
 mod alike;
 pub mod change;
+mod grants;
 mod policies;
 mod scope;
 pub mod sweep;

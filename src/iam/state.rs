@@ -11,19 +11,23 @@
 mod apply;
 mod differences;
 mod edit;
+mod organization;
 pub mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use edit::{Edit, Made, Part};
+pub use organization::{Control, ControlKind, Organization};
 
 /// What stands in an organization.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct State {
     pub organization: Organization,
+    /// Accounts of which all roles, users and groups were read at once: who is not here was not there.
+    pub read: BTreeSet<String>,
     /// Roles, users and groups.
     pub holders: BTreeMap<HolderId, Holder>,
     /// Managed policies, those of AWS among them, by ARN.
@@ -149,53 +153,6 @@ impl Managed {
     }
 }
 
-/// The accounts of an organization, and the policies above them.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Organization {
-    /// What a unit or account lies in: a unit or the root.
-    pub parents: BTreeMap<String, String>,
-    /// By id, as `p-0a1b2c3d`.
-    pub policies: BTreeMap<String, Control>,
-    /// Ids of the policies that are attached to a root, unit or account.
-    pub attached: BTreeMap<String, BTreeSet<String>>,
-    /// Types of policies that are switched on.
-    pub enabled: BTreeSet<ControlKind>,
-}
-
-/// The two types of policies that decide requests.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub enum ControlKind {
-    Service,
-    Resource,
-}
-
-impl ControlKind {
-    /// Both.
-    pub const ALL: [ControlKind; 2] = [ControlKind::Service, ControlKind::Resource];
-
-    /// The type of that name in the API, as `SERVICE_CONTROL_POLICY`; `None`: it decides no request.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
-    }
-
-    /// As the API calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            ControlKind::Service => "SERVICE_CONTROL_POLICY",
-            ControlKind::Resource => "RESOURCE_CONTROL_POLICY",
-        }
-    }
-}
-
-/// A policy of the organization.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Control {
-    /// `None`: nothing told.
-    pub kind: Option<ControlKind>,
-    pub name: String,
-    pub text: Text,
-}
-
 /// A table or a stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Table {
@@ -211,48 +168,6 @@ pub struct Endpoint {
     pub vpc: Option<String>,
     /// `None`: AWS's default, which lets everything through.
     pub policy: Option<Text>,
-}
-
-/// Levels that are walked up from an account: an organization has seven, and a broken snapshot may have a ring.
-const MAX_LEVELS: usize = 16;
-
-/// A policy of which nothing is known.
-static UNTOLD: LazyLock<Control> = LazyLock::new(|| Control {
-    kind: None,
-    name: "of a unit whose policies are not known".into(),
-    text: Text::Untold,
-});
-
-impl Organization {
-    /// An account, what it lies in, and so on: from the root down.
-    pub fn path_of<'o>(&'o self, account: &'o str) -> Vec<&'o str> {
-        let up = std::iter::successors(Some(account), |node| self.parents.get(*node).map(String::as_str));
-        let mut path: Vec<&str> = up.take(MAX_LEVELS).collect();
-        path.reverse();
-        path
-    }
-
-    /// The policies of that kind above an account, a level each, from the root down. None where that type of
-    /// policy is off, or the account is in no organization that is known.
-    pub fn levels(&self, account: &str, kind: ControlKind) -> Vec<Vec<(&str, &Control)>> {
-        if !self.enabled.contains(&kind) || !self.parents.contains_key(account) {
-            return Vec::new();
-        }
-        let of_level = |node: &str| {
-            // Where nothing told what is attached, something is, and it may allow everything.
-            let Some(ids) = self.attached.get(node) else { return vec![("", &*UNTOLD)] };
-            let known = ids.iter().filter_map(|id| self.policies.get_key_value(id));
-            let counts = known.filter(|(_, policy)| policy.kind.is_none_or(|of| of == kind));
-            counts.map(|(id, policy)| (id.as_str(), policy)).collect()
-        };
-        self.path_of(account).into_iter().map(of_level).collect()
-    }
-
-    /// The accounts at or below a root, unit or account.
-    pub fn accounts_below<'o>(&'o self, target: &'o str) -> impl Iterator<Item = &'o str> {
-        let accounts = self.parents.keys().filter(|node| crate::ids::is_account(node));
-        accounts.map(String::as_str).filter(move |account| self.path_of(account).contains(&target))
-    }
 }
 
 impl State {

@@ -66,6 +66,7 @@ impl Pending {
             Edit::TableMade { table, .. }
             | Edit::TablePolicy { table, .. }
             | Edit::TableTagged { table, .. }
+            | Edit::Replica(table)
             | Edit::TableGone(table) => arns.contains(table),
             Edit::EndpointMade { endpoint, .. }
             | Edit::EndpointPolicy { endpoint, .. }
@@ -154,12 +155,7 @@ impl Auditor<'_> {
             if found.is_some() && !subjects.is_empty() {
                 one.case.resources = subjects;
             }
-            let worse = |found: &Proven| {
-                one.case.proven.as_ref().is_none_or(|known| found.rule.severity > known.rule.severity)
-            };
-            if let Some(found) = found.filter(worse) {
-                one.case.proven = Some(found);
-            }
+            one.case.proven = more_severe(one.case.proven.take(), found);
         }
         let delta = self.by_text(one)?;
         Some(Found { delta, undo: state.edits_to(&begin) })
@@ -231,7 +227,7 @@ fn subjects(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Vec<Stri
         Edit::Control { id, .. } | Edit::ControlGone(id) => vec![policy(id)],
         Edit::ControlAttached { id, target, .. } => vec![policy(id), node(target)],
         // And not the backup or table that it is made from.
-        Edit::TableMade { table, .. } => vec![Some(table.clone())],
+        Edit::TableMade { table, .. } | Edit::Replica(table) => vec![Some(table.clone())],
         Edit::Moved { account, .. } | Edit::Left { account } => vec![node(account)],
         _ => Vec::new(),
     };
@@ -250,8 +246,19 @@ fn node_kind(id: &str) -> &'static str {
 
 /// What an edit shows, between a state before and one after it.
 fn proven(edit: &Edit, states: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Option<Proven> {
-    by_text(edit, states, perimeter).or_else(|| by_proof(edit, &effect(edit, states, perimeter, now)))
+    let by_proof = by_proof(edit, &effect(edit, states, perimeter, now));
+    more_severe(by_text(edit, states, perimeter), by_proof)
 }
+
+/// Of two that are as severe, the first.
+fn more_severe(one: Option<Proven>, other: Option<Proven>) -> Option<Proven> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.rule.severity > one.rule.severity => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
+const UNGUARDED: &str = "other tables of the account have a resource policy, and this one has none";
 
 /// What of break-glass, endpoints and new tables the texts alone show, beside what stood before.
 fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> Option<Proven> {
@@ -287,10 +294,14 @@ fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> 
                 why: "the policy of an endpoint in an approved VPC lets more through than before, as far as the two texts tell".into(),
             })
         }
-        Edit::TableMade { table, policy: None, .. } if has_guarded_neighbour(table, before) => found(
-            &rules::UNGUARDED_TABLE,
-            "other tables of the account have a resource policy, and this one has none",
-        ),
+        Edit::TableMade { table, policy: None, .. } if has_guarded_neighbour(table, before) => {
+            found(&rules::UNGUARDED_TABLE, UNGUARDED)
+        }
+        Edit::Replica(table)
+            if !before.tables.contains_key(table) && has_guarded_neighbour(table, before) =>
+        {
+            found(&rules::UNGUARDED_TABLE, UNGUARDED)
+        }
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! The accounts that a proof about everybody, or about every table, goes through: those that something names, and two
 //! of the others. Who is of one account and what of another is the same for any two that nothing tells apart.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::bundle::Bundle;
 use crate::iam::document::Principal;
@@ -11,16 +11,14 @@ use crate::perimeter::{Mode, Perimeter};
 /// Accounts that nothing names, of which so many stand for all.
 const OTHERS: usize = 2;
 
-/// The enforced accounts, of those that are given, in order, as far as anything tells them apart.
+/// The accounts of a perimeter that are taken, in order, as far as anything tells them apart.
 pub fn accounts(
     bundles: &[&Bundle],
     perimeter: &Perimeter,
-    within: Option<&BTreeSet<String>>,
+    takes: impl Fn(&str, Mode) -> bool,
 ) -> Vec<String> {
-    let enforced = perimeter.accounts.iter().filter(|(_, (_, mode))| *mode == Mode::Enforce);
-    let enforced = enforced.map(|(account, _)| account.as_str());
-    let mut accounts: Vec<&str> =
-        enforced.filter(|account| within.is_none_or(|within| within.contains(*account))).collect();
+    let taken = perimeter.accounts.iter().filter(|(account, (_, mode))| takes(account.as_str(), *mode));
+    let mut accounts: Vec<&str> = taken.map(|(account, _)| account.as_str()).collect();
     accounts.sort_unstable();
     if accounts.len() <= OTHERS {
         return accounts.into_iter().map(str::to_owned).collect();
@@ -129,7 +127,7 @@ mod tests {
         let bundle = format!(
             r#"{{"principals":[{{"arn":"*","identity":[{{"name":"own","document":{{"Statement":{statement}}}}}]}}]}}"#
         );
-        super::accounts(&[&Bundle::parse(&bundle).unwrap()], &perimeter, None)
+        super::accounts(&[&Bundle::parse(&bundle).unwrap()], &perimeter, |_, mode| mode == Mode::Enforce)
     }
 
     #[test]

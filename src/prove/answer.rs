@@ -99,13 +99,12 @@ pub struct Inquiry<'b> {
     pub within: Within<'b>,
 }
 
-/// Which of a bundle's questions are asked. Accounts: those that `*` stands for; `None`: all that are enforced. Of those
-/// that are given, the enforced ones count.
+/// Which of a bundle's questions are asked. Accounts: those that `*` stands for; `None`: all that are enforced.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Within<'b> {
-    /// Of everybody.
+    /// Of everybody. Of those that are given all in an environment count, whatever they are held to.
     pub callers: Option<&'b BTreeSet<String>>,
-    /// Of every table.
+    /// Of every table. Of those that are given, the enforced ones count.
     pub resources: Option<&'b BTreeSet<String>>,
     /// The tables of the bundle that are asked about; `None`: each.
     pub tables: Option<&'b BTreeSet<String>>,

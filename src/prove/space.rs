@@ -6,7 +6,7 @@
 //! The axioms are those of docs/prover.md.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use ipnet::IpNet;
@@ -22,7 +22,7 @@ use crate::iam::catalogue::{self, ValueType};
 use crate::iam::evaluate::Policy;
 use crate::iam::request::{CallerKind, caller_of};
 use crate::ids::{Arn, VpcKey, partition_of};
-use crate::perimeter::Perimeter;
+use crate::perimeter::{Mode, Perimeter};
 
 /// Who may call.
 #[derive(Clone, Debug)]
@@ -175,8 +175,13 @@ impl<'b> Space<'b> {
         let endpoints = known_endpoints(&listed, perimeter);
         let mut vpcs: Vec<&VpcKey> = perimeter.vpcs.keys().collect();
         vpcs.sort();
-        let callers_accounts = accounts(&bundles, perimeter, within.callers);
-        let accounts = accounts(&bundles, perimeter, within.resources);
+        let is_enforced = |mode| mode == Mode::Enforce;
+        let callers_accounts = accounts(&bundles, perimeter, |account, mode| {
+            within.callers.map_or(is_enforced(mode), |within| within.contains(account))
+        });
+        let accounts = accounts(&bundles, perimeter, |account, mode| {
+            is_enforced(mode) && within.resources.is_none_or(|within| within.contains(account))
+        });
         let asks_tags = bundles.iter().any(|bundle| asks_tags(bundle));
         let regions = Vec::new();
         let of_network = RefCell::default();
@@ -230,8 +235,9 @@ impl<'b> Space<'b> {
     /// Is a named principal one of those whom `*` stands for?
     pub fn is_enforced(&self, principal: &Principal) -> bool {
         let is_enforced = |account: &str| {
-            let is_within = self.within.callers.is_none_or(|within| within.contains(account));
-            is_within && self.perimeter.enforces(account)
+            let enforces = || self.perimeter.enforces(account);
+            let given = |within: &BTreeSet<String>| within.contains(account) && self.perimeter.lists(account);
+            self.within.callers.map_or_else(enforces, given)
         };
         caller_of(&principal.arn).is_some_and(|caller| {
             matches!(caller.kind, CallerKind::Role | CallerKind::User) && is_enforced(&caller.account)
@@ -489,7 +495,7 @@ fn is_table_or_stream(arn: &Arn<'_>) -> bool {
 }
 
 /// Does some condition ask for a tag of the resource?
-fn asks_tags(bundle: &Bundle) -> bool {
+pub fn asks_tags(bundle: &Bundle) -> bool {
     let statements = bundle.policies().flat_map(|policy| &policy.document.statements);
     let mut conditions = statements.flat_map(|statement| &statement.conditions);
     conditions.any(|condition| condition.key.starts_with("aws:resourcetag/"))

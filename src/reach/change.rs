@@ -12,6 +12,7 @@ use crate::perimeter::Perimeter;
 use crate::prove::answer::{Answer, Inquiry, Verdict, Within};
 use crate::prove::blame::Blamed;
 use crate::prove::bundle::{Asked, Bundle};
+use crate::prove::space::asks_tags;
 
 /// Ways in that an effect names.
 const MAX_OPENED: usize = 16;
@@ -59,7 +60,8 @@ pub struct Opened {
 pub fn effect(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Effect {
     let scope = scope(edit, [before, after], perimeter);
     let layout = |state| Layout { state, perimeter };
-    Comparison { before: layout(before), after: layout(after), perimeter, scope, now }.effect()
+    let stays_above = !edit.is_of_organization() && !scope.is_tag;
+    Comparison { before: layout(before), after: layout(after), perimeter, scope, stays_above, now }.effect()
 }
 
 /// A state before and one after, and what is asked of both.
@@ -68,6 +70,8 @@ struct Comparison<'c> {
     after: Layout<'c>,
     perimeter: &'c Perimeter,
     scope: Scope,
+    /// The edit leaves what the organization's policies make of a request as it is, whatever they say.
+    stays_above: bool,
     now: Timestamp,
 }
 
@@ -126,23 +130,31 @@ impl Comparison<'_> {
 
     /// What stood and what stands, with the one table that is asked about, or all of them together.
     fn laid(&self, who: &Who, owners: &BTreeSet<String>) -> [Laid; 2] {
-        [&self.before, &self.after].map(|layout| match self.scope.table.as_deref() {
-            table @ Some(_) => layout.each(who, owners, table),
-            None => layout.together(who, owners),
+        [&self.before, &self.after].map(|layout| {
+            let mut laid = match self.scope.table.as_deref() {
+                table @ Some(_) => layout.each(who, owners, table),
+                None => layout.together(who, owners),
+            };
+            if asks_tags(&laid.bundle) {
+                laid.doubts.extend(self.scope.unknown_tags.clone());
+            }
+            laid
         })
     }
 
-    /// The entry of the bundle that is asked about.
-    fn asked_table(&self) -> BTreeSet<String> {
-        BTreeSet::from([self.scope.table.as_deref().unwrap_or("*").to_owned()])
+    /// The entry of the bundle that is asked about; `None`: each.
+    fn asked_table(&self, owners: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let all = self.after.asks_all(owners).then_some("*");
+        let only = self.scope.table.as_deref().or(all)?;
+        Some(BTreeSet::from([only.to_owned()]))
     }
 
     /// Asks for what is newly allowed. Returns whether anything is allowed from outside at all.
     fn asked(&self, who: &Who, owners: &BTreeSet<String>, found: &mut Found) -> bool {
         let [before, after] = self.laid(who, owners);
         let within = Accounts::of(who, owners);
-        let only = self.asked_table();
-        let together = within.asking(Some(&only));
+        let only = self.asked_table(owners);
+        let together = within.asking(only.as_ref());
         let answers = self.answers(&before, &after, together);
         let open = |answers: &[Answer]| answers.iter().any(|answer| answer.verdict == Verdict::Open);
         if !open(&answers) {
@@ -151,7 +163,7 @@ impl Comparison<'_> {
                 .iter()
                 .any(|answer| matches!(answer.verdict, Verdict::Open | Verdict::Unknown));
         }
-        if self.scope.table.is_none() {
+        if self.scope.table.is_none() && only.is_some() {
             let (before, after) = (self.before.each(who, owners, None), self.after.each(who, owners, None));
             let named = self.answers(&before, &after, within.asking(None));
             if open(&named) {
@@ -163,9 +175,11 @@ impl Comparison<'_> {
         true
     }
 
-    /// What is not known of how it was is taken for nothing that was allowed.
+    /// What is not known of how it was is taken for nothing that was allowed. But what stays above an account is the same
+    /// before and after, whatever it says, and as it only takes away, nothing is new for it.
     fn answers(&self, before: &Laid, after: &Laid, within: Within<'_>) -> Vec<Answer> {
-        let baseline = before.doubts.is_empty().then_some(&before.bundle);
+        let is_known = |doubt: &String| self.stays_above && before.above.contains(doubt);
+        let baseline = before.doubts.iter().all(is_known).then_some(&before.bundle);
         answers_of(&after.bundle, baseline, self, within)
     }
 
@@ -198,9 +212,9 @@ impl Comparison<'_> {
             asked.owners().iter().any(|owners| {
                 let [before, after] = asked.laid(who, owners).map(&of);
                 let within = Accounts::of(who, owners);
-                let only = asked.asked_table();
+                let only = asked.asked_table(owners);
                 let answers =
-                    answers_of(&after.bundle, Some(&before.bundle), &asked, within.asking(Some(&only)));
+                    answers_of(&after.bundle, Some(&before.bundle), &asked, within.asking(only.as_ref()));
                 answers.iter().any(|answer| answer.verdict == Verdict::Open)
             })
         })

@@ -20,13 +20,15 @@ pub enum Who {
     Everybody { account: String },
     /// A role or user that there is, or was.
     Holder(HolderId),
+    /// Roles or users of an account, nobody knows which: a phrase that goes on "it is not known …".
+    Some { account: String, unknown: String },
 }
 
 impl Who {
     /// Of which account.
     pub fn account(&self) -> &str {
         match self {
-            Who::Everybody { account } => account,
+            Who::Everybody { account } | Who::Some { account, .. } => account,
             Who::Holder(id) => &id.account,
         }
     }
@@ -40,6 +42,8 @@ pub struct Laid {
     pub doubts: BTreeSet<String>,
     /// Those of them for which what is not allowed here may be allowed.
     pub gaps: BTreeSet<String>,
+    /// Those of them that are about policies of the organization, which take away and give nothing.
+    pub above: BTreeSet<String>,
 }
 
 /// Guards of one kind.
@@ -81,8 +85,14 @@ impl<'s> Layout<'s> {
     /// The policies that bind an account's resources, by their ids: accounts of which they are the same can be asked
     /// about together.
     pub fn binding(&self, account: &str) -> Vec<Vec<&'s str>> {
-        let levels = self.state.organization.levels(account, ControlKind::Resource);
+        let levels = self.controls(account, ControlKind::Resource);
         levels.iter().map(|level| level.iter().map(|(id, _)| *id).collect()).collect()
+    }
+
+    /// Does `*` stand for tables of these accounts? It stands for those of enforced accounts alone; of others, each that is
+    /// there is asked about.
+    pub fn asks_all(&self, owners: &BTreeSet<String>) -> bool {
+        owners.iter().any(|owner| self.perimeter.enforces(owner))
     }
 
     /// The policies between somebody and the tables of accounts that the same policies bind: all of them together
@@ -93,7 +103,9 @@ impl<'s> Layout<'s> {
         };
         let own = |table: &Table| table.policy.is_some() || table.tags.is_some() || is_observed(&table.arn);
         let mut laid = self.laid(who, owners, |table| own(table) && may_reach(who, table));
-        laid.bundle.tables.insert(0, Table { arn: "*".into(), policy: None, tags: None });
+        if self.asks_all(owners) {
+            laid.bundle.tables.insert(0, Table { arn: "*".into(), policy: None, tags: None });
+        }
         laid
     }
 
@@ -127,15 +139,18 @@ impl<'s> Layout<'s> {
     fn laid(&self, who: &Who, owners: &BTreeSet<String>, takes: impl Fn(&Table) -> bool) -> Laid {
         let mut reader = Reader::default();
         let owner = owners.first().map_or("", String::as_str);
+        let service_control = self.levels(who.account(), ControlKind::Service, &mut reader);
+        let resource_control = self.levels(owner, ControlKind::Resource, &mut reader);
+        let above = reader.doubts.clone();
         let bundle = Bundle {
             principals: self.principals(who, &mut reader),
-            service_control: self.levels(who.account(), ControlKind::Service, &mut reader),
-            resource_control: self.levels(owner, ControlKind::Resource, &mut reader),
+            service_control,
+            resource_control,
             tables: self.tables(owners, &mut reader).into_iter().filter(|table| takes(table)).collect(),
             endpoints: self.endpoints(&mut reader),
             ..Bundle::default()
         };
-        Laid { bundle, doubts: reader.doubts, gaps: reader.gaps }
+        Laid { bundle, doubts: reader.doubts, gaps: reader.gaps, above }
     }
 
     fn principals(&self, who: &Who, reader: &mut Reader) -> Vec<Principal> {
@@ -143,6 +158,11 @@ impl<'s> Layout<'s> {
             Who::Everybody { account } => {
                 let root = format!("arn:{}:iam::{account}:root", self.partition());
                 vec![principal("*".into()), principal(root)]
+            }
+            // They may be anybody, and may do anything.
+            Who::Some { unknown, .. } => {
+                reader.doubt(unknown.clone());
+                vec![principal("*".into())]
             }
             Who::Holder(id) => self
                 .state
@@ -159,9 +179,10 @@ impl<'s> Layout<'s> {
     }
 
     fn principal(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Principal {
+        // A policy may let a path through: under one that is not known, it may be anybody of the account.
         let arn = holder.arn.clone().unwrap_or_else(|| {
             reader.doubt(format!("under which path {} `{}` lies", id.kind.name(), id.name));
-            format!("arn:{}:iam::{}:{}/{}", self.partition(), id.account, id.kind.name(), id.name)
+            "*".to_owned()
         });
         if holder.is_partial {
             reader.doubt(format!("what else is put on {} `{}`", id.kind.name(), id.name));
@@ -176,14 +197,18 @@ impl<'s> Layout<'s> {
 
     /// A role's or user's own policies, and those of its groups. `None`: not all of them are known.
     fn identity(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Option<Vec<Policy>> {
-        let group = |name: &String| {
+        let mut holders = vec![holder];
+        let mut is_known = !holder.is_partial;
+        for name in &holder.groups {
             let kind = HolderKind::Group;
-            self.state.holders.get(&HolderId { account: id.account.clone(), kind, name: name.clone() })
-        };
-        let groups: Option<Vec<&Holder>> = holder.groups.iter().map(group).collect();
-        let holders: Vec<&Holder> =
-            std::iter::once(holder).chain(groups.clone().unwrap_or_default()).collect();
-        let mut is_known = groups.is_some() && !holders.iter().any(|holder| holder.is_partial);
+            let group = HolderId { account: id.account.clone(), kind, name: name.clone() };
+            let group = self.state.holders.get(&group);
+            if group.is_none_or(|group| group.is_partial) {
+                reader.doubt(format!("what else is put on group `{name}`"));
+                is_known = false;
+            }
+            holders.extend(group);
+        }
         let mut policies = Vec::new();
         for holder in holders {
             let inline = holder.inline.iter().map(|(name, text)| (name, text.clone()));
@@ -202,21 +227,36 @@ impl<'s> Layout<'s> {
         self.state.managed.get(arn).map_or(Text::Untold, Managed::text)
     }
 
+    /// The policies of the organization above an account. None binds the management account.
+    fn controls(&self, account: &str, kind: ControlKind) -> Vec<Vec<(&'s str, &'s Control)>> {
+        let management = self.perimeter.management_account.as_ref();
+        if management.is_some_and(|management| management.as_str() == account) {
+            return Vec::new();
+        }
+        self.state.organization.levels(account, kind)
+    }
+
     fn levels(&self, account: &str, kind: ControlKind, reader: &mut Reader) -> Vec<Vec<Policy>> {
         let of = match kind {
             ControlKind::Service => Kind::ServiceControl,
             ControlKind::Resource => Kind::ResourceControl,
         };
-        let mut policy = |control: &Control| {
+        let mut policy = |(id, control): (&str, &Control)| {
+            // One that denies nothing stands for one that is not known.
+            let full = Text::known(kind.full_access().1);
+            if id.is_empty() {
+                reader.doubt(format!("which policies of the organization are above account {account}"));
+                return reader.policy("not known", &full, of);
+            }
             if control.kind.is_none() {
                 reader.doubt(format!("of which type policy `{}` of the organization is", control.name));
             }
-            // One that denies nothing stands for one that is not known.
-            let found = reader.policy(&control.name, &control.text, of);
-            found.or_else(|| reader.policy(&control.name, &Text::known(kind.full_access().1), of))
+            reader
+                .policy(&control.name, &control.text, of)
+                .or_else(|| reader.policy(&control.name, &full, of))
         };
-        let levels = self.state.organization.levels(account, kind).into_iter();
-        levels.map(|level| level.into_iter().filter_map(|(_, control)| policy(control)).collect()).collect()
+        let levels = self.controls(account, kind).into_iter();
+        levels.map(|level| level.into_iter().filter_map(&mut policy).collect()).collect()
     }
 
     fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader) -> Vec<Table> {

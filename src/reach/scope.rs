@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::grants::{self, granted};
 use super::policies::{Guard, Who};
-use crate::iam::state::{ControlKind, Edit, HolderId, HolderKind, Part, State};
+use crate::iam::state::{ControlKind, Edit, Holder, HolderId, HolderKind, Part, State};
+use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 
 /// What has to be proven of an edit.
@@ -19,19 +21,19 @@ pub struct Scope {
     pub is_removal: bool,
     /// It sets or takes tags.
     pub is_tag: bool,
+    /// Which other tags there are is not known, before it and after it: a phrase that goes on "it is not known …".
+    pub unknown_tags: Option<String>,
 }
 
 /// The scope of an edit, between a state before and one after it.
 pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
-    let holders = |ids: BTreeSet<HolderId>| Scope {
-        who: ids.into_iter().map(Who::Holder).collect(),
-        ..Scope::default()
-    };
-    let of = |id: &HolderId| holders(principals(id, states));
+    let of = |id: &HolderId| Scope { who: principals(id, states, perimeter), ..Scope::default() };
     match edit {
         Edit::Made(made) => Scope { is_tag: !made.tags.is_empty(), ..of(&made.holder) },
+        // A group gives its users what it gave them, whatever its name is.
+        Edit::Renamed { from, .. } if from.kind == HolderKind::Group => Scope::default(),
         Edit::Renamed { from, to, .. } => {
-            holders(principals(from, states).into_iter().chain(principals(to, states)).collect())
+            Scope { who: [from, to].map(|id| Who::Holder(id.clone())).into(), ..Scope::default() }
         }
         Edit::Gone(id) | Edit::Inline { holder: id, .. } | Edit::Attached { holder: id, .. } => of(id),
         Edit::Member { user, .. } => of(user),
@@ -42,27 +44,43 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
         Edit::Version { policy, .. }
         | Edit::DefaultVersion { policy, .. }
         | Edit::VersionGone { policy, .. }
-        | Edit::ManagedGone(policy) => of_managed(policy, states),
+        | Edit::ManagedGone(policy) => of_managed(policy, states, perimeter),
+        // What a policy is called decides nothing, nor do policies of other types.
+        Edit::Control { kind: None, text: None, .. } | Edit::OtherControl(_) => Scope::default(),
+        Edit::Control { id, .. } | Edit::ControlGone(id) | Edit::ControlAttached { id, .. }
+            if states.iter().any(|state| state.organization.others.contains(id)) =>
+        {
+            Scope::default()
+        }
         Edit::Control { id, .. } | Edit::ControlGone(id) => {
             let removes = matches!(edit, Edit::ControlGone(_));
-            controlled(id, targets(id, states), states, perimeter, removes)
+            controlled(id, &bound(edit, id, states, perimeter), states, perimeter, removes)
         }
         Edit::ControlAttached { id, target, is } => {
-            controlled(id, BTreeSet::from([target.clone()]), states, perimeter, !is)
+            let is_below =
+                |account: &str| states.iter().any(|state| state.organization.may_be_below(account, target));
+            controlled(id, &accounts(perimeter, is_below), states, perimeter, !is)
         }
         Edit::ControlType { kind, is_on } => Scope {
-            who: everybody(enforced(perimeter)),
+            who: everybody(callers(states, perimeter)),
             guard: Some(Guard::Control(*kind)),
             is_removal: !is_on,
             ..Scope::default()
         },
         Edit::Moved { account, .. } => moved(account, states, perimeter, false),
         Edit::Left { account } => moved(account, states, perimeter, true),
-        Edit::TableMade { table, .. } => of_table(table, perimeter),
-        Edit::TablePolicy { table, text } => {
-            Scope { guard: Some(Guard::Table), is_removal: text.is_none(), ..of_table(table, perimeter) }
+        Edit::TableMade { table, .. } | Edit::Replica(table) => of_table(table, states, perimeter),
+        Edit::TablePolicy { table, text } => Scope {
+            guard: Some(Guard::Table),
+            is_removal: text.is_none(),
+            ..of_table(table, states, perimeter)
+        },
+        Edit::TableTagged { table, .. } => {
+            let [before, _] = states;
+            let is_told = before.tables.get(table).is_some_and(|known| known.tags.is_some());
+            let unknown_tags = (!is_told).then(|| format!("which tags `{table}` has"));
+            Scope { is_tag: true, unknown_tags, ..of_table(table, states, perimeter) }
         }
-        Edit::TableTagged { table, .. } => Scope { is_tag: true, ..of_table(table, perimeter) },
         Edit::Untold(part) => untold(part, states, perimeter),
         // They let nobody in by themselves, or are judged by their text alone.
         Edit::Trust { .. }
@@ -75,21 +93,41 @@ pub fn scope(edit: &Edit, states: [&State; 2], perimeter: &Perimeter) -> Scope {
 }
 
 /// A role or user itself; of a group, its users.
-fn principals(id: &HolderId, states: [&State; 2]) -> BTreeSet<HolderId> {
+fn principals(id: &HolderId, states: [&State; 2], perimeter: &Perimeter) -> BTreeSet<Who> {
     match id.kind {
-        HolderKind::Role | HolderKind::User => BTreeSet::from([id.clone()]),
-        HolderKind::Group => states.iter().flat_map(|state| state.members(id)).cloned().collect(),
+        HolderKind::Role | HolderKind::User => BTreeSet::from([Who::Holder(id.clone())]),
+        HolderKind::Group => {
+            let members = states.iter().flat_map(|state| state.members(id)).cloned().map(Who::Holder);
+            let unknown = format!("who is in group `{}`", id.name);
+            members.chain(others(&id.account, unknown, states, perimeter)).collect()
+        }
     }
 }
 
-fn of_managed(policy: &str, states: [&State; 2]) -> Scope {
+/// Those of an account whom nothing told of, and those of whom nothing told what they have. What accounts that are not ours
+/// are given is told by what gives it.
+fn others(account: &str, unknown: String, states: [&State; 2], perimeter: &Perimeter) -> BTreeSet<Who> {
+    let is_untold = |holder: &Holder| holder.is_partial && holder.unique_id.is_none();
+    let of_account = states.iter().flat_map(|state| &state.holders);
+    let mut of_account = of_account.filter(|(id, _)| id.account == account && id.kind != HolderKind::Group);
+    let is_read = states.iter().all(|state| state.read.contains(account));
+    let is_told = is_read && !of_account.any(|(_, holder)| is_untold(holder));
+    let some =
+        (!is_told && perimeter.lists(account)).then(|| Who::Some { account: account.to_owned(), unknown });
+    some.into_iter().collect()
+}
+
+/// Those who have a managed policy: of its own account, as nobody else can.
+fn of_managed(policy: &str, states: [&State; 2], perimeter: &Perimeter) -> Scope {
     let holders = states.iter().flat_map(|state| state.holders_of(policy));
-    let holders = holders.filter(|id| id.kind != HolderKind::Group).cloned();
+    let holders = holders.filter(|id| id.kind != HolderKind::Group).cloned().map(Who::Holder);
+    let account = Arn::parse(policy).map_or("", |arn| arn.account);
+    let unknown = format!("who has policy `{policy}`");
     let is_boundary = states
         .iter()
         .any(|state| state.holders.values().any(|holder| holder.boundary.as_deref() == Some(policy)));
     Scope {
-        who: holders.map(Who::Holder).collect(),
+        who: holders.chain(others(account, unknown, states, perimeter)).collect(),
         guard: is_boundary.then_some(Guard::Boundary),
         ..Scope::default()
     }
@@ -101,63 +139,73 @@ fn targets(id: &str, states: [&State; 2]) -> BTreeSet<String> {
     attached.filter(|(_, ids)| ids.contains(id)).map(|(target, _)| target.clone()).collect()
 }
 
+/// Accounts that a policy may be above: below what it is attached to, and where it is not told what is attached. One that
+/// is made now, or deleted, is attached to nothing.
+fn bound(edit: &Edit, id: &str, states: [&State; 2], perimeter: &Perimeter) -> BTreeSet<String> {
+    let targets = targets(id, states);
+    let may_be_anywhere = matches!(edit, Edit::Control { kind: None, .. });
+    accounts(perimeter, |account| {
+        states.iter().any(|State { organization, .. }| {
+            targets.iter().any(|target| organization.may_be_below(account, target))
+                || may_be_anywhere && organization.may_have_more_above(account)
+        })
+    })
+}
+
+/// Accounts of the perimeter.
+fn accounts(perimeter: &Perimeter, takes: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let all = perimeter.accounts.keys().map(|account| account.as_str());
+    all.filter(|account| takes(account)).map(str::to_owned).collect()
+}
+
 fn controlled(
     id: &str,
-    targets: BTreeSet<String>,
+    below: &BTreeSet<String>,
     states: [&State; 2],
     perimeter: &Perimeter,
     is_removal: bool,
 ) -> Scope {
     let mut kinds = states.iter().filter_map(|state| state.organization.policies.get(id)?.kind);
     let kind = kinds.next_back();
-    let below: BTreeSet<String> = states
-        .iter()
-        .flat_map(|state| targets.iter().flat_map(|target| state.organization.accounts_below(target)))
-        .map(str::to_owned)
-        .collect();
     // What binds resources binds whoever comes to them, from all accounts.
-    let accounts = match kind {
-        Some(ControlKind::Service) => {
-            below.into_iter().filter(|account| perimeter.enforces(account)).collect()
-        }
-        Some(ControlKind::Resource) | None if below.is_empty() => BTreeSet::new(),
-        Some(ControlKind::Resource) | None => enforced(perimeter),
-    };
-    Scope { who: everybody(accounts), guard: kind.map(Guard::Control), is_removal, ..Scope::default() }
+    let mut who = callers(states, perimeter);
+    match kind {
+        Some(ControlKind::Service) => who.retain(|account| below.contains(account)),
+        Some(ControlKind::Resource) | None if below.is_empty() => who.clear(),
+        Some(ControlKind::Resource) | None => {}
+    }
+    Scope { who: everybody(who), guard: kind.map(Guard::Control), is_removal, ..Scope::default() }
 }
 
 /// An account under other policies, of both kinds.
 fn moved(account: &str, states: [&State; 2], perimeter: &Perimeter, is_removal: bool) -> Scope {
-    let levels = |kind| states.map(|state| state.organization.levels(account, kind));
-    let changed = ControlKind::ALL.into_iter().find(|kind| {
-        let [before, after] = levels(*kind);
-        before != after
-    });
-    let accounts = match changed {
-        Some(ControlKind::Service)
-            if levels(ControlKind::Resource)[0] == levels(ControlKind::Resource)[1] =>
-        {
-            BTreeSet::from([account.to_owned()])
-        }
-        _ => enforced(perimeter),
+    let is_changed = |kind: &ControlKind| {
+        let [before, after] = states.map(|state| state.organization.levels(account, *kind));
+        let is_untold = before.iter().chain(&after).flatten().any(|(id, _)| id.is_empty());
+        before != after || is_untold
     };
-    let accounts = accounts.into_iter().filter(|account| perimeter.enforces(account)).collect();
-    Scope { who: everybody(accounts), guard: changed.map(Guard::Control), is_removal, ..Scope::default() }
+    let changed: Vec<ControlKind> = ControlKind::ALL.into_iter().filter(is_changed).collect();
+    let mut who = callers(states, perimeter);
+    if changed == [ControlKind::Service] {
+        who.retain(|of| of == account);
+    }
+    let guard = changed.first().copied().map(Guard::Control);
+    Scope { who: everybody(who), guard, is_removal, ..Scope::default() }
 }
 
-fn of_table(table: &str, perimeter: &Perimeter) -> Scope {
-    Scope { who: everybody(enforced(perimeter)), table: Some(table.to_owned()), ..Scope::default() }
+/// Of accounts that are not enforced, those count that the table's policy lets in.
+fn of_table(table: &str, [_, after]: [&State; 2], perimeter: &Perimeter) -> Scope {
+    let mut who = granted(perimeter, after.tables.get(table).into_iter());
+    who.extend(accounts(perimeter, |account| perimeter.enforces(account)));
+    Scope { who: everybody(who), table: Some(table.to_owned()), ..Scope::default() }
 }
 
 fn untold(part: &Part, states: [&State; 2], perimeter: &Perimeter) -> Scope {
     match part {
-        Part::Holder(id) => {
-            let who = principals(id, states).into_iter().map(Who::Holder).collect();
-            Scope { who, ..Scope::default() }
-        }
-        Part::Managed(policy) => of_managed(policy, states),
-        Part::Organization => Scope { who: everybody(enforced(perimeter)), ..Scope::default() },
-        Part::Table(table) => of_table(table, perimeter),
+        Part::Holder(id) => Scope { who: principals(id, states, perimeter), ..Scope::default() },
+        Part::Managed(policy) => of_managed(policy, states, perimeter),
+        Part::Organization => Scope { who: everybody(callers(states, perimeter)), ..Scope::default() },
+        Part::Table(table) => of_table(table, states, perimeter),
         Part::Endpoint(_) => Scope::default(),
     }
 }
@@ -166,7 +214,7 @@ fn everybody(accounts: BTreeSet<String>) -> BTreeSet<Who> {
     accounts.into_iter().map(|account| Who::Everybody { account }).collect()
 }
 
-fn enforced(perimeter: &Perimeter) -> BTreeSet<String> {
-    let accounts = perimeter.accounts.keys().map(|account| account.as_str().to_owned());
-    accounts.filter(|account| perimeter.enforces(account)).collect()
+/// Accounts whose roles and users may come to a table, as it stands.
+fn callers([_, after]: [&State; 2], perimeter: &Perimeter) -> BTreeSet<String> {
+    grants::callers(after, perimeter)
 }

@@ -12,10 +12,10 @@ use jiff::Timestamp;
 
 use super::alike::alike;
 use super::change::Opened;
+use super::grants;
 use super::policies::{Laid, Layout, Who, owners};
-use crate::iam::document::{Document, Effect, Element, Kind, Principal as Grantee};
-use crate::iam::state::{HolderId, HolderKind, State, Text};
-use crate::ids::Arn;
+use crate::iam::document::{Element, Principal as Grantee};
+use crate::iam::state::{HolderId, HolderKind, State};
 use crate::perimeter::{Mode, Perimeter};
 use crate::prove::answer::{Answer, Inquiry, STACK, Verdict, Within};
 use crate::prove::bundle::{Bundle, Principal};
@@ -49,21 +49,22 @@ impl Sweep<'_> {
         let mut swept = Swept { tables: self.state.tables.len(), ..Swept::default() };
         let layout = Layout { state: self.state, perimeter: self.perimeter };
         let owners = owners(self.perimeter, |account| layout.binding(account));
-        for account in self.accounts(Mode::Observe) {
+        for account in self.accounts() {
             let ids: Vec<&HolderId> = self.holders(&account).collect();
             swept.principals += ids.len();
-            let open: Vec<&BTreeSet<String>> =
-                owners.iter().filter(|owners| !self.is_closed(&layout, &account, owners)).collect();
+            let open: Vec<&BTreeSet<String>> = owners
+                .iter()
+                .filter(|owners| !self.is_closed(&layout, &account, owners, &mut swept))
+                .collect();
             if open.is_empty() {
                 swept.closed.insert(account);
                 continue;
             }
-            if ids.is_empty() {
+            if !self.state.read.contains(&account) {
                 let unknown = format!("which roles and users account {account} has");
                 swept.untold.entry(account.clone()).or_default().insert(unknown);
             }
             for owners in open {
-                self.root(&layout, &account, owners, &mut swept);
                 self.each(&layout, (&account, &ids), owners, &mut swept);
             }
         }
@@ -74,41 +75,30 @@ impl Sweep<'_> {
         swept
     }
 
-    /// Tables whose policies speak of somebody whom no question is about: everybody, a stranger, an exempt account.
+    /// Tables whose policies speak of somebody whom no question is about: everybody, or a stranger.
     fn outsiders(&self, swept: &mut Swept) {
-        for (arn, table) in &self.state.tables {
-            let text = table.policy.as_ref().and_then(Text::as_str);
-            let document = text.and_then(|text| Document::parse(text, Kind::Table).ok());
-            let statements = document.iter().flat_map(|document| &document.statements);
-            let mut allows = statements.filter(|statement| statement.effect == Effect::Allow);
-            let lets_in = |element: &Element<Grantee>| {
-                element.negated || element.items.iter().any(|grantee| self.is_outsider(grantee))
-            };
-            if allows.any(|statement| statement.principals.as_ref().is_some_and(lets_in)) {
-                let unknown = "what its policy gives to others than the roles and users of these accounts";
-                swept.untold.entry(arn.clone()).or_default().insert(unknown.to_owned());
-            }
+        let lets_in = |element: &Element<Grantee>| {
+            element.negated || element.items.iter().any(|grantee| self.is_outsider(grantee))
+        };
+        for (arn, _) in self.state.tables.iter().filter(|(_, table)| grants::lets_in(table, lets_in)) {
+            let unknown = "what its policy gives to others than the roles and users of these accounts";
+            swept.untold.entry(arn.clone()).or_default().insert(unknown.to_owned());
         }
     }
 
     fn is_outsider(&self, grantee: &Grantee) -> bool {
-        let is_asked =
-            |account: &str| self.perimeter.lists(account) && self.perimeter.mode_of(account) != Mode::Exempt;
         match grantee {
-            Grantee::Account(name) | Grantee::AccountAtEndpoint(name) | Grantee::Arn(name) => {
-                let account = Arn::parse(name).map_or(name.as_str(), |arn| arn.account);
-                !is_asked(account)
-            }
-            Grantee::Everybody | Grantee::Federated(_) | Grantee::Canonical(_) => true,
             // Services are asked about by name in bundles; who is gone is nobody.
             Grantee::Service(_) | Grantee::Gone(_) => false,
+            grantee => !grants::account_of(grantee).is_some_and(|account| self.perimeter.lists(account)),
         }
     }
 
-    /// Accounts that are held to at least that.
-    fn accounts(&self, mode: Mode) -> BTreeSet<String> {
-        let accounts = self.perimeter.accounts.iter().filter(|(_, (_, of))| *of >= mode);
-        accounts.map(|(account, _)| account.as_str().to_owned()).collect()
+    /// Accounts that are held to something, and those that a table's policy lets in.
+    fn accounts(&self) -> BTreeSet<String> {
+        let accounts = self.perimeter.accounts.iter().filter(|(_, (_, mode))| *mode != Mode::Exempt);
+        let held = accounts.map(|(account, _)| account.as_str().to_owned());
+        held.chain(grants::callers(self.state, self.perimeter)).collect()
     }
 
     fn holders(&self, account: &str) -> impl Iterator<Item = &HolderId> {
@@ -120,22 +110,24 @@ impl Sweep<'_> {
         asked.map(|(id, _)| id)
     }
 
-    /// Does nobody who could exist in the account get in to these owners' tables?
-    fn is_closed(&self, layout: &Layout<'_>, account: &str, owners: &BTreeSet<String>) -> bool {
-        if self.perimeter.mode_of(account) != Mode::Enforce {
-            return false;
-        }
+    /// Everybody who could exist in the account, and root. Where nobody gets in to these owners' tables, that is all there is
+    /// to ask; else what root may do is taken in.
+    fn is_closed(
+        &self,
+        layout: &Layout<'_>,
+        account: &str,
+        owners: &BTreeSet<String>,
+        swept: &mut Swept,
+    ) -> bool {
         let laid = layout.together(&Who::Everybody { account: account.to_owned() }, owners);
-        let answers = self.answers(&laid.bundle, account, owners, None);
-        laid.gaps.is_empty()
-            && answers.iter().all(|answer| !matches!(answer.verdict, Verdict::Open | Verdict::Unknown))
-    }
-
-    fn root(&self, layout: &Layout<'_>, account: &str, owners: &BTreeSet<String>, swept: &mut Swept) {
-        let mut laid = layout.together(&Who::Everybody { account: account.to_owned() }, owners);
-        laid.bundle.principals.retain(|principal| principal.arn != "*");
-        let answers = self.answers(&laid.bundle, account, owners, None);
+        let mut answers = self.answers(&laid.bundle, account, owners, None);
+        let is_in = |answer: &Answer| matches!(answer.verdict, Verdict::Open | Verdict::Unknown);
+        if laid.gaps.is_empty() && !answers.iter().any(is_in) {
+            return true;
+        }
+        answers.retain(|answer| answer.principal != "*");
         note(answers, &laid, &laid.doubts, swept);
+        false
     }
 
     /// Those who are there: for all tables together, and who gets in for each.
@@ -147,7 +139,7 @@ impl Sweep<'_> {
         swept: &mut Swept,
     ) {
         let (laid, doubts) = layout.of_all(account, ids, owners);
-        let answers = self.answers(&laid.bundle, account, owners, None);
+        let answers = worst(self.answers(&laid.bundle, account, owners, None));
         let (mut open, mut rest) = (Vec::new(), Vec::new());
         for ((principal, doubts), answer) in laid.bundle.principals.iter().zip(doubts).zip(answers) {
             let doubts = &doubts | &laid.doubts;
@@ -222,11 +214,24 @@ impl Sweep<'_> {
         asked: Option<&BTreeSet<String>>,
     ) -> Vec<Answer> {
         let (callers, all) = (BTreeSet::from([account.to_owned()]), BTreeSet::from(["*".to_owned()]));
-        let within =
-            Within { callers: Some(&callers), resources: Some(owners), tables: asked.or(Some(&all)) };
+        // Where no entry stands for all tables, each is asked about.
+        let all = bundle.tables.iter().any(|table| table.arn == "*").then_some(&all);
+        let within = Within { callers: Some(&callers), resources: Some(owners), tables: asked.or(all) };
         let (perimeter, now, threads) = (self.perimeter, self.now, self.threads);
         Inquiry { bundle, perimeter, now, baseline: None, explain: false, threads, within }.answers()
     }
+}
+
+/// Of the answers for each principal, which come one behind another, the worst.
+fn worst(answers: Vec<Answer>) -> Vec<Answer> {
+    let mut worst: Vec<Answer> = Vec::new();
+    for answer in answers {
+        match worst.last_mut().filter(|last| last.principal == answer.principal) {
+            Some(last) => last.join(answer),
+            None => worst.push(answer),
+        }
+    }
+    worst
 }
 
 /// Takes in answers: ways in, and what cannot be told. An `open` that may be due to what is not known is not sure.

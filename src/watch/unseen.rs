@@ -96,6 +96,8 @@ fn told_by(edit: &Edit, state: &State, perimeter: &Perimeter) -> Vec<Told> {
         }
         // No difference between two states is told by these.
         Edit::Renamed { .. }
+        | Edit::OtherControl(_)
+        | Edit::Replica(_)
         | Edit::DefaultVersion { .. }
         | Edit::VersionGone { .. }
         | Edit::ManagedGone(_)

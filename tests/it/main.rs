@@ -17,5 +17,6 @@ mod s3;
 mod settings;
 mod store;
 mod stories;
+mod untold;
 mod verdicts;
 mod watch;

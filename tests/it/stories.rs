@@ -7,11 +7,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-type Tested = Result<(), Box<dyn Error>>;
+pub type Tested = Result<(), Box<dyn Error>>;
 
-const ACCOUNT: &str = "111122223333";
-const OTHER: &str = "444455556666";
-const ORDERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+pub const ACCOUNT: &str = "111122223333";
+pub const OTHER: &str = "444455556666";
+pub const ORDERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
 
 pub const PERIMETER: &str = r#"
 version = 1
@@ -30,20 +30,20 @@ principal = "arn:aws:iam::*:role/your-emergency-role"
 session_tags = "none"
 "#;
 
-fn policy(statements: Value) -> Value {
+pub fn policy(statements: Value) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-fn text(policy: &Value) -> Value {
+pub fn text(policy: &Value) -> Value {
     json!(policy.to_string())
 }
 
-fn allow(action: &str) -> Value {
+pub fn allow(action: &str) -> Value {
     policy(json!([{"Effect": "Allow", "Action": action, "Resource": "*"}]))
 }
 
 /// The guard of the organization, with this operator for the carve-out.
-fn guard(operator: &str) -> Value {
+pub fn guard(operator: &str) -> Value {
     policy(
         json!([{"Sid": "OnlyFromVpc", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {
         "StringNotEquals": {"aws:SourceVpc": "vpc-0prod0eu"},
@@ -52,18 +52,18 @@ fn guard(operator: &str) -> Value {
 }
 
 /// A table's own lock.
-fn lock() -> Value {
+pub fn lock() -> Value {
     policy(
         json!([{"Sid": "Lock", "Effect": "Deny", "Principal": "*", "Action": "dynamodb:*", "Resource": "*",
         "Condition": {"StringNotEquals": {"aws:SourceVpc": "vpc-0prod0eu"}}}]),
     )
 }
 
-fn trust(principal: &str) -> Value {
+pub fn trust(principal: &str) -> Value {
     policy(json!([{"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}]))
 }
 
-fn role(account: &str, name: &str, inline: &[Value]) -> Value {
+pub fn role(account: &str, name: &str, inline: &[Value]) -> Value {
     let inline: Vec<Value> = inline
         .iter()
         .enumerate()
@@ -84,7 +84,9 @@ pub fn snapshot() -> Value {
     ];
     json!({
         "version": 1, "taken_at": "2026-11-01T00:00:00Z",
-        "accounts": {ACCOUNT: {"RoleDetailList": roles}, OTHER: {"RoleDetailList": [role(OTHER, "app", &[allow("*")])]}},
+        "accounts": {
+            ACCOUNT: {"RoleDetailList": roles, "UserDetailList": [], "GroupDetailList": []},
+            OTHER: {"RoleDetailList": [role(OTHER, "app", &[allow("*")])], "UserDetailList": [], "GroupDetailList": []}},
         "organization": {
             "roots": [{"Id": "r-1", "PolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}],
             "parents": {"ou-1": "r-1", ACCOUNT: "ou-1", OTHER: "ou-1"},
@@ -100,21 +102,33 @@ pub fn snapshot() -> Value {
 }
 
 /// An event, and the rule of the finding that it makes.
-pub struct Step(&'static str, &'static str, Value, Value, Option<&'static str>);
+pub struct Step(pub &'static str, pub &'static str, pub Value, pub Value, pub Option<&'static str>);
 
-fn iam(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
+/// What stood before, and the perimeter that it is judged by.
+pub struct World {
+    pub snapshot: Value,
+    pub perimeter: String,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self { snapshot: snapshot(), perimeter: PERIMETER.to_owned() }
+    }
+}
+
+pub fn iam(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
     Step("iam", name, request, Value::Null, rule)
 }
 
-fn organizations(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
+pub fn organizations(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
     Step("organizations", name, request, Value::Null, rule)
 }
 
-fn dynamodb(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
+pub fn dynamodb(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
     Step("dynamodb", name, request, Value::Null, rule)
 }
 
-fn put_policy(role: &str, policy: &Value) -> Value {
+pub fn put_policy(role: &str, policy: &Value) -> Value {
     json!({"roleName": role, "policyName": "more", "policyDocument": text(policy)})
 }
 
@@ -213,12 +227,25 @@ pub fn tables() -> Vec<Step> {
             json!({"sourceTableName": "orders", "targetTableName": "copy"}),
             Some("unguarded-table"),
         ),
+        dynamodb(
+            "CreateGlobalTable",
+            json!({"globalTableName": "orders", "replicationGroup": [{"regionName": "eu-west-1"}]}),
+            None,
+        ),
+        dynamodb(
+            "UpdateGlobalTable",
+            json!({"globalTableName": "orders", "replicaUpdates": [{"create": {"regionName": "us-east-1"}}]}),
+            Some("unguarded-table"),
+        ),
+        dynamodb("UpdateGlobalTable", json!({"omitted": true}), Some("change-unreadable")),
         organizations(
             "DetachPolicy",
             json!({"policyId": "p-guard", "targetId": "ou-1"}),
             Some("guard-removed"),
         ),
         dynamodb("DeleteResourcePolicy", of(None), Some("guard-removed")),
+        // A table without a policy is open at once, and that is more severe.
+        dynamodb("CreateTable", json!({"tableName": "another"}), Some("perimeter-opened")),
     ]
 }
 
@@ -284,12 +311,12 @@ pub fn records(story: &[Step]) -> Vec<Value> {
 }
 
 /// What a scan of these records finds: JSON, with what stood before.
-pub fn scanned(folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>> {
+pub fn scanned(world: &World, folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>> {
     let (config, before, log) =
         (folder.join("perimeter.toml"), folder.join("snapshot.json"), folder.join("log.ndjson"));
     let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";
-    std::fs::write(&config, format!("{PERIMETER}{endpoint}"))?;
-    std::fs::write(&before, snapshot().to_string())?;
+    std::fs::write(&config, format!("{}{endpoint}", world.perimeter))?;
+    std::fs::write(&before, world.snapshot.to_string())?;
     std::fs::write(&log, records.iter().map(|record| format!("{record}\n")).collect::<String>())?;
     let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
         .args(["scan", "--store", "none", "--format", "json", "--config"])
@@ -303,11 +330,15 @@ pub fn scanned(folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>
 }
 
 /// What a sweep of a snapshot finds, and how it ends.
-fn swept(snapshot: &Value) -> Result<(Value, Option<i32>), Box<dyn Error>> {
+pub fn swept(snapshot: &Value) -> Result<(Value, Option<i32>), Box<dyn Error>> {
+    swept_in(&World { snapshot: snapshot.clone(), ..World::default() })
+}
+
+pub fn swept_in(world: &World) -> Result<(Value, Option<i32>), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let (config, stands) = (folder.path().join("perimeter.toml"), folder.path().join("snapshot.json"));
-    std::fs::write(&config, PERIMETER)?;
-    std::fs::write(&stands, snapshot.to_string())?;
+    std::fs::write(&config, &world.perimeter)?;
+    std::fs::write(&stands, world.snapshot.to_string())?;
     let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
         .args(["sweep", "--format", "json", "--config"])
         .arg(&config)
@@ -319,7 +350,7 @@ fn swept(snapshot: &Value) -> Result<(Value, Option<i32>), Box<dyn Error>> {
 }
 
 /// Who gets in where, by the last parts of their ARNs.
-fn ways(result: &Value) -> Vec<String> {
+pub fn ways(result: &Value) -> Vec<String> {
     let last = |arn: &Value| {
         arn.as_str().unwrap_or_default().rsplit([':', '/']).next().unwrap_or_default().to_owned()
     };
@@ -385,9 +416,13 @@ fn found(result: &Value) -> BTreeMap<String, Value> {
     findings.iter().flat_map(of).collect()
 }
 
-fn told(story: &[Step]) -> Result<Value, Box<dyn Error>> {
+pub fn told(story: &[Step]) -> Result<Value, Box<dyn Error>> {
+    told_in(&World::default(), story)
+}
+
+pub fn told_in(world: &World, story: &[Step]) -> Result<Value, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let result = scanned(folder.path(), &records(story))?;
+    let result = scanned(world, folder.path(), &records(story))?;
     let rules = found(&result);
     for (n, Step(service, name, request, _, expected)) in story.iter().enumerate() {
         let rule = rules.get(&format!("e-{n:02}")).and_then(Value::as_str);
@@ -418,13 +453,15 @@ fn endpoints_and_their_policies() -> Tested {
 
 #[test]
 fn the_order_in_which_events_come_is_of_no_matter() -> Tested {
+    let world = World::default();
     for story in [guards(), roles(), tables(), endpoints()] {
         let in_order = records(&story);
         let mut otherwise: Vec<Value> =
             in_order.iter().rev().chain(in_order.iter().step_by(2)).cloned().collect();
         otherwise.swap(0, 3);
         let folder = tempfile::tempdir()?;
-        let (one, other) = (scanned(folder.path(), &in_order)?, scanned(folder.path(), &otherwise)?);
+        let (one, other) =
+            (scanned(&world, folder.path(), &in_order)?, scanned(&world, folder.path(), &otherwise)?);
         assert_eq!(one["findings"], other["findings"]);
     }
     Ok(())

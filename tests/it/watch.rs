@@ -164,10 +164,9 @@ fn written(state: &State) -> Value {
         if let Some(trust) = &holder.trust {
             one["AssumeRolePolicyDocument"] = text(trust);
         }
-        let details = accounts.entry(&id.account).or_insert_with(|| json!({"Policies": []}));
-        if details[list].is_null() {
-            details[list] = json!([]);
-        }
+        let details = accounts.entry(&id.account).or_insert_with(
+            || json!({"Policies": [], "RoleDetailList": [], "UserDetailList": [], "GroupDetailList": []}),
+        );
         details[list].as_array_mut().unwrap().push(one);
     }
     for (arn, policy) in &state.managed {
@@ -179,7 +178,7 @@ fn written(state: &State) -> Value {
         accounts.get_mut(account).unwrap()["Policies"].as_array_mut().unwrap().push(one);
     }
     let organization = &state.organization;
-    let types = ControlKind::ALL.into_iter().filter(|kind| organization.enabled.contains(kind));
+    let types = ControlKind::ALL.into_iter().filter(|kind| organization.types.get(kind) == Some(&true));
     let types: Vec<Value> = types.map(|kind| json!({"Type": kind.name(), "Status": "ENABLED"})).collect();
     let policies = organization.policies.iter().filter_map(|(id, policy)| {
         Some(json!({"Id": id, "Name": policy.name, "Type": policy.kind?.name(), "Content": text(&policy.text)}))
@@ -205,7 +204,8 @@ async fn the_function_finds_what_a_scan_finds() -> Tested {
         let world = World::begin().await?;
         world.hear(&records, 1).await?;
         let folder = tempfile::tempdir()?;
-        let scanned = stories::scanned(folder.path(), &records).map_err(|error| error.to_string())?;
+        let scanned = stories::scanned(&stories::World::default(), folder.path(), &records)
+            .map_err(|error| error.to_string())?;
         let mut scanned = scanned["findings"].as_array().cloned().unwrap_or_default();
         scanned.sort_by_key(|found| found["id"].to_string());
         let mut found = texts(&world.findings().await?);

@@ -115,6 +115,10 @@ mod tests {
             }]
         };
         let member = |is| vec![Edit::Member { user: id(HolderKind::User, "ann"), group: "team".into(), is }];
+        let renamed = |to: &str, arn: Option<&str>| {
+            let [from, to] = ["team", to].map(|name| id(HolderKind::Group, name));
+            vec![Edit::Renamed { from, to, arn: arn.map(Into::into) }]
+        };
         let untold = || vec![Edit::Untold(Part::Holder(app()))];
         for (name, request, expected) in [
             (
@@ -189,6 +193,18 @@ mod tests {
             ("UntagRole", r#"{"roleName":"app","tagKeys":["a"]}"#, tagged(&[], &["a"])),
             ("AddUserToGroup", r#"{"userName":"ann","groupName":"team"}"#, member(true)),
             ("RemoveUserFromGroup", r#"{"userName":"ann","groupName":"team"}"#, member(false)),
+            ("UpdateGroup", r#"{"groupName":"team","newGroupName":"crew"}"#, renamed("crew", None)),
+            (
+                "UpdateGroup",
+                r#"{"groupName":"team","newPath":"/a/"}"#,
+                renamed("team", Some("arn:aws:iam::111122223333:group/a/team")),
+            ),
+            (
+                "UpdateGroup",
+                r#"{"groupName":"team","omitted":true}"#,
+                vec![Edit::Untold(Part::Holder(id(HolderKind::Group, "team")))],
+            ),
+            ("UpdateGroup", r#"{"groupName":"team"}"#, vec![]),
             ("DeleteRole", r#"{"roleName":"app"}"#, vec![Edit::Gone(app())]),
             ("CreateAccessKey", r#"{"userName":"ann"}"#, vec![]),
         ] {
@@ -260,8 +276,12 @@ mod tests {
             ("CreateAccount", r#"{"accountName":"a"}"#, vec![]),
             ("DeleteOrganization", "null", untold()),
             ("CloseAccount", r#"{"accountId":"444455556666"}"#, vec![]),
-            // Without the answer, which policy that is nobody tells.
-            ("CreatePolicy", r#"{"name":"n","type":"SERVICE_CONTROL_POLICY","content":"{}"}"#, untold()),
+            ("UpdatePolicy", r#"{"policyId":"p-1","content":""}"#, changed(None, Some(Text::Untold))),
+            ("UpdatePolicy", r#"{"policyId":"p-1","content":{}}"#, changed(None, Some(Text::Untold))),
+            ("UpdatePolicy", r#"{"policyId":"p-1","content":null}"#, changed(None, None)),
+            // Without the answer, which policy that is nobody tells, and its attachment will.
+            ("CreatePolicy", r#"{"name":"n","type":"SERVICE_CONTROL_POLICY","content":"{}"}"#, vec![]),
+            ("CreateOrganizationalUnit", r#"{"name":"n","parentId":"r-1"}"#, vec![]),
             ("TagResource", r#"{"resourceId":"ou-1"}"#, vec![]),
         ] {
             assert_eq!(edits("organizations", name, request), expected, "{name} {request}");
@@ -273,11 +293,17 @@ mod tests {
         let kind = Some(ControlKind::Resource);
         let made = Edit::Control { id: "p-9".into(), kind, name: Some("n".into()), text: Some(text()) };
         assert_eq!(change.map(|change| change.edits), Some(vec![made]));
+        let sample = Sample::new("organizations.amazonaws.com", "CreatePolicy");
+        let sample = sample.request(r#"{"name":"n","type":"TAG_POLICY","content":"{}"}"#);
+        let change = sample.response(r#"{"policy":{"policySummary":{"id":"p-9"}}}"#).change();
+        assert_eq!(change.map(|change| change.edits), Some(vec![Edit::OtherControl("p-9".into())]));
     }
 
     #[test]
     fn dynamodb() {
-        let made = |arn: &str, policy| vec![Edit::TableMade { table: arn.into(), policy, tags: None }];
+        let with = |arn: &str, tags| vec![Edit::TableMade { table: arn.into(), policy: None, tags }];
+        let made = |arn: &str| with(arn, Some([].into()));
+        let replica = |region: &str| Edit::Replica(ORDERS.replace("eu-west-1", region));
         let put = |text| vec![Edit::TablePolicy { table: ORDERS.into(), text }];
         let copy = ORDERS.replace("orders", "copy");
         for (name, request, expected) in [
@@ -296,23 +322,40 @@ mod tests {
             (
                 "RestoreTableToPointInTime",
                 r#"{"sourceTableName":"orders","targetTableName":"copy"}"#.to_owned(),
-                made(&copy, None),
+                made(&copy),
             ),
             (
                 "RestoreTableFromBackup",
                 r#"{"targetTableName":"copy","backupArn":"arn:b"}"#.to_owned(),
-                made(&copy, None),
+                made(&copy),
+            ),
+            (
+                "RestoreTableFromAwsBackup",
+                r#"{"targetTableName":"copy","backupArn":"arn:b"}"#.to_owned(),
+                with(&copy, None),
+            ),
+            (
+                "CreateGlobalTable",
+                r#"{"globalTableName":"orders","replicationGroup":[{"regionName":"eu-west-1"},{"regionName":"us-east-1"}]}"#
+                    .to_owned(),
+                vec![replica("eu-west-1"), replica("us-east-1")],
+            ),
+            (
+                "UpdateGlobalTable",
+                r#"{"globalTableName":"orders","replicaUpdates":[{"create":{"regionName":"us-east-1"}},{"delete":{"regionName":"us-west-2"}}]}"#
+                    .to_owned(),
+                vec![replica("us-east-1")],
             ),
             (
                 "ImportTable",
                 r#"{"tableCreationParameters":{"tableName":"copy"}}"#.to_owned(),
-                made(&copy, None),
+                made(&copy),
             ),
             (
                 "UpdateTable",
                 r#"{"tableName":"orders","replicaUpdates":[{"create":{"regionName":"us-east-1"}}]}"#
                     .to_owned(),
-                made(&ORDERS.replace("eu-west-1", "us-east-1"), None),
+                made(&ORDERS.replace("eu-west-1", "us-east-1")),
             ),
             (
                 "UpdateTable",

@@ -64,6 +64,7 @@ fn kind(name: &str) -> Option<Kind> {
         "UpdateUser" => (Nothing, "user {userName} renamed to {newUserName|newPath}"),
         "DeleteUser" => (Nothing, "user {userName} deleted"),
         "CreateGroup" => (Nothing, "group {groupName} created"),
+        "UpdateGroup" => (Nothing, "group {groupName} renamed to {newGroupName|newPath}"),
         "DeleteGroup" => (Nothing, "group {groupName} deleted"),
         "AddUserToGroup" => (Nothing, "user {userName} added to group {groupName}"),
         "RemoveUserFromGroup" => (Nothing, "user {userName} removed from group {groupName}"),

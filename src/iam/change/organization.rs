@@ -1,7 +1,7 @@
 //! AWS Organizations: the policies above all accounts, and which accounts they are above.
 //!
 //! Policies of other types (tags, backups, …) guard nothing here. An attachment does not tell the
-//! type of its policy, so each counts.
+//! type of its policy, so each counts, and so does the making of each, which tells it.
 
 use std::borrow::Cow;
 
@@ -63,13 +63,13 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
     let kind = kind(event.name)?;
     let is_of_policies =
         matches!(event.name, "CreatePolicy" | "UpdatePolicy" | "EnablePolicyType" | "DisablePolicyType");
-    if is_of_policies {
-        let policy_type = event.request().text("policyType").or_else(|| event.text("type"));
-        if policy_type.is_some_and(|found| !guards(&found)) {
-            return None;
-        }
+    let policy_type = event.request().text("policyType").or_else(|| event.text("type"));
+    let is_other = is_of_policies && policy_type.is_some_and(|found| !guards(&found));
+    // One that is made is remembered: its attachment does not tell its type.
+    if is_other && event.name != "CreatePolicy" {
+        return None;
     }
-    let mut draft = Draft::new(event, kind);
+    let mut draft = Draft::new(event, if is_other { (Needs::Nothing, kind.1) } else { kind });
     // A policy may be given another name alone.
     let request = event.request();
     if event.name == "UpdatePolicy" && request.carries("content") && !request.has_policy("content") {
@@ -109,8 +109,9 @@ mod tests {
         for (policy_type, counts) in
             [("SERVICE_CONTROL_POLICY", true), ("RESOURCE_CONTROL_POLICY", true), ("TAG_POLICY", false)]
         {
-            let request = format!(r#"{{"name":"p","type":"{policy_type}","content":"{{}}"}}"#);
-            assert_eq!(organizations("CreatePolicy", &request).is_some(), counts, "{policy_type}");
+            let request = format!(r#"{{"name":"p","type":"{policy_type}"}}"#);
+            let made = organizations("CreatePolicy", &request).map(|change| change.shows == Shows::Nothing);
+            assert_eq!(made, Some(!counts), "{policy_type}");
             let request = format!(r#"{{"rootId":"r-1","policyType":"{policy_type}"}}"#);
             assert_eq!(organizations("DisablePolicyType", &request).is_some(), counts, "{policy_type}");
             let arn = "arn:aws:organizations::999988887777:policy/o-1/x/p-1";

@@ -21,8 +21,8 @@ fn kind(name: &str) -> Option<Kind> {
         "DeleteResourcePolicy" => (Parameters, "resource policy of {resourceArn} deleted"),
         "CreateTable" => (Parameters, "table {tableName} created"),
         "UpdateTable" => (Parameters, "table {tableName} changed"),
-        "CreateGlobalTable" => (Nothing, "global table {globalTableName} created"),
-        "UpdateGlobalTable" => (Nothing, "replicas of global table {globalTableName} changed"),
+        "CreateGlobalTable" => (Parameters, "global table {globalTableName} created"),
+        "UpdateGlobalTable" => (Parameters, "replicas of global table {globalTableName} changed"),
         "RestoreTableFromBackup" | "RestoreTableFromAwsBackup" => {
             (Nothing, "table {targetTableName} restored from backup {backupArn}")
         }

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Control, ControlKind, Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Organization, Part,
-    State, Table, Text,
-};
+use super::{Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Part, State, Table, Text};
 
 /// The version under which a text is kept whose version nobody told.
 const UNTOLD_VERSION: &str = "";
@@ -44,6 +41,7 @@ impl State {
                 self.managed_policy(edit);
             }
             Edit::Control { .. }
+            | Edit::OtherControl(_)
             | Edit::ControlGone(_)
             | Edit::ControlAttached { .. }
             | Edit::ControlType { .. }
@@ -52,6 +50,10 @@ impl State {
             | Edit::Unit { .. } => self.organization.apply(edit),
             Edit::TableMade { table, policy, tags } => {
                 self.tables.insert(table.clone(), Table { policy: policy.clone(), tags: tags.clone() });
+            }
+            Edit::Replica(table) => {
+                let bare = || Table { policy: None, tags: Some(BTreeMap::new()) };
+                self.tables.entry(table.clone()).or_insert_with(bare);
             }
             Edit::TableGone(table) => {
                 let stream = format!("{table}/");
@@ -79,7 +81,6 @@ impl State {
 
     /// What is known of a holder; of one that is not known yet, nothing but this is.
     fn holder(&mut self, id: &HolderId) -> &mut Holder {
-        let unknown = || Holder { is_partial: true, ..Holder::default() };
         self.holders.entry(id.clone()).or_insert_with(unknown)
     }
 
@@ -111,20 +112,30 @@ impl State {
     fn remove(&mut self, id: &HolderId) {
         self.holders.remove(id);
         if id.kind == HolderKind::Group {
-            let users = self.holders.iter_mut().filter(|(user, _)| user.account == id.account);
-            users.for_each(|(_, user)| {
-                user.groups.remove(&id.name);
-            });
+            self.leave(id);
         }
     }
 
+    /// A group's users are in it no more. Returns who they were.
+    fn leave(&mut self, group: &HolderId) -> Vec<HolderId> {
+        let members: Vec<HolderId> = self.members(group).cloned().collect();
+        for user in &members {
+            self.holder(user).groups.remove(&group.name);
+        }
+        members
+    }
+
     fn rename(&mut self, from: &HolderId, to: &HolderId, arn: Option<&str>) {
-        if let Some(mut holder) = self.holders.remove(from) {
-            // Where the event tells no new path, the old one stays.
-            let moved = holder.arn.as_deref().and_then(|arn| arn.rsplit_once('/'));
-            let moved = moved.map(|(path, _)| format!("{path}/{}", to.name));
-            holder.arn = arn.map(str::to_owned).or(moved);
-            self.holders.insert(to.clone(), holder);
+        let mut holder = self.holders.remove(from).unwrap_or_else(unknown);
+        // Where the event tells no new path, the old one stays.
+        let moved = holder.arn.as_deref().and_then(|arn| arn.rsplit_once('/'));
+        let moved = moved.map(|(path, _)| format!("{path}/{}", to.name));
+        holder.arn = arn.map(str::to_owned).or(moved);
+        self.holders.insert(to.clone(), holder);
+        if from.kind == HolderKind::Group {
+            for user in self.leave(from) {
+                self.holder(&user).groups.insert(to.name.clone());
+            }
         }
     }
 
@@ -160,13 +171,11 @@ impl State {
     /// What is known of it no longer stands.
     fn forget(&mut self, part: &Part) {
         match part {
-            Part::Holder(id) => *self.holder(id) = Holder { is_partial: true, ..Holder::default() },
+            Part::Holder(id) => *self.holder(id) = unknown(),
             Part::Managed(policy) => {
                 self.managed.insert(policy.clone(), Managed::default());
             }
-            Part::Organization => {
-                self.organization.policies.values_mut().for_each(|policy| policy.text = Text::Untold);
-            }
+            Part::Organization => self.organization.forget(),
             Part::Table(table) => self.table(table).policy = Some(Text::Untold),
             Part::Endpoint(endpoint) => {
                 self.endpoints.entry(endpoint.clone()).or_default().policy = Some(Text::Untold);
@@ -175,87 +184,9 @@ impl State {
     }
 }
 
-impl Organization {
-    fn apply(&mut self, edit: &Edit) {
-        match edit {
-            Edit::Control { id, kind, name, text } => {
-                let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
-                let policy = self.policies.entry(id.clone()).or_insert_with(unknown);
-                policy.kind = kind.or(policy.kind);
-                name.clone().into_iter().for_each(|name| policy.name = name);
-                text.clone().into_iter().for_each(|text| policy.text = text);
-            }
-            Edit::ControlGone(id) => {
-                self.policies.remove(id);
-                self.attached.values_mut().for_each(|ids| {
-                    ids.remove(id);
-                });
-            }
-            Edit::ControlAttached { id, target, is: true } => {
-                let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
-                self.policies.entry(id.clone()).or_insert_with(unknown);
-                self.attached.entry(target.clone()).or_default().insert(id.clone());
-            }
-            Edit::ControlAttached { id, target, is: false } => {
-                self.attached.entry(target.clone()).or_default().remove(id);
-            }
-            Edit::ControlType { kind, is_on: true } => self.switch_on(*kind),
-            Edit::ControlType { kind, is_on: false } => self.switch_off(*kind),
-            Edit::Moved { account, to } => {
-                self.parents.insert(account.clone(), to.clone());
-            }
-            Edit::Left { account } => {
-                self.parents.remove(account);
-                self.attached.remove(account);
-            }
-            Edit::Unit { id, parent } => {
-                self.parents.insert(id.clone(), parent.clone());
-                let begins_with = self.enabled.iter().map(|kind| kind.full_access().0.to_owned()).collect();
-                self.attached.insert(id.clone(), begins_with);
-            }
-            _ => {}
-        }
-    }
-
-    /// "When you enable a policy type, the policy that allows everything is attached to every root, unit and
-    /// account."
-    ///
-    /// Source: Organizations user guide, "Service control policies", "Resource control policies".
-    fn switch_on(&mut self, kind: ControlKind) {
-        if !self.enabled.insert(kind) {
-            return;
-        }
-        let (id, text) = kind.full_access();
-        let all = Control { kind: Some(kind), name: id.to_owned(), text: Text::known(text) };
-        self.policies.entry(id.to_owned()).or_insert(all);
-        let nodes: Vec<String> =
-            self.parents.iter().flat_map(|(node, parent)| [node, parent]).cloned().collect();
-        nodes.into_iter().for_each(|node| {
-            self.attached.entry(node).or_default().insert(id.to_owned());
-        });
-    }
-
-    fn switch_off(&mut self, kind: ControlKind) {
-        self.enabled.remove(&kind);
-        let of_kind = |id: &String| self.policies.get(id).is_some_and(|policy| policy.kind == Some(kind));
-        self.attached.values_mut().for_each(|ids| ids.retain(|id| !of_kind(id)));
-    }
-}
-
-impl ControlKind {
-    /// AWS's own policy of the type, which allows everything: its id and text.
-    pub fn full_access(self) -> (&'static str, &'static str) {
-        match self {
-            ControlKind::Service => (
-                "p-FullAWSAccess",
-                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
-            ),
-            ControlKind::Resource => (
-                "p-RCPFullAWSAccess",
-                r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#,
-            ),
-        }
-    }
+/// A holder of which nothing is known but that it is there.
+fn unknown() -> Holder {
+    Holder { is_partial: true, ..Holder::default() }
 }
 
 fn put(inline: &mut BTreeMap<String, Text>, name: &str, text: Option<&Text>) {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ControlKind, Edit, Endpoint, Holder, HolderId, HolderKind, Made, State, Table, Text};
+use super::{Edit, Endpoint, Holder, HolderId, HolderKind, Made, Organization, State, Table, Text};
 
 impl State {
     /// The edits after which this state is as `later` is, as far as both are told.
@@ -23,7 +23,7 @@ impl State {
 
     /// Were the roles, users and groups of the account told?
     fn knows(&self, account: &str) -> bool {
-        self.holders.keys().any(|id| id.account == account)
+        self.read.contains(account)
     }
 }
 
@@ -45,8 +45,7 @@ impl Steps<'_> {
     /// Policies of the organization, and where they are attached newly.
     fn guards(&mut self) {
         let (now, later) = (&self.now.organization, &self.later.organization);
-        let on = later.enabled.difference(&now.enabled);
-        let on: Vec<Edit> = on.map(|kind| Edit::ControlType { kind: *kind, is_on: true }).collect();
+        let on: Vec<Edit> = switched(now, later, true).collect();
         let changed = later.policies.iter().filter_map(|(id, policy)| match now.policies.get(id) {
             Some(known) if known.kind == policy.kind && !is_other(&known.text, &policy.text) => None,
             Some(known) if known.kind.is_none() => None,
@@ -171,13 +170,19 @@ impl Steps<'_> {
         let is_told = !later.policies.is_empty();
         let gone = now.policies.keys().filter(|id| is_told && !later.policies.contains_key(*id));
         let gone: Vec<Edit> = gone.cloned().map(Edit::ControlGone).collect();
-        let off = ControlKind::ALL.into_iter().filter(|kind| is_told && now.enabled.contains(kind));
-        let off = off.filter(|kind| !later.enabled.contains(kind));
-        let off: Vec<Edit> = off.map(|kind| Edit::ControlType { kind, is_on: false }).collect();
+        let off: Vec<Edit> = switched(now, later, false).collect();
         self.take(detached);
         self.take(gone);
         self.take(off);
     }
+}
+
+/// Types of policies that are switched on, or off, where it was told what they were.
+fn switched<'o>(now: &'o Organization, later: &'o Organization, to: bool) -> impl Iterator<Item = Edit> + 'o {
+    let turned = later.types.iter().filter(move |(kind, is_on)| {
+        **is_on == to && now.types.get(kind).is_some_and(|was_on| *was_on != to)
+    });
+    turned.map(move |(kind, _)| Edit::ControlType { kind: *kind, is_on: to })
 }
 
 fn attachment(id: &str, target: &str, is: bool) -> Edit {
@@ -290,8 +295,8 @@ fn table_changes(arn: &str, known: &Table, now: &Table) -> Vec<Edit> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Part;
     use super::super::snapshot::Snapshot;
+    use super::super::{ControlKind, Part};
     use super::*;
 
     const ACCOUNT: &str = "111122223333";
@@ -308,7 +313,7 @@ mod tests {
     fn start() -> State {
         let snapshot = r#"{"version": 1, "accounts": {"111122223333": {
             "RoleDetailList": [{"RoleName": "stays", "Arn": "arn:aws:iam::111122223333:role/stays", "AssumeRolePolicyDocument": "{}"}],
-            "UserDetailList": [{"UserName": "ann", "Arn": "arn:aws:iam::111122223333:user/ann"}]}},
+            "GroupDetailList": [], "UserDetailList": [{"UserName": "ann", "Arn": "arn:aws:iam::111122223333:user/ann"}]}},
             "organization": {"roots": [{"Id": "r-1", "PolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}],
                 "parents": {"ou-1": "r-1", "ou-2": "r-1", "111122223333": "ou-1"},
                 "policies": [{"Id": "p-FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY", "Content": "{}"}],
@@ -336,15 +341,17 @@ mod tests {
         let table = || prop_oneof![Just("arn:t".to_owned()), Just("arn:u".to_owned())];
         let policy = || prop_oneof![Just("arn:p".to_owned()), Just("arn:q".to_owned())];
         prop_oneof![
-            (prop_oneof![Just("a"), Just("b")], any::<bool>()).prop_map(|(name, other)| Edit::Made(Box::new(Made {
-                holder: role(name),
-                arn: Some(format!("arn:aws:iam::{ACCOUNT}:role/{name}")),
-                unique_id: Some(format!("AROA{name}{other}")),
-                trust: Some(Text::known("{}")),
-                boundary: None,
-                tags: BTreeMap::new(),
-                is_partial: false,
-            }))),
+            (prop_oneof![Just("a"), Just("b")], any::<bool>()).prop_map(|(name, other)| Edit::Made(
+                Box::new(Made {
+                    holder: role(name),
+                    arn: Some(format!("arn:aws:iam::{ACCOUNT}:role/{name}")),
+                    unique_id: Some(format!("AROA{name}{other}")),
+                    trust: Some(Text::known("{}")),
+                    boundary: None,
+                    tags: BTreeMap::new(),
+                    is_partial: false,
+                })
+            )),
             prop_oneof![Just("a"), Just("b")].prop_map(|name| Edit::Gone(role(name))),
             (name(), text()).prop_map(|(name, text)| Edit::Trust { role: role(name), text }),
             (name(), policy(), proptest::option::of(text())).prop_map(|(holder, name, text)| Edit::Inline {
@@ -441,6 +448,7 @@ mod tests {
         known.organization.attached.remove("ou-1");
         known.tables.get_mut("arn:t").unwrap().policy = Some(Text::Untold);
         known.holders.clear();
+        known.read.clear();
         assert_eq!(known.edits_to(&later), []);
     }
 

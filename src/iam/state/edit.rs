@@ -13,7 +13,7 @@ pub enum Edit {
     Made(Box<Made>),
     /// It is deleted.
     Gone(HolderId),
-    /// A user has another name or path.
+    /// A user or group has another name or path.
     Renamed { from: HolderId, to: HolderId, arn: Option<String> },
     /// An inline policy is written; `None`: deleted.
     Inline { holder: HolderId, name: String, text: Option<Text> },
@@ -37,6 +37,8 @@ pub enum Edit {
     ManagedGone(String),
     /// A policy of the organization is made or changed; what is `None` stays.
     Control { id: String, kind: Option<ControlKind>, name: Option<String>, text: Option<Text> },
+    /// One of a type that decides no request is made.
+    OtherControl(String),
     /// It is deleted.
     ControlGone(String),
     /// It is attached to a root, unit or account, or detached.
@@ -51,6 +53,8 @@ pub enum Edit {
     Unit { id: String, parent: String },
     /// A table is made.
     TableMade { table: String, policy: Option<Text>, tags: Option<BTreeMap<String, String>> },
+    /// A table is a replica of another now. If it was not there before, it is made, without a policy.
+    Replica(String),
     /// A table is deleted, and its streams with it.
     TableGone(String),
     /// The policy of a table or stream is written; `None`: deleted.
@@ -65,6 +69,24 @@ pub enum Edit {
     EndpointGone(String),
     /// Something of it changed, and the event does not tell what.
     Untold(Part),
+}
+
+impl Edit {
+    /// Is it about policies of the organization, or about what they are above?
+    pub fn is_of_organization(&self) -> bool {
+        matches!(
+            self,
+            Edit::Control { .. }
+                | Edit::OtherControl(_)
+                | Edit::ControlGone(_)
+                | Edit::ControlAttached { .. }
+                | Edit::ControlType { .. }
+                | Edit::Moved { .. }
+                | Edit::Left { .. }
+                | Edit::Unit { .. }
+                | Edit::Untold(Part::Organization)
+        )
+    }
 }
 
 /// A holder that is made.

@@ -89,14 +89,16 @@ struct Written {
     endpoints: WrittenEndpoints,
 }
 
-/// What `GetAccountAuthorizationDetails` answers, all pages together.
+/// What `GetAccountAuthorizationDetails` answers, all pages together. A list that is not there was not asked for.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Details {
-    user_detail_list: Vec<WrittenHolder>,
-    group_detail_list: Vec<WrittenHolder>,
-    role_detail_list: Vec<WrittenHolder>,
+    user_detail_list: Option<Vec<WrittenHolder>>,
+    group_detail_list: Option<Vec<WrittenHolder>>,
+    role_detail_list: Option<Vec<WrittenHolder>>,
     policies: Vec<WrittenManaged>,
+    /// There are more pages.
+    is_truncated: bool,
 }
 
 /// A user, group or role: each has its own names for the same.
@@ -252,8 +254,11 @@ impl Details {
             (HolderKind::Group, self.group_detail_list),
             (HolderKind::Role, self.role_detail_list),
         ];
+        if !self.is_truncated && lists.iter().all(|(_, list)| list.is_some()) {
+            state.read.insert(account.to_owned());
+        }
         for (kind, holders) in lists {
-            for written in holders {
+            for written in holders.into_iter().flatten() {
                 let id = HolderId { account: account.to_owned(), kind, name: written.name.clone() };
                 state.holders.insert(id, written.read(kind));
             }
@@ -291,15 +296,17 @@ impl WrittenOrganization {
     fn read(self, state: &mut State) {
         let organization = &mut state.organization;
         let types = self.roots.iter().flat_map(|root| &root.policy_types);
-        let enabled = types.filter(|policy_type| policy_type.status.eq_ignore_ascii_case("ENABLED"));
-        organization.enabled =
-            enabled.filter_map(|policy_type| ControlKind::parse(&policy_type.kind)).collect();
+        let on = types.filter(|policy_type| policy_type.status.eq_ignore_ascii_case("ENABLED"));
+        let on: BTreeSet<_> = on.filter_map(|policy_type| ControlKind::parse(&policy_type.kind)).collect();
+        // A root tells of the types that are on, and so of those that are off. Without one nothing is told.
+        if !self.roots.is_empty() {
+            organization.types = ControlKind::ALL.map(|kind| (kind, on.contains(&kind))).into();
+        }
         organization.parents = self.parents;
         organization.attached = self.attached;
-        let mut of_other_types = BTreeSet::new();
         for WrittenControl { id, name, kind, content } in self.policies {
             let Some(kind) = ControlKind::parse(&kind) else {
-                of_other_types.insert(id);
+                organization.others.insert(id);
                 continue;
             };
             let name = if name.is_empty() { id.clone() } else { name };
@@ -308,7 +315,8 @@ impl WrittenOrganization {
                 .insert(id, Control { kind: Some(kind), name, text: text(content.as_ref()) });
         }
         // Policies of other types decide no request; what is attached and not listed may.
-        organization.attached.values_mut().for_each(|ids| ids.retain(|id| !of_other_types.contains(id)));
+        let others = &organization.others;
+        organization.attached.values_mut().for_each(|ids| ids.retain(|id| !others.contains(id)));
         for id in organization.attached.values().flatten() {
             let unknown = || Control { kind: None, name: id.clone(), text: Text::Untold };
             organization.policies.entry(id.clone()).or_insert_with(unknown);
@@ -374,6 +382,7 @@ mod tests {
             app.attached.contains("arn:aws:iam::aws:policy/M") && app.boundary.as_deref() == Some("arn:b")
         );
         assert!(!app.is_partial && app.tags["k"] == "v" && app.unique_id.as_deref() == Some("AROA1"));
+        assert!(state.read.contains("111122223333"));
         assert!(state.holders[&id(HolderKind::User, "ann")].groups.contains("team"));
         assert_eq!(state.holders[&id(HolderKind::Group, "team")].inline["g"], Text::known("{}"));
         assert_eq!(state.managed["arn:aws:iam::aws:policy/M"].text(), Text::known(r#"{"a":1}"#));
@@ -381,12 +390,24 @@ mod tests {
         assert_eq!((&state.tables["arn:u"].policy, &state.tables["arn:u"].tags), (&None, &None));
         assert_eq!(state.endpoints.keys().collect::<Vec<_>>(), ["vpce-0a"]);
         let organization = &state.organization;
-        assert_eq!(organization.enabled, BTreeSet::from([ControlKind::Service]));
+        assert_eq!(organization.types, [(ControlKind::Service, true), (ControlKind::Resource, false)].into());
         // A policy of another type decides nothing; one that is attached and not listed may.
         let levels = organization.levels("111122223333", ControlKind::Service);
         let ids: Vec<&str> = levels[0].iter().map(|(id, _)| *id).collect();
         assert_eq!(ids, ["p-1", "p-unlisted"]);
         assert_eq!(organization.policies["p-unlisted"].text, Text::Untold);
+    }
+
+    #[test]
+    fn an_account_is_read_once_all_its_lists_are_there() {
+        let is_read = |details: &str| {
+            let text = format!(r#"{{"version": 1, "accounts": {{"111122223333": {{{details}}}}}}}"#);
+            Snapshot::parse(text.as_bytes()).unwrap().state.read.contains("111122223333")
+        };
+        let all = r#""RoleDetailList": [], "UserDetailList": [], "GroupDetailList": []"#;
+        assert!(is_read(all));
+        assert!(!is_read(r#""RoleDetailList": [], "UserDetailList": []"#));
+        assert!(!is_read(&format!(r#"{all}, "IsTruncated": true"#)));
     }
 
     #[test]

@@ -43,7 +43,9 @@ fn organization() -> State {
     let organization = &mut state.organization;
     for (node, parent) in [("ou-1", "r-1"), ("ou-2", "ou-1"), (ACCOUNT, "ou-2"), ("444455556666", "r-1")] {
         organization.parents.insert(node.into(), parent.into());
+        organization.attached.insert(node.into(), BTreeSet::new());
     }
+    organization.attached.insert("r-1".into(), BTreeSet::new());
     state.apply(&Edit::ControlType { kind: ControlKind::Service, is_on: true });
     for id in ["p-1", "p-2"] {
         let text = Some(Text::known("{}"));
@@ -145,9 +147,9 @@ fn policies_stand_in_levels_from_the_root_down() {
     let full = "p-FullAWSAccess";
     assert_eq!(levels(&state, ACCOUNT), [vec![full], vec!["p-1", full], vec![full], vec!["p-2", full]]);
     assert_eq!(levels(&state, "444455556666"), [vec![full], vec![full]]);
-    assert_eq!(levels(&state, "555566667777"), Vec::<Vec<String>>::new());
-    let below: BTreeSet<&str> = state.organization.accounts_below("ou-1").collect();
-    assert_eq!(below, BTreeSet::from([ACCOUNT]));
+    assert_eq!(levels(&state, "555566667777"), [vec![""], vec![""]]);
+    let is_below = |account: &str| state.organization.may_be_below(account, "ou-1");
+    assert!(is_below(ACCOUNT) && !is_below("444455556666"));
 }
 
 #[test]
@@ -185,15 +187,9 @@ fn a_user_renamed_keeps_its_path_unless_another_is_told() {
     };
     assert_eq!(arn(None).as_deref(), Some("arn:aws:iam::111122223333:role/app/bob"));
     assert_eq!(arn(Some("arn:x")).as_deref(), Some("arn:x"));
-}
-
-#[test]
-fn a_ring_of_units_ends() {
-    let mut state = State::default();
-    state.organization.parents.insert("ou-1".into(), "ou-2".into());
-    state.organization.parents.insert("ou-2".into(), "ou-1".into());
-    state.organization.parents.insert(ACCOUNT.into(), "ou-1".into());
-    assert_eq!(state.organization.path_of(ACCOUNT).len(), MAX_LEVELS);
+    // One that nothing told of is there all the same.
+    let state = after(&[Edit::Renamed { from: ann, to: bob.clone(), arn: None }]);
+    assert!(state.holders[&bob].is_partial);
 }
 
 #[test]
@@ -207,6 +203,30 @@ fn who_has_a_managed_policy_has_it_by_a_group_too() {
     let state = after(&[attached(&team), member(&ann), bounded, member(&id(HolderKind::User, "carol"))]);
     let names: Vec<&str> = state.holders_of("arn:p").into_iter().map(|id| id.name.as_str()).collect();
     assert_eq!(names, ["ann", "bob", "carol", "team"]);
+}
+
+#[test]
+fn a_group_under_another_name_has_its_users_still() {
+    let (team, crew, ann) =
+        (id(HolderKind::Group, "team"), id(HolderKind::Group, "crew"), id(HolderKind::User, "ann"));
+    let renamed =
+        |arn: Option<&str>| Edit::Renamed { from: team.clone(), to: crew.clone(), arn: arn.map(Into::into) };
+    let state =
+        after(&[made(team.clone(), "AGPA1"), inline(&team, Some("{}")), in_team(&ann), renamed(None)]);
+    assert!(!state.holders.contains_key(&team) && state.holders[&crew].inline.contains_key("p"));
+    assert_eq!(state.members(&crew).collect::<Vec<_>>(), [&ann]);
+    assert_eq!(state.members(&team).count(), 0);
+    // What it gives is not known, and its users are.
+    let state = after(&[in_team(&ann), renamed(None)]);
+    assert_eq!(state.members(&crew).collect::<Vec<_>>(), [&ann]);
+    // Another path alone takes nobody out of it.
+    let moved = Edit::Renamed { from: team.clone(), to: team.clone(), arn: Some("arn:g".into()) };
+    let state = after(&[made(team.clone(), "AGPA1"), in_team(&ann), moved]);
+    assert_eq!(state.members(&team).collect::<Vec<_>>(), [&ann]);
+}
+
+fn in_team(user: &HolderId) -> Edit {
+    Edit::Member { user: user.clone(), group: "team".into(), is: true }
 }
 
 #[test]

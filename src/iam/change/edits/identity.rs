@@ -20,7 +20,8 @@ fn edit(event: &Event<'_>) -> Option<Edit> {
         "DeleteRole" | "DeleteServiceLinkedRole" | "DeleteUser" | "DeleteGroup" => {
             Some(Edit::Gone(holder(event)?))
         }
-        "UpdateUser" => renamed(event),
+        "UpdateUser" => renamed(event, HolderKind::User, "newUserName"),
+        "UpdateGroup" => renamed(event, HolderKind::Group, "newGroupName"),
         "UpdateAssumeRolePolicy" => {
             Some(Edit::Trust { role: holder(event)?, text: needed_policy(event.request(), "policyDocument") })
         }
@@ -112,15 +113,15 @@ fn made(event: &Event<'_>, kind: HolderKind) -> Option<Edit> {
     })))
 }
 
-fn renamed(event: &Event<'_>) -> Option<Edit> {
-    let from = named(event, HolderKind::User)?;
-    let (path, name) = (text(event, "newPath"), text(event, "newUserName"));
+fn renamed(event: &Event<'_>, kind: HolderKind, new_name: &str) -> Option<Edit> {
+    let from = named(event, kind)?;
+    let (path, name) = (text(event, "newPath"), text(event, new_name));
     if path.is_none() && name.is_none() {
         return event.request().omitted.then_some(Edit::Untold(Part::Holder(from)));
     }
     let to = HolderId { name: name.unwrap_or_else(|| from.name.clone()), ..from.clone() };
     // Without its new path, the event tells a name alone.
-    let arn = path.and_then(|path| event.iam_arn("user", &path, &to.name));
+    let arn = path.and_then(|path| event.iam_arn(kind.name(), &path, &to.name));
     Some(Edit::Renamed { from, to, arn })
 }
 

@@ -1,12 +1,15 @@
 //! Events of Organizations as edits.
 
+use std::borrow::Cow;
+
 use super::super::event::Event;
-use super::{policy, text};
-use crate::iam::state::{ControlKind, Edit, Part, Text};
+use super::{needed_policy, text};
+use crate::iam::state::{ControlKind, Edit, Part};
 
 pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
     let edits = match event.name {
-        "CreatePolicy" => created(event),
+        // Which policy that is, its attachment tells. Till then it is above nothing.
+        "CreatePolicy" => return created(event).into_iter().collect(),
         "UpdatePolicy" => changed(event),
         "DeletePolicy" => text(event, "policyId").map(Edit::ControlGone),
         "AttachPolicy" | "DetachPolicy" => attached(event),
@@ -14,7 +17,8 @@ pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
         "MoveAccount" => moved(event),
         "LeaveOrganization" => event.account.clone().map(|account| Edit::Left { account }),
         "RemoveAccountFromOrganization" => text(event, "accountId").map(|account| Edit::Left { account }),
-        "CreateOrganizationalUnit" => unit(event),
+        // Likewise a unit, and what is moved there.
+        "CreateOrganizationalUnit" => return unit(event).into_iter().collect(),
         "DeleteOrganization" => None,
         // A closed account stays a member, under its policies, until it is gone.
         // Who joins has no policies above it before it is known where it lies, which none of these tells.
@@ -23,20 +27,26 @@ pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
     vec![edits.unwrap_or(Edit::Untold(Part::Organization))]
 }
 
-fn kind(event: &Event<'_>) -> Option<ControlKind> {
-    let found = event.request().text("policyType").or_else(|| event.text("type"))?;
-    ControlKind::parse(&found)
+/// The type's name.
+fn kind<'e>(event: &'e Event<'_>) -> Option<Cow<'e, str>> {
+    event.request().text("policyType").or_else(|| event.text("type"))
 }
 
 fn created(event: &Event<'_>) -> Option<Edit> {
-    let content = policy(event.request(), "content").unwrap_or(Text::Untold);
+    let content = needed_policy(event.request(), "content");
     let id = event.answer("id").or_else(|| event.answer("policyId"))?.into_owned();
-    Some(Edit::Control { id, kind: kind(event), name: text(event, "name"), text: Some(content) })
+    let kind = kind(event).map(|name| ControlKind::parse(&name));
+    Some(match kind {
+        Some(None) => Edit::OtherControl(id),
+        kind => Edit::Control { id, kind: kind.flatten(), name: text(event, "name"), text: Some(content) },
+    })
 }
 
 fn changed(event: &Event<'_>) -> Option<Edit> {
     let request = event.request();
-    let content = if request.omitted { Some(Text::Untold) } else { policy(request, "content") };
+    // An empty text is none that AWS takes, and so not the one that was written.
+    let is_told = request.get("content").is_some_and(|content| !content.is_null());
+    let content = (request.omitted || is_told).then(|| needed_policy(request, "content"));
     Some(Edit::Control { id: text(event, "policyId")?, kind: None, name: text(event, "name"), text: content })
 }
 
@@ -46,7 +56,10 @@ fn attached(event: &Event<'_>) -> Option<Edit> {
 }
 
 fn switched(event: &Event<'_>) -> Option<Edit> {
-    Some(Edit::ControlType { kind: kind(event)?, is_on: event.name == "EnablePolicyType" })
+    Some(Edit::ControlType {
+        kind: ControlKind::parse(&kind(event)?)?,
+        is_on: event.name == "EnablePolicyType",
+    })
 }
 
 fn moved(event: &Event<'_>) -> Option<Edit> {

@@ -21,12 +21,15 @@ pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
             policy: policy(request, "resourcePolicy"),
             tags: Some(tags(request, "tags")),
         }),
-        "RestoreTableFromBackup" | "RestoreTableFromAwsBackup" | "RestoreTableToPointInTime" => {
-            of(event, "targetTableName", bare)
+        "RestoreTableFromBackup" | "RestoreTableToPointInTime" => of(event, "targetTableName", bare),
+        // AWS Backup may put the tags back as well.
+        "RestoreTableFromAwsBackup" => {
+            of(event, "targetTableName", |table| Edit::TableMade { table, policy: None, tags: None })
         }
         "ImportTable" => imported(event),
         "DeleteTable" => of(event, "tableName", Edit::TableGone),
         "UpdateTable" => updated(event),
+        "CreateGlobalTable" | "UpdateGlobalTable" => joined(event),
         "TagResource" => of(event, "resourceArn", |table| Edit::TableTagged {
             table,
             set: tags(request, "tags"),
@@ -41,9 +44,9 @@ pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
     }
 }
 
-/// A table without a policy of its own.
+/// A table without a policy or tags of its own.
 fn bare(table: String) -> Edit {
-    Edit::TableMade { table, policy: None, tags: None }
+    Edit::TableMade { table, policy: None, tags: Some(BTreeMap::new()) }
 }
 
 /// The edit of the table that a parameter names.
@@ -74,15 +77,29 @@ fn updated(event: &Event<'_>) -> Vec<Edit> {
 }
 
 fn replica(table: &str, update: &Value) -> Option<Edit> {
-    let of = |key: &str| {
-        let fields = lookup(update.as_object()?, key)?.as_object()?;
-        let region = lookup(fields, "regionName")?.as_str()?;
-        let mut parts: Vec<&str> = table.splitn(6, ':').collect();
-        *parts.get_mut(3)? = region;
-        Some(parts.join(":"))
-    };
+    let of = |key: &str| in_region_of(table, lookup(update.as_object()?, key)?);
     match of("create") {
         Some(made) => Some(bare(made)),
         None => of("delete").map(Edit::TableGone),
     }
+}
+
+/// Tables of one name that become replicas of each other, in the older form of global tables. What leaves them stays a
+/// table.
+fn joined(event: &Event<'_>) -> Vec<Edit> {
+    let request = event.request();
+    let table = text(event, "globalTableName").and_then(|name| event.named_arn(&name, "dynamodb", "table"));
+    let Some(table) = table else { return Vec::new() };
+    let list = |key: &str| request.get(key).and_then(Value::as_array).into_iter().flatten();
+    let made = list("replicaUpdates").filter_map(|update| lookup(update.as_object()?, "create"));
+    let regions = list("replicationGroup").chain(made);
+    regions.filter_map(|region| in_region_of(&table, region)).map(Edit::Replica).collect()
+}
+
+/// The table of that name in the region that a replica is in.
+fn in_region_of(table: &str, replica: &Value) -> Option<String> {
+    let region = lookup(replica.as_object()?, "regionName")?.as_str()?;
+    let mut parts: Vec<&str> = table.splitn(6, ':').collect();
+    *parts.get_mut(3)? = region;
+    Some(parts.join(":"))
 }
