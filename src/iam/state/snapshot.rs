@@ -9,8 +9,11 @@
 //!    "policies": [{"Id": "p-0a1b", "Name": "perimeter", "Type": "SERVICE_CONTROL_POLICY", "Content": "{…}"}],
 //!    "attached": {"ou-ab12-34cd56ef": ["p-0a1b"]}},
 //!  "tables": [{"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/orders", "policy": "{…}", "tags": {}}],
-//!  "endpoints": {"VpcEndpoints": […what `aws ec2 describe-vpc-endpoints` prints…]}}
+//!  "endpoints": {"VpcEndpoints": […what `aws ec2 describe-vpc-endpoints` prints…]},
+//!  "unread": [{"what": "account 444455556666", "why": "AccessDenied: …"}]}
 //! ```
+//!
+//! A table with `"untold": true` is one whose policy, or whatever of it is left out, could not be read.
 //!
 //! A policy's text may be JSON itself, a string of JSON, or, as IAM's API gives it, that percent-encoded.
 //!
@@ -21,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Control, ControlKind, Endpoint, Holder, HolderId, HolderKind, Managed, State, Table, Text};
@@ -32,6 +35,16 @@ pub struct Snapshot {
     /// What happened later is not in it; what happened shortly before may not be.
     pub taken_at: Option<Timestamp>,
     pub state: State,
+    /// What should be in it and could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    pub what: String,
+    pub why: String,
 }
 
 /// Why a text is no snapshot.
@@ -49,7 +62,7 @@ impl Snapshot {
     /// # Errors
     /// Where it is no JSON, or not of that shape.
     pub fn parse(text: &[u8]) -> Result<Self, SnapshotError> {
-        let Written { version, taken_at, accounts, organization, tables, endpoints } =
+        let Written { version, taken_at, accounts, organization, tables, endpoints, unread } =
             serde_json::from_slice(text)?;
         if version != 1 {
             return Err(SnapshotError::Version(version));
@@ -60,7 +73,7 @@ impl Snapshot {
         state.tables = tables.into_iter().map(|table| (table.arn.clone(), table.read())).collect();
         let endpoints = endpoints.items.into_iter().filter(WrittenEndpoint::is_of_dynamodb);
         state.endpoints = endpoints.map(WrittenEndpoint::read).collect();
-        Ok(Self { taken_at, state })
+        Ok(Self { taken_at, state, unread })
     }
 }
 
@@ -77,6 +90,8 @@ struct Written {
     tables: Vec<WrittenTable>,
     #[serde(default)]
     endpoints: WrittenEndpoints,
+    #[serde(default)]
+    unread: Vec<Unread>,
 }
 
 /// What `GetAccountAuthorizationDetails` answers, all pages together.
@@ -196,6 +211,9 @@ struct WrittenTable {
     policy: Option<Value>,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
+    /// Its policy could not be read, unless it is there all the same.
+    #[serde(default)]
+    untold: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -308,7 +326,8 @@ impl WrittenOrganization {
 
 impl WrittenTable {
     fn read(self) -> Table {
-        Table { policy: maybe(self.policy.as_ref()), tags: self.tags }
+        let policy = self.policy.as_ref();
+        Table { policy: if self.untold { Some(text(policy)) } else { maybe(policy) }, tags: self.tags }
     }
 }
 
@@ -346,14 +365,15 @@ mod tests {
             "policies": [{"Id": "p-1", "Name": "one", "Type": "SERVICE_CONTROL_POLICY", "Content": "{}"},
                 {"Id": "p-t", "Name": "tags", "Type": "TAG_POLICY", "Content": "{}"}],
             "attached": {"r-1": ["p-1", "p-t", "p-unlisted"]}},
-        "tables": [{"arn": "arn:t", "policy": "{}", "tags": {"a": "b"}}, {"arn": "arn:u"}],
+        "tables": [{"arn": "arn:t", "policy": "{}", "tags": {"a": "b"}}, {"arn": "arn:u"}, {"arn": "arn:v", "untold": true}],
+        "unread": [{"what": "arn:v", "why": "AccessDenied"}],
         "endpoints": {"VpcEndpoints": [
             {"VpcEndpointId": "vpce-0a", "VpcId": "vpc-0a", "ServiceName": "com.amazonaws.eu-west-1.dynamodb", "PolicyDocument": "{}"},
             {"VpcEndpointId": "vpce-0b", "VpcId": "vpc-0a", "ServiceName": "com.amazonaws.eu-west-1.s3"}]}}"#;
 
     #[test]
     fn what_aws_tells_is_read() {
-        let Snapshot { taken_at, state } = Snapshot::parse(DETAILS.as_bytes()).unwrap();
+        let Snapshot { taken_at, state, unread } = Snapshot::parse(DETAILS.as_bytes()).unwrap();
         assert_eq!(taken_at.map(|at| at.to_string()), Some("2026-11-25T00:00:00Z".to_owned()));
         let id = |kind, name: &str| HolderId { account: "111122223333".into(), kind, name: name.into() };
         let app = &state.holders[&id(HolderKind::Role, "app")];
@@ -369,6 +389,9 @@ mod tests {
         assert_eq!(state.managed["arn:aws:iam::aws:policy/M"].text(), Text::known(r#"{"a":1}"#));
         assert_eq!(state.tables["arn:t"].policy, Some(Text::known("{}")));
         assert_eq!((&state.tables["arn:u"].policy, &state.tables["arn:u"].tags), (&None, &None));
+        let untold = &state.tables["arn:v"];
+        assert_eq!((&untold.policy, &untold.tags), (&Some(Text::Untold), &None));
+        assert_eq!(unread, [Unread { what: "arn:v".into(), why: "AccessDenied".into() }]);
         assert_eq!(state.endpoints.keys().collect::<Vec<_>>(), ["vpce-0a"]);
         let organization = &state.organization;
         assert_eq!(organization.enabled, BTreeSet::from([ControlKind::Service]));
