@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_organizations::types::PolicyType;
+use dynamodb_perimeter::aws::snapshot::{ObjectUrl, SnapshotObject};
 use serde_json::{Value, json};
 
 use crate::lambda::http::{self, Response};
@@ -143,7 +144,8 @@ impl Organization {
             let id = made.and_then(|summary| summary.id).ok_or("no policy")?;
             ids.push(id);
         }
-        for id in &ids {
+        // AWS attaches the first to every unit that is made, and moto to none.
+        for id in ids.iter().map(String::as_str).chain(["p-FullAWSAccess"]) {
             client.attach_policy().policy_id(id).target_id(&unit).send().await?;
         }
         let accounts: [String; 2] = accounts.try_into().map_err(|_| "not two")?;
@@ -214,7 +216,7 @@ impl Organization {
         for name in ["locked", "plain"] {
             let arn = format!("arn:aws:dynamodb:{REGION}:{account}:table/{name}");
             let stream = StreamSpecification::builder().stream_enabled(true);
-            let made = client
+            client
                 .create_table()
                 .table_name(name)
                 .attribute_definitions(
@@ -229,15 +231,12 @@ impl Organization {
                 .tags(Tag::builder().key("data").value(name).build()?)
                 .send()
                 .await?;
-            let stream = made.table_description.and_then(|table| table.latest_stream_arn);
             let mut told = json!({ "arn": arn, "tags": { "data": name } });
             if name == "locked" {
                 client.put_resource_policy().resource_arn(&arn).policy(guard(true)).send().await?;
                 told["policy"] = guard(true).into();
             }
-            let tables = self.snapshot["tables"].as_array_mut().ok_or("no tables")?;
-            tables.push(told);
-            tables.push(json!({ "arn": stream.ok_or("no stream")? }));
+            self.snapshot["tables"].as_array_mut().ok_or("no tables")?.push(told);
         }
         Ok(())
     }
@@ -248,10 +247,6 @@ impl Organization {
         for id in [self.guard.clone(), self.lock()?] {
             client.detach_policy().policy_id(&id).target_id(&self.unit).send().await?;
         }
-        self.snapshot["organization"]["attached"][&self.unit] = json!([]);
-        // Without any policy nothing is allowed; AWS attaches this one to every unit that is made, and moto to none.
-        client.attach_policy().policy_id("p-FullAWSAccess").target_id(&self.unit).send().await?;
-        self.snapshot["organization"]["attached"][&self.unit] = json!(["p-FullAWSAccess"]);
         Ok(())
     }
 
@@ -367,9 +362,9 @@ async fn what_stands_is_swept_as_the_same_from_a_file() -> Tested {
         sweep.swept(&["--snapshot", "told.json"])
     };
 
-    // moto's units have no policy of their own, and an SCP that allows nothing denies all.
     let (live, code) = sweep.swept(&["--save", "guarded.json"])?;
     assert_eq!((&live["unread"], code), (&json!([]), Some(0)), "{live:#}");
+    assert_eq!(live["closed_accounts"].as_array().map(Vec::len), Some(2));
 
     organization.open().await?;
     let (live, code) = sweep.swept(&["--save", "open.json"])?;
@@ -394,7 +389,7 @@ async fn what_stands_is_swept_as_the_same_from_a_file() -> Tested {
         })
     };
     assert!(is_open("role/team/app", "table/plain") && is_open("user/ann", "table/plain"), "{live:#}");
-    assert!(!is_open("user/ann", "table/locked") && !is_open("your-emergency-role", "plain"), "{live:#}");
+    assert!(!is_open("role/idle", "table/plain") && !is_open("your-emergency-role", "plain"), "{live:#}");
 
     // What was saved is what was judged, to the byte.
     let kept = sweep.run(&["--snapshot", "open.json"])?;
@@ -456,13 +451,19 @@ async fn the_function_keeps_what_the_command_reads() -> Tested {
     let _process = Process::start(&api.serve(), &vars);
     let told = tokio::task::spawn_blocking(move || api.invoke_one("{}").response()).await?;
     let counts = ["accounts", "roles", "tables"].map(|name| told[name].as_u64().unwrap_or_default());
-    assert_eq!(counts, [3, 9, 8], "{told:#}");
+    assert_eq!(counts, [3, 8, 4], "{told:#}");
     assert_eq!((&told["unread"], &told["regions"]), (&json!([]), &json!([REGION, "us-east-1"])));
 
     let kept = s3.get_object().bucket("kept").key("state/snapshot.json.gz").send().await?;
     let kept = kept.body.collect().await?.into_bytes();
     assert!(kept.starts_with(&[0x1f, 0x8b]));
     std::fs::write(folder.path().join("kept.json.gz"), &kept)?;
+    let at = |key: &str| ObjectUrl { bucket: "kept".into(), key: key.into() };
+    let read = SnapshotObject::new(s3.clone(), at("state/snapshot.json.gz")).read().await?;
+    assert_eq!((read.state.tables.len(), read.unread), (4, Vec::new()));
+    let none = SnapshotObject::new(s3.clone(), at("none")).read().await.err().ok_or("it is there")?;
+    assert!(none.to_string().contains("NoSuchKey"), "{none}");
+
     let sweep =
         Sweep { folder: folder.path(), url: &moto.url, cloudcontrol: &there, keys: Keys::management() };
     let (live, code) = sweep.swept(&["--region", "us-east-1"])?;

@@ -66,11 +66,12 @@ impl Read {
         self.push(arn, policy, tags.map(|tags| json!(tags)));
     }
 
-    /// A stream has no tags that AWS would tell of.
+    /// A stream without a policy is what every question about its table asks about anyway. It has no tags that AWS would
+    /// tell of.
     async fn stream(&mut self, client: &Client, arn: &str) {
         match policy(client, arn).await {
-            Policy::Gone => {}
-            policy => self.push(arn, policy, None),
+            Policy::Gone | Policy::Text(None) => {}
+            policy @ (Policy::Text(Some(_)) | Policy::Untold(_)) => self.push(arn, policy, None),
         }
     }
 

@@ -234,9 +234,8 @@ struct WrittenEndpoint {
 /// A policy's text, in whatever form it is written.
 fn text(written: Option<&Value>) -> Text {
     match written {
-        Some(Value::String(text))
-            if text.trim_start().starts_with("%7B") || text.trim_start().starts_with("%7b") =>
-        {
+        // No JSON begins so; spaces before it may be encoded as well.
+        Some(Value::String(text)) if text.trim_start().starts_with('%') => {
             match percent_decode_str(text).decode_utf8() {
                 Ok(text) => Text::known(&text),
                 Err(_) => Text::Untold,
@@ -350,7 +349,7 @@ mod tests {
     const DETAILS: &str = r#"{"version": 1, "taken_at": "2026-11-25T00:00:00Z", "accounts": {"111122223333": {
         "RoleDetailList": [{"RoleName": "app", "RoleId": "AROA1", "Arn": "arn:aws:iam::111122223333:role/team/app", "Path": "/team/",
             "CreateDate": "2026-01-01T00:00:00Z", "InstanceProfileList": [], "Tags": [{"Key": "k", "Value": "v"}],
-            "AssumeRolePolicyDocument": "%7B%22Statement%22%3A%5B%5D%7D",
+            "AssumeRolePolicyDocument": "%0A%7B%22Statement%22%3A%5B%5D%7D",
             "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": {"Statement": []}}],
             "AttachedManagedPolicies": [{"PolicyName": "m", "PolicyArn": "arn:aws:iam::aws:policy/M"}],
             "PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": "arn:b"}}],
@@ -378,7 +377,7 @@ mod tests {
         let id = |kind, name: &str| HolderId { account: "111122223333".into(), kind, name: name.into() };
         let app = &state.holders[&id(HolderKind::Role, "app")];
         assert_eq!(app.arn.as_deref(), Some("arn:aws:iam::111122223333:role/team/app"));
-        assert_eq!(app.trust, Some(Text::known(r#"{"Statement":[]}"#)));
+        assert_eq!(app.trust, Some(Text::known("\n{\"Statement\":[]}")));
         assert_eq!(app.inline["own"], Text::known(r#"{"Statement":[]}"#));
         assert!(
             app.attached.contains("arn:aws:iam::aws:policy/M") && app.boundary.as_deref() == Some("arn:b")
