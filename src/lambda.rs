@@ -4,6 +4,7 @@
 //! to be. [`auditor`] is driven alike by Lambda and by `perimeter invoke`.
 
 pub mod auditor;
+pub mod collector;
 mod endpoints;
 mod event;
 mod invocation;
@@ -19,6 +20,8 @@ mod trouble;
 pub enum Function {
     /// Audits what happens, as it happens.
     Auditor,
+    /// Reads what stands, and keeps it.
+    Collector,
 }
 
 /// There is no function of that name.
@@ -34,12 +37,13 @@ fn names() -> String {
 
 impl Function {
     /// All that there are.
-    pub const ALL: [Function; 1] = [Function::Auditor];
+    pub const ALL: [Function; 2] = [Function::Auditor, Function::Collector];
 
     /// The handler's name.
     pub fn name(self) -> &'static str {
         match self {
             Function::Auditor => "auditor",
+            Function::Collector => "collector",
         }
     }
 

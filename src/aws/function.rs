@@ -1,5 +1,5 @@
 //! A function in Lambda: what its environment tells it, checked once at its start, and the clients
-//! that are made with it.
+//! that are made with it. [`Settings`] are those of every function; each has its own beside them.
 //!
 //! Lambda gives the credentials in the environment and nowhere else. The SDK's default chain, which
 //! looks for them in profiles, SSO, STS and the instance's metadata, is not linked into `bootstrap`.
@@ -10,10 +10,13 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::SharedCredentialsProvider;
 
+use super::collect::{self, AUDIT_ROLE, Collector, KeptSnapshot, Plan, PlanError, ServiceUrls};
 use super::findings_table::FindingsTable;
 use super::s3::S3LogFiles;
+use super::snapshot::{ObjectUrl, SnapshotObject};
 use super::store_url::{StoreUrl, StoreUrlError, TableUrl};
 use crate::perimeter::Perimeter;
 use crate::perimeter::config::{self, ConfigErrors};
@@ -21,20 +24,45 @@ use crate::perimeter::config::{self, ConfigErrors};
 /// A request that took this long is made again.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// What a function is told.
+/// What every function is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where the perimeter stands.
     pub perimeter: PerimeterAt,
-    /// The table of findings.
-    pub table: TableUrl,
     /// The region of the function.
     pub region: String,
-    /// Another endpoint of DynamoDB.
-    pub dynamodb: Option<String>,
     /// Another endpoint of S3.
     pub s3: Option<String>,
 }
+
+/// What a function is told that keeps findings: `auditor`.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// What every function is told.
+    pub common: Settings,
+    /// The table of findings.
+    pub table: TableUrl,
+    /// Another endpoint of DynamoDB.
+    pub dynamodb: Option<String>,
+}
+
+/// What the function `collector` is told.
+#[derive(Clone, Debug)]
+pub struct CollectorSettings {
+    /// What every function is told.
+    pub common: Settings,
+    /// Where the snapshot is kept.
+    pub snapshot: ObjectUrl,
+    /// The role that is assumed in each account.
+    pub role: String,
+    /// Regions beside those that the perimeter names.
+    pub regions: Vec<String>,
+    /// Other endpoints of services.
+    pub urls: ServiceUrls,
+}
+
+/// The environment, read by name; what is empty is not set.
+type Var<'v> = &'v dyn Fn(&str) -> Option<String>;
 
 /// Where a perimeter.toml stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -42,12 +70,7 @@ pub enum PerimeterAt {
     /// A file, packed with the function.
     File(PathBuf),
     /// An object of S3.
-    Object {
-        /// The bucket's name.
-        bucket: String,
-        /// The object's key.
-        key: String,
-    },
+    Object(ObjectUrl),
 }
 
 /// Why a function does not start.
@@ -57,9 +80,9 @@ pub enum SettingsError {
     /// It is not told what it needs.
     #[error("{0} is not set: {1}")]
     Missing(&'static str, &'static str),
-    /// `PERIMETER_CONFIG` names no object.
-    #[error("PERIMETER_CONFIG: `{0}` names no object, as `s3://bucket/key` does")]
-    Object(String),
+    /// A variable names no object.
+    #[error("{0}: `{1}` names no object, as `s3://bucket/key` does")]
+    Object(&'static str, String),
     /// `PERIMETER_STORE` names no store.
     #[error("PERIMETER_STORE: {0}")]
     Store(#[from] StoreUrlError),
@@ -67,8 +90,13 @@ pub enum SettingsError {
     #[error("PERIMETER_STORE: `{0}`: a function keeps findings in DynamoDB; give `dynamodb://TABLE`")]
     NoTable(StoreUrl),
     /// No region is known.
-    #[error("no region is known: set AWS_REGION, or add `?region=…` to PERIMETER_STORE")]
+    #[error(
+        "AWS_REGION is not set, and no region is known: set it, or add `?region=…` to PERIMETER_STORE, if there is one"
+    )]
     NoRegion,
+    /// What is to be read is not told right.
+    #[error("PERIMETER_AUDIT_ROLE, PERIMETER_REGIONS: {0}")]
+    Plan(#[from] PlanError),
     /// The perimeter cannot be fetched.
     #[error("{file}: {cause}")]
     Perimeter {
@@ -94,29 +122,22 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`].
-    pub fn read(
-        var: &dyn Fn(&str) -> Option<String>,
+    pub fn read(var: Var<'_>, executable: Option<&Path>) -> Result<Self, SettingsError> {
+        Self::read_in(var, executable, None)
+    }
+
+    /// The same, where something else may tell the region.
+    fn read_in(
+        var: Var<'_>,
         executable: Option<&Path>,
+        region: Option<&String>,
     ) -> Result<Self, SettingsError> {
-        let var = |name: &str| var(name).filter(|value| !value.is_empty());
-        let store = var("PERIMETER_STORE").ok_or(SettingsError::Missing(
-            "PERIMETER_STORE",
-            "where findings are kept, `dynamodb://TABLE`",
-        ))?;
-        let table = match store.parse()? {
-            StoreUrl::Table(table) => table,
-            other @ (StoreUrl::None | StoreUrl::Memory | StoreUrl::File(_)) => {
-                return Err(SettingsError::NoTable(other));
-            }
-        };
-        let region = var("AWS_REGION").or_else(|| table.region.clone()).ok_or(SettingsError::NoRegion)?;
-        let endpoint = |name| var(name).or_else(|| var("AWS_ENDPOINT_URL"));
-        let (dynamodb, s3) = (endpoint("AWS_ENDPOINT_URL_DYNAMODB"), endpoint("AWS_ENDPOINT_URL_S3"));
-        let perimeter = match var("PERIMETER_CONFIG") {
+        let region = set(var, "AWS_REGION").or_else(|| region.cloned()).ok_or(SettingsError::NoRegion)?;
+        let perimeter = match set(var, "PERIMETER_CONFIG") {
             Some(place) => PerimeterAt::parse(&place)?,
-            None => PerimeterAt::File(packed(var("LAMBDA_TASK_ROOT"), executable)),
+            None => PerimeterAt::File(packed(set(var, "LAMBDA_TASK_ROOT"), executable)),
         };
-        Ok(Self { perimeter, table, region, dynamodb, s3 })
+        Ok(Self { perimeter, region, s3: endpoint(var, "AWS_ENDPOINT_URL_S3") })
     }
 
     /// Fetches and checks the perimeter.
@@ -129,9 +150,9 @@ impl Settings {
                 let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
                 (path.display().to_string(), text)
             }
-            PerimeterAt::Object { bucket, key } => {
-                let text = self.log_files().text(bucket, key).await;
-                (format!("s3://{bucket}/{key}"), text.map_err(|error| error.cause))
+            PerimeterAt::Object(at) => {
+                let text = self.log_files().text(&at.bucket, &at.key).await;
+                (at.to_string(), text.map_err(|error| error.cause))
             }
         };
         let text = text.map_err(|cause| SettingsError::Perimeter { file: file.clone(), cause })?;
@@ -143,22 +164,17 @@ impl Settings {
         Ok(parsed.perimeter)
     }
 
-    /// The table of findings; what its address says comes first.
-    pub fn findings_table(&self) -> FindingsTable {
-        let url = &self.table;
-        let mut config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(url.region.clone().unwrap_or_else(|| self.region.clone())))
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-            .timeout_config(timeouts())
-            // The table tries again by itself; both together would take minutes to give up.
-            .retry_config(RetryConfig::disabled());
-        config.set_endpoint_url(url.endpoint.clone().or_else(|| self.dynamodb.clone()));
-        FindingsTable::new(aws_sdk_dynamodb::Client::from_conf(config.build()), &url.name)
-    }
-
     /// The log files of buckets in the function's region.
     pub fn log_files(&self) -> S3LogFiles {
+        S3LogFiles::new(self.s3_client())
+    }
+
+    /// The snapshot that is kept in an object.
+    pub fn snapshot(&self, at: ObjectUrl) -> SnapshotObject {
+        SnapshotObject::new(self.s3_client(), at)
+    }
+
+    fn s3_client(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
@@ -167,8 +183,106 @@ impl Settings {
             // A stand-in of S3 knows no names of buckets in its own.
             .force_path_style(self.s3.is_some());
         config.set_endpoint_url(self.s3.clone());
-        S3LogFiles::new(aws_sdk_s3::Client::from_conf(config.build()))
+        aws_sdk_s3::Client::from_conf(config.build())
     }
+}
+
+impl StoreSettings {
+    /// Reads the environment as [`Settings::read`] does.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn read(var: Var<'_>, executable: Option<&Path>) -> Result<Self, SettingsError> {
+        let missing =
+            || SettingsError::Missing("PERIMETER_STORE", "where findings are kept, `dynamodb://TABLE`");
+        let table = match set(var, "PERIMETER_STORE").ok_or_else(missing)?.parse()? {
+            StoreUrl::Table(table) => table,
+            other @ (StoreUrl::None | StoreUrl::Memory | StoreUrl::File(_)) => {
+                return Err(SettingsError::NoTable(other));
+            }
+        };
+        let common = Settings::read_in(var, executable, table.region.as_ref())?;
+        Ok(Self { common, table, dynamodb: endpoint(var, "AWS_ENDPOINT_URL_DYNAMODB") })
+    }
+
+    /// The table of findings; what its address says comes first.
+    pub fn findings_table(&self) -> FindingsTable {
+        let url = &self.table;
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(url.region.clone().unwrap_or_else(|| self.common.region.clone())))
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .timeout_config(timeouts())
+            // The table tries again by itself; both together would take minutes to give up.
+            .retry_config(RetryConfig::disabled());
+        config.set_endpoint_url(url.endpoint.clone().or_else(|| self.dynamodb.clone()));
+        FindingsTable::new(aws_sdk_dynamodb::Client::from_conf(config.build()), &url.name)
+    }
+}
+
+impl CollectorSettings {
+    /// Reads the environment as [`Settings::read`] does.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn read(var: Var<'_>, executable: Option<&Path>) -> Result<Self, SettingsError> {
+        let snapshot = snapshot_url(var)?
+            .ok_or(SettingsError::Missing(SNAPSHOT, "where the snapshot is kept, `s3://bucket/key`"))?;
+        let regions = set(var, "PERIMETER_REGIONS").unwrap_or_default();
+        let regions = regions.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let url = |name| endpoint(var, name);
+        Ok(Self {
+            common: Settings::read(var, executable)?,
+            snapshot,
+            role: set(var, "PERIMETER_AUDIT_ROLE").unwrap_or_else(|| AUDIT_ROLE.to_owned()),
+            regions,
+            urls: ServiceUrls {
+                sts: url("AWS_ENDPOINT_URL_STS"),
+                iam: url("AWS_ENDPOINT_URL_IAM"),
+                organizations: url("AWS_ENDPOINT_URL_ORGANIZATIONS"),
+                dynamodb: url("AWS_ENDPOINT_URL_DYNAMODB"),
+                cloudcontrol: url("AWS_ENDPOINT_URL_CLOUDCONTROL"),
+            },
+        })
+    }
+
+    /// What the function does.
+    ///
+    /// # Errors
+    /// [`SettingsError::Plan`].
+    pub fn collector(&self, perimeter: &Perimeter) -> Result<KeptSnapshot, SettingsError> {
+        let plan = Plan::new(perimeter, &self.role, &self.regions)?;
+        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.common.region.clone()))
+            .credentials_provider(credentials)
+            .retry_config(collect::retries())
+            .timeout_config(collect::timeouts())
+            .build();
+        let collector = Collector::new(config, self.urls.clone(), plan);
+        Ok(KeptSnapshot { collector, object: self.common.snapshot(self.snapshot.clone()) })
+    }
+}
+
+const SNAPSHOT: &str = "PERIMETER_SNAPSHOT";
+
+/// Where a snapshot is kept, if anything says so.
+///
+/// # Errors
+/// [`SettingsError::Object`].
+pub fn snapshot_url(var: Var<'_>) -> Result<Option<ObjectUrl>, SettingsError> {
+    let Some(text) = set(var, SNAPSHOT) else { return Ok(None) };
+    ObjectUrl::parse(&text).map(Some).ok_or(SettingsError::Object(SNAPSHOT, text))
+}
+
+fn set(var: Var<'_>, name: &str) -> Option<String> {
+    var(name).filter(|value| !value.is_empty())
+}
+
+/// The service's own, else that of all.
+fn endpoint(var: Var<'_>, name: &str) -> Option<String> {
+    set(var, name).or_else(|| set(var, "AWS_ENDPOINT_URL"))
 }
 
 fn timeouts() -> TimeoutConfig {
@@ -177,13 +291,11 @@ fn timeouts() -> TimeoutConfig {
 
 impl PerimeterAt {
     fn parse(place: &str) -> Result<Self, SettingsError> {
-        let Some(object) = place.strip_prefix("s3://") else { return Ok(PerimeterAt::File(place.into())) };
-        match object.split_once('/') {
-            Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => {
-                Ok(PerimeterAt::Object { bucket: bucket.to_owned(), key: key.to_owned() })
-            }
-            _ => Err(SettingsError::Object(place.to_owned())),
+        if !place.starts_with("s3://") {
+            return Ok(PerimeterAt::File(place.into()));
         }
+        let object = ObjectUrl::parse(place).map(PerimeterAt::Object);
+        object.ok_or_else(|| SettingsError::Object("PERIMETER_CONFIG", place.to_owned()))
     }
 }
 
@@ -207,10 +319,17 @@ fn packed(task_root: Option<String>, executable: Option<&Path>) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn read(vars: &[(&str, &str)]) -> Result<Settings, String> {
+    fn with<T>(
+        vars: &[(&str, &str)],
+        read: impl Fn(Var<'_>, Option<&Path>) -> Result<T, SettingsError>,
+    ) -> Result<T, String> {
         let var =
             |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Settings::read(&var, Some(Path::new("/var/task/bootstrap"))).map_err(|error| error.to_string())
+        read(&var, Some(Path::new("/var/task/bootstrap"))).map_err(|error| error.to_string())
+    }
+
+    fn read(vars: &[(&str, &str)]) -> Result<StoreSettings, String> {
+        with(vars, StoreSettings::read)
     }
 
     #[test]
@@ -226,10 +345,11 @@ mod tests {
     #[test]
     fn the_perimeter_is_packed_beside_the_executable_unless_another_is_named() {
         let base = [("PERIMETER_STORE", "dynamodb://findings?region=eu-west-1")];
-        let at = |more: &[(&str, &str)]| read(&[&base, more].concat()).unwrap().perimeter;
+        let at = |more: &[(&str, &str)]| read(&[&base, more].concat()).unwrap().common.perimeter;
         assert_eq!(at(&[]), PerimeterAt::File("/var/task/perimeter.toml".into()));
         assert_eq!(at(&[("PERIMETER_CONFIG", "x.toml")]), PerimeterAt::File("x.toml".into()));
-        let object = PerimeterAt::Object { bucket: "b".into(), key: "k/perimeter.toml".into() };
+        let object = ObjectUrl { bucket: "b".into(), key: "k/perimeter.toml".into() };
+        let object = PerimeterAt::Object(object);
         assert_eq!(at(&[("PERIMETER_CONFIG", "s3://b/k/perimeter.toml")]), object);
     }
 
@@ -241,7 +361,22 @@ mod tests {
             ("AWS_ENDPOINT_URL", "http://all"),
             ("AWS_ENDPOINT_URL_S3", "http://s3"),
         ];
-        let Settings { dynamodb, s3, .. } = read(&vars).unwrap();
-        assert_eq!((dynamodb.as_deref(), s3.as_deref()), (Some("http://all"), Some("http://s3")));
+        let StoreSettings { dynamodb, common, .. } = read(&vars).unwrap();
+        assert_eq!((dynamodb.as_deref(), common.s3.as_deref()), (Some("http://all"), Some("http://s3")));
+    }
+
+    #[test]
+    fn a_collector_needs_no_store_and_says_what_it_needs() {
+        let read = |vars: &[_]| with(vars, CollectorSettings::read);
+        let region = ("AWS_REGION", "eu-west-1");
+        assert!(read(&[region]).unwrap_err().contains("PERIMETER_SNAPSHOT is not set"));
+        let wrong = read(&[region, ("PERIMETER_SNAPSHOT", "s3://bucket")]).unwrap_err();
+        assert!(wrong.contains("PERIMETER_SNAPSHOT: `s3://bucket` names no object"), "{wrong}");
+        let snapshot = ("PERIMETER_SNAPSHOT", "s3://bucket/snapshot.json.gz");
+        assert!(read(&[snapshot]).unwrap_err().contains("AWS_REGION"));
+        let more = [("PERIMETER_REGIONS", "us-east-1, eu-central-1"), ("AWS_ENDPOINT_URL_IAM", "http://iam")];
+        let settings = read(&[&[region, snapshot], &more[..]].concat()).unwrap();
+        assert_eq!((settings.role.as_str(), settings.regions.len()), (AUDIT_ROLE, 2));
+        assert_eq!((settings.urls.iam.as_deref(), settings.urls.sts), (Some("http://iam"), None));
     }
 }

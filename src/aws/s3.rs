@@ -31,17 +31,21 @@ impl S3LogFiles {
     /// # Errors
     /// [`FetchError`], also where it is longer than a few megabytes or no UTF-8.
     pub async fn text(&self, bucket: &str, key: &str) -> Result<String, FetchError> {
-        let failed =
-            |cause: String| FetchError { bucket: bucket.into(), key: key.into(), cause, lasting: true };
+        let bytes = self.bytes(bucket, key, MAX_TEXT).await?;
+        String::from_utf8(bytes).map_err(|error| failed(bucket, key, error.to_string()))
+    }
+
+    /// A whole object of no more than so many bytes.
+    pub(super) async fn bytes(&self, bucket: &str, key: &str, most: u64) -> Result<Vec<u8>, FetchError> {
         let mut body = self.object(bucket, key).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = body.next().await {
-            bytes.extend_from_slice(&piece.map_err(|error| failed(with_causes(&error)))?);
-            if bytes.len() as u64 > MAX_TEXT {
-                return Err(failed(format!("longer than {} MiB", MAX_TEXT >> 20)));
+            bytes.extend_from_slice(&piece.map_err(|error| failed(bucket, key, with_causes(&error)))?);
+            if bytes.len() as u64 > most {
+                return Err(failed(bucket, key, format!("longer than {} MiB", most >> 20)));
             }
         }
-        String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+        Ok(bytes)
     }
 
     async fn object(&self, bucket: &str, key: &str) -> Result<ByteStream, FetchError> {
@@ -53,6 +57,11 @@ impl S3LogFiles {
             cause: described(&error),
         })
     }
+}
+
+/// Trying again would not mend it.
+fn failed(bucket: &str, key: &str, cause: String) -> FetchError {
+    FetchError { bucket: bucket.to_owned(), key: key.to_owned(), cause, lasting: true }
 }
 
 /// S3 has answered, and means it: it is no such object, or not ours to read.

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use dynamodb_perimeter::aws::function::Settings;
+use dynamodb_perimeter::aws::function::{CollectorSettings, StoreSettings};
 use dynamodb_perimeter::lambda::auditor::Handler;
 use dynamodb_perimeter::lambda::{Function, runtime};
 use jiff::Timestamp;
@@ -34,22 +34,29 @@ fn start() -> Result<(), lambda_runtime::Error> {
         return Err(format!("{missing} is not set: {hint}").into());
     }
     let function = Function::parse(&var("_HANDLER").unwrap_or_default())?;
-    let settings = Settings::read(&var, std::env::current_exe().ok().as_deref())?;
+    let executable = std::env::current_exe().ok();
+    let executable = executable.as_deref();
     // One thread: Lambda gives a whole processor only beyond 1,769 MB.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match function {
-            Function::Auditor => auditor(settings).await,
+            Function::Auditor => auditor(StoreSettings::read(&var, executable)?).await,
+            Function::Collector => collector(CollectorSettings::read(&var, executable)?).await,
         }
     })
 }
 
-async fn auditor(settings: Settings) -> Result<(), lambda_runtime::Error> {
-    let perimeter = settings.perimeter().await?;
-    let elsewhere = settings.clone();
+async fn auditor(settings: StoreSettings) -> Result<(), lambda_runtime::Error> {
+    let perimeter = settings.common.perimeter().await?;
+    let elsewhere = settings.common.clone();
     let handler = Handler::new(perimeter, move || settings.findings_table(), move || elsewhere.log_files());
     let name = var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     runtime::serve(&handler, &name, Timestamp::now).await
+}
+
+async fn collector(settings: CollectorSettings) -> Result<(), lambda_runtime::Error> {
+    let perimeter = settings.common.perimeter().await?;
+    runtime::serve_collector(&settings.collector(&perimeter)?, Timestamp::now).await
 }
 
 /// One JSON object a line on standard error; standard output has the metrics alone.

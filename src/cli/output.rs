@@ -235,6 +235,27 @@ fn beside(target: &Path) -> io::Result<NamedTempFile> {
     Ok(part)
 }
 
+/// Writes a file beside the result, in the place of the last once it is whole.
+///
+/// # Errors
+/// Where it cannot be written, or would replace one that is read.
+pub fn save(common: &Common, path: &Path, text: &[u8]) -> Result<(), Failure> {
+    let refused = |why: String| Failure::Said(format!("cannot write `{}`: {why}", path.display()));
+    let target = real(path);
+    if let Some(used) = common.used().iter().find(|used| real(&used.path) == target) {
+        return Err(refused(format!("it is {}; name another file", used.what)));
+    }
+    let written = if is_special(path) {
+        OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(text))
+    } else {
+        beside(&target).and_then(|mut part| {
+            part.write_all(text)?;
+            part.persist(&target).map(drop).map_err(|error| error.error)
+        })
+    };
+    written.map_err(|error| refused(error.to_string()))
+}
+
 /// Is it a result that is not whole yet?
 pub fn is_part(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

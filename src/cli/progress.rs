@@ -17,6 +17,37 @@ pub struct Progress<'c> {
     common: &'c Common,
 }
 
+/// What a command is doing, for one of which nobody can say how long it takes; hidden where nobody looks at it.
+pub struct Spinner<'c> {
+    bar: ProgressBar,
+    common: &'c Common,
+}
+
+impl<'c> Spinner<'c> {
+    /// Shows it on a terminal.
+    pub fn start(common: &'c Common) -> Self {
+        if common.quiet || !io::stderr().is_terminal() {
+            return Self { bar: ProgressBar::hidden(), common };
+        }
+        let bar = ProgressBar::new_spinner();
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, common }
+    }
+
+    /// Says what comes next.
+    pub fn tell(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+        if self.common.verbose > 0 {
+            self.bar.suspend(|| self.common.detail(text));
+        }
+    }
+
+    /// Takes it away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// A source of bytes that counts what is read from it.
 pub struct Counting {
     source: Box<dyn Read + Send>,

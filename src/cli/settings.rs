@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::output::{drawn, remark};
 use super::{Common, Failure};
 use crate::aws::findings_table::FindingsTable;
+use crate::aws::snapshot;
 use crate::aws::store_url::{StoreUrl, StoreUrlError};
 use crate::findings::store::FindingStore;
 use crate::iam::state::snapshot::Snapshot;
@@ -168,7 +169,13 @@ impl Settings {
 pub fn read_snapshot(path: &Path) -> Result<Snapshot, Failure> {
     let failed = |why: String| Failure::Said(format!("--snapshot {}: {why}", path.display()));
     let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    Snapshot::parse(&bytes).map_err(|error| failed(error.to_string()))
+    parse_snapshot(&bytes).map_err(failed)
+}
+
+/// Reads a snapshot, packed as the function `collector` keeps it or not.
+pub fn parse_snapshot(bytes: &[u8]) -> Result<Snapshot, String> {
+    let text = snapshot::unpacked(bytes).map_err(|error| error.to_string())?;
+    Snapshot::parse(&text).map_err(|error| error.to_string())
 }
 
 /// The endpoints of a file that `--endpoints` names.

@@ -12,6 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::auditor::Handler;
+use super::collector::{self, Collect, Told};
 use super::log_file::LogFiles;
 use super::metrics::Metrics;
 use super::reply::Reply;
@@ -48,6 +49,23 @@ pub async fn serve<S: FindingStore + StateStore + Send, L: LogFiles>(
             tracing::error!(kind = error.kind(), reason = %error, "event failed");
         }
         reply.map_err(Diagnostic::from)
+    });
+    lambda_runtime::run(service).await
+}
+
+/// Collects, whatever the event, until Lambda ends the process.
+///
+/// # Errors
+/// Where the Runtime API cannot be reached.
+pub async fn serve_collector(
+    source: &impl Collect,
+    clock: fn() -> Timestamp,
+) -> Result<(), lambda_runtime::Error> {
+    let service = service_fn(async |_: LambdaEvent<Box<RawValue>>| -> Result<Told, Diagnostic> {
+        collector::run(source, clock()).await.map_err(|reason| {
+            tracing::error!(%reason, "nothing was kept");
+            Diagnostic { error_type: "NotCollected".to_owned(), error_message: reason }
+        })
     });
     lambda_runtime::run(service).await
 }

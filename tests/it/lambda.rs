@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 mod calls;
-mod http;
-mod runtime_api;
+pub mod http;
+pub mod runtime_api;
 mod services;
 
 use crate::corpus;
@@ -530,8 +530,17 @@ fn an_unknown_handler_is_refused_with_the_names_of_those_that_there_are() {
     let error = api.init_error();
     assert_eq!(
         error["errorMessage"],
-        "there is no function `bootstrap`: the handler must be one of `auditor`"
+        "there is no function `bootstrap`: the handler must be one of `auditor`, `collector`"
     );
+    assert_eq!(process.exit_code(), Some(1));
+}
+
+#[test]
+fn each_function_is_told_what_it_lacks() {
+    let api = RuntimeApi::default();
+    let mut process = Process::start(&api.serve(), &[("_HANDLER", "collector"), ("PERIMETER_STORE", "")]);
+    let reason = api.init_error()["errorMessage"].as_str().unwrap().to_owned();
+    assert!(reason.contains("PERIMETER_SNAPSHOT is not set"), "{reason}");
     assert_eq!(process.exit_code(), Some(1));
 }
 

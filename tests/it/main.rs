@@ -5,6 +5,7 @@
 mod bundles;
 mod cli;
 mod cli_views;
+mod collect;
 mod corpus;
 mod generated;
 mod grid;

@@ -17,14 +17,14 @@ use crate::corpus::root;
 type Tested = Result<(), Box<dyn Error>>;
 
 /// A server process, and what it says of each request.
-struct Moto {
+pub struct Moto {
     process: Child,
-    url: String,
+    pub url: String,
     log: Receiver<String>,
 }
 
 impl Moto {
-    fn start() -> Result<Self, Box<dyn Error>> {
+    pub fn start() -> Result<Self, Box<dyn Error>> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut process = Command::new("moto_server")
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])

@@ -13,6 +13,7 @@ use super::prose::wrap;
 use super::sheet::Sheet;
 use super::short::counted;
 use crate::cli::output::Output;
+use crate::iam::state::snapshot::{Snapshot, Unread};
 use crate::reach::change::Opened;
 use crate::reach::sweep::Swept;
 
@@ -30,6 +31,8 @@ pub struct Shown {
     closed_accounts: Vec<String>,
     pub opened: Vec<Way>,
     untold: Vec<Untold>,
+    /// What should be in the snapshot and is not.
+    unread: Vec<Unread>,
 }
 
 /// A way in.
@@ -51,18 +54,19 @@ struct Untold {
 
 impl Shown {
     /// As it is written in every output.
-    pub fn of(swept: &Swept, taken_at: Option<Timestamp>) -> Self {
+    pub fn of(swept: &Swept, snapshot: &Snapshot) -> Self {
         let untold = swept.untold.iter().map(|(principal, unknown)| Untold {
             principal: principal.clone(),
             unknown: unknown.iter().cloned().collect(),
         });
         Self {
-            taken_at,
+            taken_at: snapshot.taken_at,
             principals: swept.principals,
             tables: swept.tables,
             closed_accounts: swept.closed.iter().cloned().collect(),
             opened: swept.opened.iter().map(way).collect(),
             untold: untold.collect(),
+            unread: snapshot.unread.clone(),
         }
     }
 }
@@ -103,14 +107,26 @@ pub fn text(out: &mut Output, shown: &Shown) -> io::Result<()> {
             writeln!(out, "    {line}")?;
         }
     }
-    for (all, what) in [(shown.opened.len(), "open"), (shown.untold.len(), "unknown")] {
+    for Unread { what, why } in shown.unread.iter().take(SHOWN) {
+        writeln!(out, "\n  {}  {}", paint.text(WARN, "unread"), plain_line(what))?;
+        for line in wrap(&plain_line(why), width.saturating_sub(4)) {
+            writeln!(out, "    {line}")?;
+        }
+    }
+    let lists =
+        [(shown.opened.len(), "open"), (shown.untold.len(), "unknown"), (shown.unread.len(), "unread")];
+    for (all, what) in lists {
         if let more @ 1.. = all.saturating_sub(SHOWN) {
             writeln!(out, "\n  {more} more that are {what}; --format json gives all")?;
         }
     }
     let unknown = counted(shown.untold.len() as u64, "unknown principal", "unknown principals");
     let open = counted(shown.opened.len() as u64, "way in", "ways in");
-    writeln!(out, "\n  {open} from outside, {unknown}")
+    let unread = match shown.unread.len() as u64 {
+        0 => String::new(),
+        all => format!(", {} unread", counted(all, "part", "parts")),
+    };
+    writeln!(out, "\n  {open} from outside, {unknown}{unread}")
 }
 
 /// Writes the ways in as a table for a spreadsheet.

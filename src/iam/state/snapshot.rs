@@ -9,8 +9,11 @@
 //!    "policies": [{"Id": "p-0a1b", "Name": "perimeter", "Type": "SERVICE_CONTROL_POLICY", "Content": "{…}"}],
 //!    "attached": {"ou-ab12-34cd56ef": ["p-0a1b"]}},
 //!  "tables": [{"arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/orders", "policy": "{…}", "tags": {}}],
-//!  "endpoints": {"VpcEndpoints": […what `aws ec2 describe-vpc-endpoints` prints…]}}
+//!  "endpoints": {"VpcEndpoints": […what `aws ec2 describe-vpc-endpoints` prints…]},
+//!  "unread": [{"what": "account 444455556666", "why": "AccessDenied: …"}]}
 //! ```
+//!
+//! A table with `"untold": true` is one whose policy, or whatever of it is left out, could not be read.
 //!
 //! A policy's text may be JSON itself, a string of JSON, or, as IAM's API gives it, that percent-encoded.
 //!
@@ -21,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Control, ControlKind, Endpoint, Holder, HolderId, HolderKind, Managed, State, Table, Text};
@@ -32,6 +35,16 @@ pub struct Snapshot {
     /// What happened later is not in it; what happened shortly before may not be.
     pub taken_at: Option<Timestamp>,
     pub state: State,
+    /// What should be in it and could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    pub what: String,
+    pub why: String,
 }
 
 /// Why a text is no snapshot.
@@ -59,7 +72,7 @@ impl Snapshot {
     /// # Errors
     /// Where it is no JSON, or not of that shape.
     pub fn parse(text: &[u8]) -> Result<Self, SnapshotError> {
-        let Written { version, taken_at, accounts, organization, tables, endpoints } =
+        let Written { version, taken_at, accounts, organization, tables, endpoints, unread } =
             serde_json::from_slice(text)?;
         if version != 1 {
             return Err(SnapshotError::Version(version));
@@ -70,7 +83,7 @@ impl Snapshot {
         state.tables = tables.into_iter().map(|table| (table.arn.clone(), table.read())).collect();
         let endpoints = endpoints.items.into_iter().filter(WrittenEndpoint::is_of_dynamodb);
         state.endpoints = endpoints.map(WrittenEndpoint::read).collect();
-        Ok(Self { taken_at, state })
+        Ok(Self { taken_at, state, unread })
     }
 }
 
@@ -87,6 +100,8 @@ struct Written {
     tables: Vec<WrittenTable>,
     #[serde(default)]
     endpoints: WrittenEndpoints,
+    #[serde(default)]
+    unread: Vec<Unread>,
 }
 
 /// What `GetAccountAuthorizationDetails` answers, all pages together. A list that is not there was not asked for.
@@ -208,6 +223,9 @@ struct WrittenTable {
     policy: Option<Value>,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
+    /// Its policy could not be read, unless it is there all the same.
+    #[serde(default)]
+    untold: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -228,9 +246,8 @@ struct WrittenEndpoint {
 /// A policy's text, in whatever form it is written.
 fn text(written: Option<&Value>) -> Text {
     match written {
-        Some(Value::String(text))
-            if text.trim_start().starts_with("%7B") || text.trim_start().starts_with("%7b") =>
-        {
+        // No JSON begins so; spaces before it may be encoded as well.
+        Some(Value::String(text)) if text.trim_start().starts_with('%') => {
             match percent_decode_str(text).decode_utf8() {
                 Ok(text) => Text::known(&text),
                 Err(_) => Text::Untold,
@@ -326,7 +343,8 @@ impl WrittenOrganization {
 
 impl WrittenTable {
     fn read(self) -> Table {
-        Table { policy: maybe(self.policy.as_ref()), tags: self.tags }
+        let policy = self.policy.as_ref();
+        Table { policy: if self.untold { Some(text(policy)) } else { maybe(policy) }, tags: self.tags }
     }
 }
 
@@ -349,7 +367,7 @@ mod tests {
     const DETAILS: &str = r#"{"version": 1, "taken_at": "2026-11-25T00:00:00Z", "accounts": {"111122223333": {
         "RoleDetailList": [{"RoleName": "app", "RoleId": "AROA1", "Arn": "arn:aws:iam::111122223333:role/team/app", "Path": "/team/",
             "CreateDate": "2026-01-01T00:00:00Z", "InstanceProfileList": [], "Tags": [{"Key": "k", "Value": "v"}],
-            "AssumeRolePolicyDocument": "%7B%22Statement%22%3A%5B%5D%7D",
+            "AssumeRolePolicyDocument": "%0A%7B%22Statement%22%3A%5B%5D%7D",
             "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": {"Statement": []}}],
             "AttachedManagedPolicies": [{"PolicyName": "m", "PolicyArn": "arn:aws:iam::aws:policy/M"}],
             "PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": "arn:b"}}],
@@ -364,19 +382,20 @@ mod tests {
             "policies": [{"Id": "p-1", "Name": "one", "Type": "SERVICE_CONTROL_POLICY", "Content": "{}"},
                 {"Id": "p-t", "Name": "tags", "Type": "TAG_POLICY", "Content": "{}"}],
             "attached": {"r-1": ["p-1", "p-t", "p-unlisted"]}},
-        "tables": [{"arn": "arn:t", "policy": "{}", "tags": {"a": "b"}}, {"arn": "arn:u"}],
+        "tables": [{"arn": "arn:t", "policy": "{}", "tags": {"a": "b"}}, {"arn": "arn:u"}, {"arn": "arn:v", "untold": true}],
+        "unread": [{"what": "arn:v", "why": "AccessDenied"}],
         "endpoints": {"VpcEndpoints": [
             {"VpcEndpointId": "vpce-0a", "VpcId": "vpc-0a", "ServiceName": "com.amazonaws.eu-west-1.dynamodb", "PolicyDocument": "{}"},
             {"VpcEndpointId": "vpce-0b", "VpcId": "vpc-0a", "ServiceName": "com.amazonaws.eu-west-1.s3"}]}}"#;
 
     #[test]
     fn what_aws_tells_is_read() {
-        let Snapshot { taken_at, state } = Snapshot::parse(DETAILS.as_bytes()).unwrap();
+        let Snapshot { taken_at, state, unread } = Snapshot::parse(DETAILS.as_bytes()).unwrap();
         assert_eq!(taken_at.map(|at| at.to_string()), Some("2026-11-25T00:00:00Z".to_owned()));
         let id = |kind, name: &str| HolderId { account: "111122223333".into(), kind, name: name.into() };
         let app = &state.holders[&id(HolderKind::Role, "app")];
         assert_eq!(app.arn.as_deref(), Some("arn:aws:iam::111122223333:role/team/app"));
-        assert_eq!(app.trust, Some(Text::known(r#"{"Statement":[]}"#)));
+        assert_eq!(app.trust, Some(Text::known("\n{\"Statement\":[]}")));
         assert_eq!(app.inline["own"], Text::known(r#"{"Statement":[]}"#));
         assert!(
             app.attached.contains("arn:aws:iam::aws:policy/M") && app.boundary.as_deref() == Some("arn:b")
@@ -388,6 +407,9 @@ mod tests {
         assert_eq!(state.managed["arn:aws:iam::aws:policy/M"].text(), Text::known(r#"{"a":1}"#));
         assert_eq!(state.tables["arn:t"].policy, Some(Text::known("{}")));
         assert_eq!((&state.tables["arn:u"].policy, &state.tables["arn:u"].tags), (&None, &None));
+        let untold = &state.tables["arn:v"];
+        assert_eq!((&untold.policy, &untold.tags), (&Some(Text::Untold), &None));
+        assert_eq!(unread, [Unread { what: "arn:v".into(), why: "AccessDenied".into() }]);
         assert_eq!(state.endpoints.keys().collect::<Vec<_>>(), ["vpce-0a"]);
         let organization = &state.organization;
         assert_eq!(organization.types, [(ControlKind::Service, true), (ControlKind::Resource, false)].into());
