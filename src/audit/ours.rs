@@ -32,7 +32,9 @@ impl Ours for Perimeter {
     }
 
     fn is_other_endpoint(&self, id: &str) -> bool {
-        self.endpoints.iter().any(|known| known.id.as_str() == id) && !self.is_endpoint(id)
+        let mut of_that_id = self.endpoints.iter().filter(|known| known.id.as_str() == id).peekable();
+        let is_held = |vpc: &VpcKey| self.vpcs.contains_key(vpc) && is_in(self, vpc, None, None);
+        of_that_id.peek().is_some() && !of_that_id.any(|known| is_held(&known.vpc))
     }
 
     fn approves_vpc(&self, account: Option<&str>, region: Option<&str>, id: &str) -> bool {
@@ -105,11 +107,14 @@ mod tests {
             format!(
                 "version = 1\n[environments.production]\nmode = \"{mode}\"\naccounts = [\"111122223333\"]\n\
                 [[vpc]]\nid = \"vpc-0a\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n\
-                cidrs = [\"10.0.0.0/16\"]\n"
+                cidrs = [\"10.0.0.0/16\"]\n\
+                [[endpoint]]\nid = \"vpce-0a\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\n\
+                vpc = \"vpc-0a\"\n"
             )
         };
         let read = |mode: &str| config::parse(&text(mode)).map(|parsed| parsed.perimeter).unwrap();
         let (ours, exempt) = (read("enforce"), read("exempt"));
+        assert!(exempt.is_other_endpoint("vpce-0a") && !ours.is_other_endpoint("vpce-0a"));
         let (account, region) = (Some("111122223333"), Some("eu-west-1"));
         for (account, region) in [(account, region), (None, region), (account, None), (None, None)] {
             assert!(ours.approves_vpc(account, region, "vpc-0a") && ours.owns_vpc(account, region));

@@ -115,7 +115,7 @@ pub trait Ours {
     /// Is an endpoint of this id in an approved VPC?
     fn is_endpoint(&self, id: &str) -> bool;
 
-    /// Is an endpoint of this id known, and its VPC not approved?
+    /// Is an endpoint of this id known, and its VPC not approved, or an exempt account's?
     fn is_other_endpoint(&self, id: &str) -> bool;
 
     /// Is an approved VPC of this id owned by this account, in this region, and the account not
@@ -244,6 +244,10 @@ mod tests {
             ("organizations.amazonaws.com", "CreatePolicy"),
             ("ec2.amazonaws.com", "CreateVpcEndpoint"),
             ("ec2.amazonaws.com", "CreateVpcPeeringConnection"),
+            ("ec2.amazonaws.com", "ModifyVpcEndpoint"),
+            ("ec2.amazonaws.com", "ModifySubnetAttribute"),
+            ("ec2.amazonaws.com", "AcceptVpcPeeringConnection"),
+            ("networkmanager.amazonaws.com", "CreateVpcAttachment"),
             ("ram.amazonaws.com", "CreateResourceShare"),
             ("dynamodb.amazonaws.com", "UpdateTable"),
             ("dynamodb.amazonaws.com", "ImportTable"),
@@ -260,6 +264,8 @@ mod tests {
             ("apigateway.amazonaws.com", "UpdateIntegration"),
             ("appsync.amazonaws.com", "UpdateDataSource"),
             ("pipes.amazonaws.com", "CreatePipe"),
+            ("lambda.amazonaws.com", "CreateEventSourceMapping20150331"),
+            ("iam.amazonaws.com", "UpdateAccessKey"),
         ];
         let odd = ["null", "true", "7", "1e400", "\"\"", "\"é/…\"", "[]", "{}", "[[{}]]", r#"{"omitted":7}"#];
         let keys = [
@@ -287,6 +293,19 @@ mod tests {
             "taskDefinition",
             "credentialsArn",
             "patchOperations",
+            "userName",
+            "status",
+            "enabled",
+            "vpcId",
+            "vpcArn",
+            "requesterVpcInfo",
+            "vpcEndpointId",
+            "addSubnetId",
+            "mapPublicIpOnLaunch",
+            "principals",
+            "streamSpecification",
+            "source",
+            "eventSourceArn",
         ];
         let patterns = ["arn:aws:iam::*:role/*".to_owned(), "*".to_owned()];
         let own = Own { table: Some("arn"), resources: &patterns, roles: &patterns };

@@ -158,8 +158,8 @@ fn opens_endpoint(event: &Event<'_>, ours: &dyn Ours) -> bool {
         return false;
     }
     match request.text("vpcEndpointId") {
-        Some(id) if ours.is_endpoint(&id) => true,
         Some(id) if ours.is_other_endpoint(&id) => false,
+        Some(id) if ours.is_endpoint(&id) => true,
         _ => ours.owns_vpc(event.account.as_deref(), event.region.as_deref()),
     }
 }

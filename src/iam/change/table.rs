@@ -111,6 +111,9 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     judge(event, ours, &mut draft);
     if draft.shows == Shows::Nothing && sends_changes(event) {
         draft.shows = Shows::StreamDestination;
+        if event.name == "CreateTable" {
+            draft.what.push_str(", with a stream");
+        }
     }
     Some(draft)
 }
