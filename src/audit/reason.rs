@@ -47,6 +47,8 @@ fn changed(case: &Case, judgement: &Judgement, what: &str, through_dynamodb: boo
         Some((rule, _)) if rule.id == "break-glass-name" => ", whose name fits a break-glass pattern",
         Some((rule, _)) if rule.id == "change-unreadable" => ", and the record does not say to what",
         Some((rule, _)) if rule.id == "unguarded-table" => ", which starts without a resource policy",
+        Some((rule, _)) if rule.id == "network-path" => ", which may lead to an approved VPC, or out of one",
+        Some((rule, _)) if rule.id == "break-glass-trust" => ", for one of whom a break-glass entry speaks",
         _ => "",
     };
     format!("{}{from}: {what}{shown}{failed}", who(case))

@@ -246,7 +246,7 @@ fn change(case: &Case, fits: &mut Vec<&'static Rule>) {
         fits.push(&rules::BREAK_GLASS_NAME);
     }
     fits.extend(case.proven.as_ref().map(|proven| proven.rule));
-    fits.extend(shown(change.shows));
+    fits.extend(shown(change.shows, case));
     if !through_dynamodb {
         return;
     }
@@ -261,7 +261,7 @@ fn change(case: &Case, fits: &mut Vec<&'static Rule>) {
     }
 }
 
-fn shown(shows: Shows) -> Option<&'static Rule> {
+fn shown(shows: Shows, case: &Case) -> Option<&'static Rule> {
     match shows {
         Shows::Nothing => None,
         Shows::Unreadable => Some(&rules::CHANGE_UNREADABLE),
@@ -269,6 +269,14 @@ fn shown(shows: Shows) -> Option<&'static Rule> {
         Shows::ExternalGrant => Some(&rules::EXTERNAL_GRANT),
         Shows::LoggingWeakened => Some(&rules::LOGGING_WEAKENED),
         Shows::ProductChanged => Some(&rules::PRODUCT_CHANGED),
+        Shows::BreakGlassCredential => Some(&rules::BREAK_GLASS_TRUST),
+        // What is no opening by itself is told of only where something is held to the perimeter. Of a
+        // network that is asked where the VPC is known.
+        Shows::NetworkPath => Some(&rules::NETWORK_PATH),
+        Shows::StreamDestination if case.mode == Mode::Exempt && !case.tables_untold => None,
+        Shows::CredentialCreated if case.mode == Mode::Exempt => None,
+        Shows::StreamDestination => Some(&rules::STREAM_DESTINATION),
+        Shows::CredentialCreated => Some(&rules::CREDENTIAL_CREATED),
     }
 }
 

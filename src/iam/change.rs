@@ -28,6 +28,7 @@ mod name;
 mod network;
 mod organization;
 mod own;
+mod path;
 mod product;
 #[cfg(test)]
 mod sample;
@@ -83,6 +84,15 @@ pub enum Shows {
     LoggingWeakened,
     /// It changes a resource of the product itself.
     ProductChanged,
+    /// It opens a way to an approved VPC, or out of one, or may: of most ways the event does not tell
+    /// where they lead.
+    NetworkPath,
+    /// It sends the changes of a table's items somewhere else.
+    StreamDestination,
+    /// It makes a lasting credential, switches one on, or changes who vouches for identities.
+    CredentialCreated,
+    /// It does so for a user or role that a break-glass entry speaks of.
+    BreakGlassCredential,
 }
 
 /// What else a change is read against: answered by whoever knows the perimeter.
@@ -104,6 +114,17 @@ pub trait Ours {
 
     /// Is an endpoint of this id in an approved VPC?
     fn is_endpoint(&self, id: &str) -> bool;
+
+    /// Is an endpoint of this id known, and its VPC not approved, or an exempt account's?
+    fn is_other_endpoint(&self, id: &str) -> bool;
+
+    /// Is an approved VPC of this id owned by this account, in this region, and the account not
+    /// exempt? An owner or region that is not told may be any.
+    fn approves_vpc(&self, account: Option<&str>, region: Option<&str>, id: &str) -> bool;
+
+    /// Does the account own an approved VPC in the region, and is it not exempt? An account or region
+    /// that is not told may be any.
+    fn owns_vpc(&self, account: Option<&str>, region: Option<&str>) -> bool;
 }
 
 /// Can this event be a change at all? Called for every record of a log: allocates nothing where the
@@ -151,10 +172,10 @@ pub fn recognise(record: &Record<'_>, own: &Own<'_>, ours: &dyn Ours) -> Option<
         "dax" => dax::change(&event),
         "iam" => identity::change(&event, ours),
         "sts" => session::change(&event, ours),
-        "rolesanywhere" => anywhere::change(&event),
+        "rolesanywhere" => anywhere::change(&event, ours),
         "organizations" => organization::change(&event),
-        "ec2" => network::change(&event),
-        "ram" | "directconnect" | "networkmanager" => link::change(&service, &event),
+        "ec2" => network::change(&event, ours),
+        "ram" | "directconnect" | "networkmanager" => link::change(&service, &event, ours),
         "sso" | "sso-directory" | "identitystore" | "identitystore-scim" => center::change(&service, &event),
         _ if product::is_change(&service, &name) => product::change(&service, &event, own),
         _ => compute::change(&service, &event),
@@ -223,6 +244,10 @@ mod tests {
             ("organizations.amazonaws.com", "CreatePolicy"),
             ("ec2.amazonaws.com", "CreateVpcEndpoint"),
             ("ec2.amazonaws.com", "CreateVpcPeeringConnection"),
+            ("ec2.amazonaws.com", "ModifyVpcEndpoint"),
+            ("ec2.amazonaws.com", "ModifySubnetAttribute"),
+            ("ec2.amazonaws.com", "AcceptVpcPeeringConnection"),
+            ("networkmanager.amazonaws.com", "CreateVpcAttachment"),
             ("ram.amazonaws.com", "CreateResourceShare"),
             ("dynamodb.amazonaws.com", "UpdateTable"),
             ("dynamodb.amazonaws.com", "ImportTable"),
@@ -239,6 +264,8 @@ mod tests {
             ("apigateway.amazonaws.com", "UpdateIntegration"),
             ("appsync.amazonaws.com", "UpdateDataSource"),
             ("pipes.amazonaws.com", "CreatePipe"),
+            ("lambda.amazonaws.com", "CreateEventSourceMapping20150331"),
+            ("iam.amazonaws.com", "UpdateAccessKey"),
         ];
         let odd = ["null", "true", "7", "1e400", "\"\"", "\"é/…\"", "[]", "{}", "[[{}]]", r#"{"omitted":7}"#];
         let keys = [
@@ -266,6 +293,19 @@ mod tests {
             "taskDefinition",
             "credentialsArn",
             "patchOperations",
+            "userName",
+            "status",
+            "enabled",
+            "vpcId",
+            "vpcArn",
+            "requesterVpcInfo",
+            "vpcEndpointId",
+            "addSubnetId",
+            "mapPublicIpOnLaunch",
+            "principals",
+            "streamSpecification",
+            "source",
+            "eventSourceArn",
         ];
         let patterns = ["arn:aws:iam::*:role/*".to_owned(), "*".to_owned()];
         let own = Own { table: Some("arn"), resources: &patterns, roles: &patterns };

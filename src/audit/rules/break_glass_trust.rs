@@ -7,14 +7,18 @@ pub(crate) const RULE: Rule = Rule {
     severity: Severity::Critical,
     subject: Subject::ProvenChange,
     title: "More principals can break the glass",
-    what: "A trust policy of a role that a break-glass entry speaks of, with an `Allow` that \
-        the policy before it did not have, or without a `Deny` that it had. The two texts \
-        are compared statement by statement: one that says the same in other words counts as \
-        more. Where the policy before it is not known, any counts. Raised only where what \
-        stood before is known (`scan --snapshot`).\n\n\
-        Cannot see: new access keys or passwords of a break-glass user; changes to the \
-        identity provider that the role trusts, or of who may sign in there; a chain of \
-        roles through other roles' trust policies.",
+    what: "A trust policy of a role that a break-glass entry speaks of, with an `Allow` that the \
+        policy before it did not have, or without a `Deny` that it had. The two texts are \
+        compared statement by statement: one that says the same in other words counts as more. \
+        Where the policy before it is not known, any counts. This is raised only where what \
+        stood before is known (`scan --snapshot`). From its own text alone, in every scan: a \
+        lasting credential made or switched on for a break-glass user (an access key, a \
+        password, a service-specific credential), and a profile of Roles Anywhere made or \
+        changed by which certificates get in as a break-glass role.\n\n\
+        Cannot see: under which path a user lies whose event has the name alone: where a \
+        pattern may speak of it under some path, it counts; changes to the identity provider \
+        that the role trusts, or of who may sign in there; a chain of roles through other \
+        roles' trust policies.",
     why: "The perimeter is as tight as the trust policy of the role that may pass it. One \
         added line, an account's root as principal, gives the carve-out to everybody whom that \
         account's administrators choose, and no SCP, table policy or endpoint has changed. It \

@@ -5,15 +5,18 @@ use crate::audit::rule::{Rule, Severity, Subject};
 pub(crate) const RULE: Rule = Rule {
     id: "credential-created",
     severity: Severity::Medium,
-    subject: Subject::NotYet,
+    subject: Subject::Change,
     title: "Lasting credential created",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a lasting credential made \
-        or switched on for a principal that can reach the tables: an access key, a console \
-        password, a trust anchor of Roles Anywhere, a new identity provider that some role \
-        trusts.\n\n\
-        Cannot see: where the credential is kept, and who copies it; sessions, which are made \
-        by the million and expire.",
+    what: "A lasting credential that is made or switched on: an access key, a console password, a \
+        service-specific credential, or a trust anchor or profile of Roles Anywhere, whose \
+        revocation lists count too where one is switched off or deleted; and who vouches for \
+        identities: a SAML or OIDC provider of IAM, or the external directory of Identity \
+        Center, that is made or changed. For a user or role of which a break-glass entry \
+        speaks it is `break-glass-trust`. Not in exempt accounts. Signing certificates and \
+        keys for SSH are no credentials for DynamoDB, and do not count.\n\n\
+        Cannot see: what its principal may reach; where the credential is kept, and who copies \
+        it; sessions, which are made by the million and expire; a password that its user \
+        changes.",
     why: "A session expires; an access key works until somebody deletes it, from any place \
         that the policies allow. It is the first thing that an intruder makes so as to stay, \
         and the thing that developers leave in repositories. Behind a perimeter that holds it \

@@ -5,15 +5,22 @@ use crate::audit::rule::{Rule, Severity, Subject};
 pub(crate) const RULE: Rule = Rule {
     id: "network-path",
     severity: Severity::Medium,
-    subject: Subject::NotYet,
+    subject: Subject::Change,
     title: "New network path to an approved VPC",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a change of routes, \
-        peerings, transit gateways, VPNs, subnet shares or gateways by which other networks \
-        reach an approved endpoint, or by which traffic of an approved VPC leaves for the \
-        public endpoint of DynamoDB.\n\n\
-        Cannot see: security groups and network ACLs that stop the path all the same; routing \
-        inside a network appliance; what happens on premises.",
+    what: "A change of routes, gateways, peerings, transit gateways, VPNs, Direct Connect, Cloud \
+        WAN or shares of a network, by which others may reach an approved VPC, or its traffic \
+        may leave for the public endpoint of DynamoDB; also subnets or security groups added \
+        to an approved endpoint, and a new interface endpoint for DynamoDB in an approved VPC. \
+        Where the event names VPCs, one of them must be approved, by id, region and owner. \
+        Many events name none (a route names its table): they count in an account and region \
+        with an approved VPC. What leads to a transit gateway, a VPN, Direct Connect or a core \
+        network counts in an account with an approved VPC, whichever VPC it names. What only \
+        closes a path, such as a deletion or a black hole, is a change without a finding, and \
+        so is a path of an exempt account.\n\n\
+        Cannot see: whether the path leads to an endpoint at all; a deleted route whose \
+        traffic goes by a broader one from then on; a network account that owns the transit \
+        gateway and no approved VPC; security groups and network ACLs, which may stop the path \
+        or be opened; routing inside an appliance; what happens on premises.",
     why: "A policy sees the VPC of the endpoint, not that of the caller. A peering accepted \
         for something else, together with an interface endpoint, gives the whole peered \
         network the standing of the approved VPC, with no policy changed. In the other \

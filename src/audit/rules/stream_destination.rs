@@ -5,15 +5,17 @@ use crate::audit::rule::{Rule, Severity, Subject};
 pub(crate) const RULE: Rule = Rule {
     id: "stream-destination",
     severity: Severity::Medium,
-    subject: Subject::NotYet,
+    subject: Subject::Change,
     title: "Item changes sent to a stream",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a table whose item changes \
-        begin to flow out of it: `EnableKinesisStreamingDestination`, a stream switched on or \
-        its view widened by `UpdateTable`, a replica in another region or account.\n\n\
+    what: "A table whose item changes begin to flow out of it: \
+        `EnableKinesisStreamingDestination` and `UpdateKinesisStreamingDestination`, a stream \
+        switched on by `CreateTable` or `UpdateTable`, and what is set up to read one: a pipe \
+        of EventBridge, or an event source mapping of a Lambda function. Not for tables of \
+        exempt accounts. An export is `bulk-export`.\n\n\
         Cannot see: the changes themselves: DynamoDB writes them to Kinesis under its own \
         service-linked role, and no data event of the table tells of it; who reads from the \
-        Kinesis stream.",
+        Kinesis stream; a pipe whose record does not name its source; replicas in other \
+        regions, which are a change without this rule.",
     why: "From that call on every new item and every change leaves the table, and the guards \
         of the table do not go with it: to read the Kinesis stream takes `kinesis:GetRecords`, \
         from any network, and no right on the table at all. An intruder who may do this once \

@@ -1,7 +1,7 @@
 //! IAM Roles Anywhere: certificates from elsewhere that get in as a role.
 
 use super::event::Event;
-use super::{Draft, Kind, Needs};
+use super::{Draft, Kind, Needs, Ours, Shows};
 
 /// Is an event of IAM Roles Anywhere a change?
 pub(super) fn is_change(name: &str) -> bool {
@@ -33,7 +33,7 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 /// Reads an event of IAM Roles Anywhere.
-pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     let mut draft = Draft::new(event, kind(event.name)?);
     for (key, kind) in [("trustAnchorId", "trust-anchor"), ("profileId", "profile"), ("crlId", "crl")] {
         let id = event.text(key);
@@ -46,13 +46,30 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
             add(&mut draft, Some(arn.to_owned()));
         }
     }
+    if draft.shows == Shows::Nothing && lets_in(event) {
+        let is_break_glass = event.request().list("roleArns").iter().any(|role| ours.speaks_of(role));
+        draft.shows = if is_break_glass { Shows::BreakGlassCredential } else { Shows::CredentialCreated };
+    }
     Some(draft)
+}
+
+/// Does a certificate get in that did not before, or one that was revoked again? What is made switched off
+/// lets in nobody yet.
+fn lets_in(event: &Event<'_>) -> bool {
+    match event.name {
+        "CreateTrustAnchor" | "CreateProfile" => {
+            event.request().text("enabled").is_none_or(|enabled| enabled != "false")
+        }
+        "UpdateTrustAnchor" | "EnableTrustAnchor" | "UpdateProfile" | "EnableProfile" | "DisableCrl"
+        | "DeleteCrl" => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Shows;
-    use super::super::sample::change_of;
+    use super::super::sample::{Sample, change_of};
+    use super::super::{Own, Shows};
 
     #[test]
     fn certificates_get_in_as_the_roles_of_a_profile() {
@@ -61,7 +78,45 @@ mod tests {
         let change = change_of("rolesanywhere.amazonaws.com", "CreateProfile", &request);
         let change = change.map(|change| (change.what, change.resources, change.shows));
         let what = "profile `on-premises` of external workloads created".to_owned();
-        assert_eq!(change, Some((what, vec![role.to_owned()], Shows::Nothing)));
+        assert_eq!(change, Some((what, vec![role.to_owned()], Shows::CredentialCreated)));
         assert_eq!(change_of("rolesanywhere.amazonaws.com", "CreateSession", &request), None);
+    }
+    #[test]
+    fn what_lets_certificates_in_is_a_credential() {
+        let shows = |name: &str, request: &str| {
+            change_of("rolesanywhere.amazonaws.com", name, request).map(|change| change.shows)
+        };
+        for (name, request) in [
+            ("CreateTrustAnchor", "{}"),
+            ("CreateTrustAnchor", r#"{"enabled":true}"#),
+            ("EnableTrustAnchor", "{}"),
+            ("UpdateTrustAnchor", "null"),
+            ("UpdateProfile", "{}"),
+            ("DisableCrl", "{}"),
+        ] {
+            assert_eq!(shows(name, request), Some(Shows::CredentialCreated), "{name} {request}");
+        }
+        for (name, request) in [
+            ("CreateTrustAnchor", r#"{"enabled":false}"#),
+            ("CreateProfile", r#"{"enabled":false}"#),
+            ("DisableTrustAnchor", "{}"),
+            ("DeleteProfile", "{}"),
+            ("ImportCrl", "{}"),
+        ] {
+            assert_eq!(shows(name, request), Some(Shows::Nothing), "{name} {request}");
+        }
+        assert_eq!(shows("CreateProfile", "null"), Some(Shows::Unreadable));
+    }
+
+    #[test]
+    fn certificates_may_get_in_as_a_break_glass_role() {
+        let break_glass = ["arn:aws:iam::*:role/emergency".to_owned()];
+        let shows = |role: &str| {
+            let request = format!(r#"{{"roleArns":["arn:aws:iam::111122223333:role/{role}"]}}"#);
+            let sample = Sample::new("rolesanywhere.amazonaws.com", "CreateProfile").request(&request);
+            sample.change_for(&Own::default(), &break_glass).map(|change| change.shows)
+        };
+        assert_eq!(shows("emergency"), Some(Shows::BreakGlassCredential));
+        assert_eq!(shows("batch"), Some(Shows::CredentialCreated));
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::event::Event;
-use super::{Draft, Kind, Needs};
+use super::{Draft, Kind, Needs, Shows};
 
 /// Is an event of Identity Center a change?
 pub(super) fn is_change(service: &str, name: &str) -> bool {
@@ -94,6 +94,18 @@ fn provider_kind(name: &str) -> Option<Kind> {
     })
 }
 
+/// Does somebody new vouch from then on for who the people are?
+fn vouches(name: &str) -> bool {
+    matches!(
+        name,
+        "AssociateDirectory"
+            | "CreateExternalIdPConfigurationForDirectory"
+            | "UpdateExternalIdPConfigurationForDirectory"
+            | "EnableExternalIdPConfigurationForDirectory"
+            | "ImportExternalIdPCertificate"
+    )
+}
+
 fn member_kind(name: &str) -> Option<Kind> {
     use Needs::Nothing;
     Some(match name {
@@ -122,6 +134,9 @@ fn scim_kind(name: &str) -> Option<Kind> {
 /// Reads an event of Identity Center.
 pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
     let mut draft = Draft::new(event, kind(service, event.name)?);
+    if vouches(event.name) {
+        draft.shows = Shows::CredentialCreated;
+    }
     draft.target(event.text("permissionSetArn").map(Cow::into_owned));
     draft.mention(event.text("managedPolicyArn").map(Cow::into_owned));
     draft.mention(event.request().text("instanceArn").map(Cow::into_owned));
@@ -166,6 +181,18 @@ mod tests {
         let change = change_of("sso.amazonaws.com", "CreateAccountAssignment", &request);
         let resources = change.map(|change| change.resources).unwrap_or_default();
         assert_eq!(resources, ["arn:aws:iam::444455556666:root", SET]);
+    }
+
+    #[test]
+    fn who_vouches_for_people_is_told() {
+        let shows =
+            |name: &str| change_of("sso-directory.amazonaws.com", name, "{}").map(|change| change.shows);
+        for name in ["CreateExternalIdPConfigurationForDirectory", "ImportExternalIdPCertificate"] {
+            assert_eq!(shows(name), Some(Shows::CredentialCreated), "{name}");
+        }
+        for name in ["DisableExternalIdPConfigurationForDirectory", "DeleteExternalIdPCertificate"] {
+            assert_eq!(shows(name), Some(Shows::Nothing), "{name}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::event::{Event, lookup, quoted, text_of};
-use super::{Draft, Needs};
+use super::{Draft, Needs, Shows, table};
 
 /// Is an event of one of these services a change, if it gives a role or a network?
 pub(super) fn is_change(service: &str, name: &str) -> bool {
@@ -84,6 +84,9 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
         return None;
     }
     draft.target(resource(service, event));
+    if service == "pipes" {
+        read_from(event, "source", &mut draft);
+    }
     Some(draft)
 }
 
@@ -111,6 +114,15 @@ pub(super) fn give(event: &Event<'_>, fields: &[&str], draft: &mut Draft) -> boo
         add(event, "role", role, draft);
     }
     gives
+}
+
+/// Notes that the stream of a table, if `key` names one, is read by what is made.
+pub(super) fn read_from(event: &Event<'_>, key: &str, draft: &mut Draft) {
+    if let Some(stream) = event.request().text(key).filter(|source| table::is_stream(source)) {
+        draft.what.push_str(&format!(", which reads stream {}", quoted(&stream)));
+        draft.mention(Some(stream.into_owned()));
+        draft.shows = Shows::StreamDestination;
+    }
 }
 
 fn add(event: &Event<'_>, field: &str, given: &str, draft: &mut Draft) {

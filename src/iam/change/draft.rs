@@ -103,7 +103,7 @@ impl Draft {
             });
         }
         let shows = match self.shows {
-            Shows::ExternalGrant => Shows::ExternalGrant, // as severe, and says more
+            shows @ (Shows::ExternalGrant | Shows::BreakGlassCredential) => shows, // as severe, and says more
             _ if is_own => self.own_shows,
             _ if may_be_own => Shows::Unreadable,
             shows => shows,

@@ -323,7 +323,8 @@ pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-fn is_true(value: &Value) -> bool {
+/// Is this `true`?
+pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Bool(bool) => *bool,
         Value::String(text) => text.eq_ignore_ascii_case("true"),

@@ -142,6 +142,9 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     }
     if is_untold_user(event, &draft) {
         draft.shows = Shows::Unreadable;
+    } else if makes_credential(event) {
+        let is_break_glass = is_of_user(event) && is_of_break_glass(event, ours);
+        draft.shows = if is_break_glass { Shows::BreakGlassCredential } else { Shows::CredentialCreated };
     }
     policies(event, &mut draft);
     draft.target(named(event, "instance-profile", "instanceProfileName"));
@@ -149,6 +152,47 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
         draft.target(event.text(provider).map(Cow::into_owned));
     }
     Some(draft)
+}
+
+/// Does it make a lasting credential that AWS takes for a caller, switch one on, or change who vouches for
+/// identities? Signing certificates and keys for SSH are none: DynamoDB takes neither.
+fn makes_credential(event: &Event<'_>) -> bool {
+    match event.name {
+        "CreateAccessKey"
+        | "CreateLoginProfile"
+        | "UpdateLoginProfile"
+        | "CreateServiceSpecificCredential"
+        | "ResetServiceSpecificCredential"
+        | "CreateSAMLProvider"
+        | "UpdateSAMLProvider"
+        | "CreateOpenIDConnectProvider"
+        | "UpdateOpenIDConnectProviderThumbprint"
+        | "AddClientIDToOpenIDConnectProvider" => true,
+        // To what, is not told where the parameters were left out.
+        "UpdateAccessKey" | "UpdateServiceSpecificCredential" => {
+            event.request().text("status").is_none_or(|status| status.eq_ignore_ascii_case("Active"))
+        }
+        _ => false,
+    }
+}
+
+/// Is the event about a credential of a user?
+fn is_of_user(event: &Event<'_>) -> bool {
+    ["AccessKey", "LoginProfile", "ServiceSpecificCredential"]
+        .iter()
+        .any(|credential| event.name.ends_with(credential))
+}
+
+/// May a break-glass entry speak of the user? A user that is named is so without the path; without a name,
+/// it is the caller.
+fn is_of_break_glass(event: &Event<'_>, ours: &dyn Ours) -> bool {
+    match (event.text("userName"), event.account.as_deref()) {
+        (Some(name), Some(account)) => {
+            name::spoken_of(ours, event.partition(), account, "user", &name).is_some()
+        }
+        (Some(_), None) => false,
+        (None, _) => event.caller().1.is_some_and(|arn| ours.speaks_of(&arn)),
+    }
 }
 
 /// A user is made or renamed, and nothing tells under what name: it may be a break-glass user's.
@@ -184,11 +228,8 @@ fn principals(event: &Event<'_>, draft: &mut Draft) {
     draft.target(named(event, "role", "roleName"));
     draft.roles.extend(event.text("roleName").map(Cow::into_owned));
     draft.target(named(event, "group", "groupName"));
-    let is_credential = ["AccessKey", "LoginProfile", "ServiceSpecificCredential"]
-        .iter()
-        .any(|credential| event.name.ends_with(credential));
     let user = named(event, "user", "userName");
-    if !is_credential {
+    if !is_of_user(event) {
         draft.target(user);
     } else if let Some(name) = event.text("userName") {
         draft.what.push_str(&format!(" for user {}", quoted(&name)));
@@ -303,7 +344,6 @@ mod tests {
             ("AcquireRole", r#"{"roleName":"r"}"#),
             ("CreateUser", r#"{"userName":"u"}"#),
             ("UpdateUser", r#"{"userName":"u"}"#),
-            ("CreateAccessKey", "null"),
             ("EnableOrganizationsRootSessions", "null"),
         ] {
             assert_eq!(shows(name, request), Some(Shows::Nothing), "{name} {request}");
@@ -389,6 +429,70 @@ mod tests {
         let change = change.map(|change| (change.what, change.resources));
         let arn = "arn:aws:iam::111122223333:user/a/ann".to_owned();
         assert_eq!(change, Some(("access key created for the caller, user `ann`".into(), vec![arn])));
+    }
+
+    #[test]
+    fn a_credential_is_told_where_it_can_be_used_from_now_on() {
+        let shows = |name: &str, request: &str| iam(name, request).map(|change| change.shows);
+        let user = r#"{"userName":"ann"}"#;
+        for (name, request) in [
+            ("CreateAccessKey", user),
+            ("CreateAccessKey", "null"),
+            ("CreateLoginProfile", user),
+            ("UpdateLoginProfile", user),
+            ("CreateServiceSpecificCredential", user),
+            ("ResetServiceSpecificCredential", user),
+            ("UpdateAccessKey", r#"{"userName":"ann","status":"Active"}"#),
+            ("UpdateAccessKey", "null"),
+            ("UpdateServiceSpecificCredential", r#"{"status":"active"}"#),
+            ("CreateSAMLProvider", r#"{"name":"idp"}"#),
+            ("UpdateSAMLProvider", "{}"),
+            ("CreateOpenIDConnectProvider", "{}"),
+            ("AddClientIDToOpenIDConnectProvider", "{}"),
+            ("UpdateOpenIDConnectProviderThumbprint", "{}"),
+        ] {
+            assert_eq!(shows(name, request), Some(Shows::CredentialCreated), "{name} {request}");
+        }
+        for (name, request) in [
+            ("UpdateAccessKey", r#"{"userName":"ann","status":"Inactive"}"#),
+            ("UpdateServiceSpecificCredential", r#"{"status":"Inactive"}"#),
+            ("DeleteAccessKey", user),
+            ("DeleteLoginProfile", user),
+            ("DeleteServiceSpecificCredential", user),
+            ("DeleteSAMLProvider", "{}"),
+            ("RemoveClientIDFromOpenIDConnectProvider", "{}"),
+            ("CreateUser", user),
+        ] {
+            assert_eq!(shows(name, request), Some(Shows::Nothing), "{name} {request}");
+        }
+        for name in ["UploadSigningCertificate", "UploadSSHPublicKey"] {
+            assert_eq!(shows(name, user), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_credential_of_a_break_glass_user_is_more_than_one() {
+        let break_glass = ["arn:aws:iam::*:user/bg/ann".to_owned()];
+        let shows = |request: &str, caller: &str| {
+            let sample = Sample::new("iam.amazonaws.com", "CreateAccessKey").request(request);
+            let identity = format!(
+                r#"{{"type":"IAMUser","userName":"c","arn":"arn:aws:iam::111122223333:user/{caller}"}}"#
+            );
+            let sample = sample.field("userIdentity", &identity);
+            sample.change_for(&Own::default(), &break_glass).map(|change| change.shows)
+        };
+        assert_eq!(shows(r#"{"userName":"ann"}"#, "bob"), Some(Shows::BreakGlassCredential));
+        assert_eq!(shows(r#"{"userName":"eve"}"#, "bg/ann"), Some(Shows::CredentialCreated));
+        assert_eq!(shows("null", "bg/ann"), Some(Shows::BreakGlassCredential));
+        assert_eq!(shows("null", "ann"), Some(Shows::CredentialCreated));
+        let sample = Sample::new("iam.amazonaws.com", "DeleteAccessKey").request(r#"{"userName":"ann"}"#);
+        let change = sample.change_for(&Own::default(), &break_glass);
+        assert_eq!(change.map(|change| change.shows), Some(Shows::Nothing));
+        // In an account that the wildcard does not stand for, it is any other user.
+        let exempt = Sample::new("iam.amazonaws.com", "CreateAccessKey").request(r#"{"userName":"ann"}"#);
+        let change = exempt.field("recipientAccountId", "\"777788889999\"");
+        let change = change.change_for(&Own::default(), &break_glass);
+        assert_eq!(change.map(|change| change.shows), Some(Shows::CredentialCreated));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::event::{Event, lookup};
-use super::{Draft, Kind, Needs};
+use super::{Draft, Kind, Needs, Ours, Shows, path};
 
 /// Is an event of RAM, Direct Connect or Cloud WAN a change?
 pub(super) fn is_change(service: &str, name: &str) -> bool {
@@ -55,7 +55,7 @@ fn kind(service: &str, name: &str) -> Option<Kind> {
 
 /// Reads an event of RAM, Direct Connect or Cloud WAN. A share of anything but a network is no
 /// change.
-pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
+pub(super) fn change(service: &str, event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     let kind = kind(service, event.name)?;
     let shared = event.request().list("resourceArns");
     if !shared.is_empty() && !shared.iter().any(|arn| is_network(arn)) {
@@ -67,6 +67,9 @@ pub(super) fn change(service: &str, event: &Event<'_>) -> Option<Draft> {
         return None;
     }
     let mut draft = Draft::new(event, kind);
+    if path::opens(service, event, ours) {
+        draft.shows = Shows::NetworkPath;
+    }
     for arn in shared {
         draft.target(Some(arn.to_owned()));
     }

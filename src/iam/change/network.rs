@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::event::{Event, lookup, quoted};
-use super::{Draft, Kind, Needs};
+use super::{Draft, Kind, Needs, Ours, Shows, path};
 
 /// The ids that a phrase names.
 const MAX_SHOWN: usize = 6;
@@ -106,7 +106,7 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 /// Reads an EC2 event. An endpoint for another service than DynamoDB is no change.
-pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
+pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     let kind = kind(event.name)?;
     let request = event.request();
     if event.name == "CreateVpcEndpoint" && leads_elsewhere(event) {
@@ -119,6 +119,9 @@ pub(super) fn change(event: &Event<'_>) -> Option<Draft> {
         } else if request.carries("policyDocument") {
             draft.what = "endpoint policy replaced".to_owned();
         }
+    }
+    if draft.shows == Shows::Nothing && path::opens("ec2", event, ours) {
+        draft.shows = Shows::NetworkPath;
     }
     let mut ids = Ids::default();
     ids.read_all(&request.fields);
@@ -328,7 +331,7 @@ mod tests {
             "ModifyVpcBlockPublicAccessOptions",
             "AssociateSubnetCidrBlock",
         ] {
-            assert_eq!(ec2(name, "{}").map(|change| change.shows), Some(Shows::Nothing), "{name}");
+            assert!(ec2(name, "{}").is_some(), "{name}");
         }
         for name in ["DescribeVpcEndpoints", "RunInstances", "CreateTags", "CreateVpc"] {
             assert_eq!(ec2(name, "{}"), None, "{name}");

@@ -1,6 +1,6 @@
 //! What the product itself runs on: the trail, the rules, the functions, keys, queues, topics and
 //! buckets. Changes here count only where the resource is the product's own (but for a function that
-//! is given a role or a network, see [`super::compute`]), as the parameters, the
+//! is given a role or a network, see [`super::compute`], or the stream of a table), as the parameters, the
 //! response or the record's own list name it; or where the parameters were left out, nothing names
 //! it, and the product has something of the service in that account and region.
 
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::event::{Event, lookup};
-use super::{Draft, Own, Shows, compute};
+use super::{Draft, Own, Shows, compute, table};
 use calls::{call_of, kind};
 
 /// Is an event of one of these services a change, where the resource is our own?
@@ -31,7 +31,10 @@ fn function_gifts(call: &str) -> &'static [&'static str] {
 /// Reads an event of one of these services.
 pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<Draft> {
     let given = if service == "lambda" { function_gifts(call_of(event.name)) } else { &[] };
-    if own.is_empty() && given.is_empty() {
+    let reads_stream = service == "lambda"
+        && call_of(event.name) == "CreateEventSourceMapping"
+        && event.request().text("eventSourceArn").is_some_and(|source| table::is_stream(&source));
+    if own.is_empty() && given.is_empty() && !reads_stream {
         return None;
     }
     let mut draft = Draft::new(event, kind(service, event.name)?);
@@ -39,6 +42,10 @@ pub(super) fn change(service: &str, event: &Event<'_>, own: &Own<'_>) -> Option<
     // Functions are made and changed all the time, and a call that failed left ours as it was.
     draft.may_be_own = given.is_empty() || !event.failed();
     draft.targets.append(&mut draft.mentions);
+    if reads_stream {
+        draft.only_own = false;
+        compute::read_from(event, "eventSourceArn", &mut draft);
+    }
     match service {
         "cloudtrail" => trail(event, &mut draft),
         "events" => rule(event, &mut draft),

@@ -36,6 +36,19 @@ impl Ours for Listed<'_> {
     fn is_endpoint(&self, id: &str) -> bool {
         id == "vpce-0a"
     }
+
+    fn is_other_endpoint(&self, id: &str) -> bool {
+        id == "vpce-0other"
+    }
+
+    fn approves_vpc(&self, account: Option<&str>, region: Option<&str>, id: &str) -> bool {
+        self.is_vpc(id) && self.owns_vpc(account, region)
+    }
+
+    fn owns_vpc(&self, account: Option<&str>, region: Option<&str>) -> bool {
+        account.is_none_or(|account| account == "111122223333")
+            && region.is_none_or(|region| region == "eu-west-1")
+    }
 }
 
 /// A record of account 111122223333: in eu-west-1, or where the service has no regions, in

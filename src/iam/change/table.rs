@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::event::{Event, lookup, quoted};
+use super::event::{Event, is_true, lookup, quoted};
 use super::grant::{self, Grant, Us};
 use super::{Draft, Kind, Needs, Ours, Shows};
 use crate::ids::Arn;
@@ -109,6 +109,12 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     }
     draft.mention(request.text("sourceTableName").and_then(|name| table_arn(event, &name, None)));
     judge(event, ours, &mut draft);
+    if draft.shows == Shows::Nothing && sends_changes(event) {
+        draft.shows = Shows::StreamDestination;
+        if event.name == "CreateTable" {
+            draft.what.push_str(", with a stream");
+        }
+    }
     Some(draft)
 }
 
@@ -131,6 +137,24 @@ fn regions<'e>(event: &'e Event<'_>) -> Vec<&'e str> {
         lookup(inner, "regionName").or_else(|| lookup(fields, "regionName"))?.as_str()
     };
     items.filter_map(region).filter(|region| !region.is_empty()).collect()
+}
+
+/// Does it send the changes of a table's items to Kinesis, or write them to a stream of the table's?
+fn sends_changes(event: &Event<'_>) -> bool {
+    match event.name {
+        "EnableKinesisStreamingDestination" | "UpdateKinesisStreamingDestination" => true,
+        "CreateTable" | "UpdateTable" => {
+            let stream = event.request().get("streamSpecification").and_then(Value::as_object);
+            stream.and_then(|stream| lookup(stream, "streamEnabled")).is_some_and(is_true)
+        }
+        _ => false,
+    }
+}
+
+/// Is this the ARN of a table's stream?
+pub(super) fn is_stream(arn: &str) -> bool {
+    let parsed = Arn::parse(arn).filter(|arn| arn.service == "dynamodb");
+    parsed.and_then(|arn| arn.resource.strip_prefix("table/")).is_some_and(|rest| rest.contains("/stream/"))
 }
 
 /// What the event's text shows.
@@ -237,8 +261,32 @@ mod tests {
             update(r#""replicaUpdates":[{"create":{"regionName":"us-east-1"}}]"#),
             Some(Shows::Nothing)
         );
-        assert_eq!(update(r#""StreamSpecification":{"StreamEnabled":true}"#), Some(Shows::Nothing));
+        assert_eq!(update(r#""StreamSpecification":{"StreamEnabled":true}"#), Some(Shows::StreamDestination));
         assert_eq!(shows("UpdateTable", "null"), Some(Shows::Unreadable));
+    }
+
+    #[test]
+    fn changes_of_items_are_sent_where_a_stream_begins() {
+        let table = r#""tableName":"orders""#;
+        let stream = |json: &str| format!(r#"{{{table},"streamSpecification":{json}}}"#);
+        for name in ["CreateTable", "UpdateTable"] {
+            assert_eq!(shows(name, &stream(r#"{"streamEnabled":true}"#)), Some(Shows::StreamDestination));
+            for other in [r#"{"streamEnabled":false}"#, r#"{"streamEnabled":[true]}"#, "true", "[true]"] {
+                assert_eq!(shows(name, &stream(other)), Some(Shows::Nothing), "{name} {other}");
+            }
+        }
+        let table = format!("{{{table}}}");
+        assert_eq!(shows("EnableKinesisStreamingDestination", &table), Some(Shows::StreamDestination));
+        assert_eq!(shows("UpdateKinesisStreamingDestination", "null"), Some(Shows::StreamDestination));
+        assert_eq!(shows("DisableKinesisStreamingDestination", &table), Some(Shows::Nothing));
+        // What is worse is told before.
+        let request =
+            r#"{"tableName":"orders","streamSpecification":{"streamEnabled":true},"resourcePolicy":"x"}"#;
+        assert_eq!(shows("CreateTable", request), Some(Shows::Unreadable));
+        let sample =
+            Sample::new("dynamodb.amazonaws.com", "EnableKinesisStreamingDestination").request(&table);
+        let failed = sample.field("errorCode", "\"ResourceNotFoundException\"").change();
+        assert_eq!(failed.map(|change| change.shows), Some(Shows::Nothing));
     }
 
     #[test]
