@@ -7,6 +7,7 @@
 mod alike;
 pub mod change;
 mod policies;
+pub mod replay;
 mod scope;
 pub mod sweep;
 pub mod wider;
