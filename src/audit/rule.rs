@@ -44,6 +44,8 @@ pub enum Subject {
     Change,
     /// A change, told by what stood before it and what stands after: raised where that is known.
     ProvenChange,
+    /// A call, held against what stood when it was made: raised where that is known.
+    ReplayedCall,
     /// Known by name, so that configurations may speak of it, and not raised by this version.
     NotYet,
 }

@@ -162,7 +162,7 @@ mod tests {
         ("change-unreadable", Severity::High, Subject::Change),
         ("logging-weakened", Severity::Critical, Subject::Change),
         ("product-changed", Severity::Critical, Subject::Change),
-        ("model-mismatch", Severity::Medium, Subject::NotYet),
+        ("model-mismatch", Severity::Medium, Subject::ReplayedCall),
     ];
 
     /// The frameworks that controls are quoted from.
