@@ -3,6 +3,7 @@
 //!
 //! [`keep`] has the rest of the way, into the store.
 
+mod calls;
 mod changes;
 #[cfg(feature = "aws")]
 pub mod keep;
@@ -34,6 +35,7 @@ use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
 use crate::perimeter::{Endpoint, Perimeter};
 
+pub use calls::{Calls, Replays};
 pub use changes::{Found, Pending};
 pub use tally::{Created, Tally};
 use waiting::{half, waiting};
@@ -177,7 +179,8 @@ impl<'k> Auditor<'k> {
         self
     }
 
-    /// What stands is known: changes are gathered, to be judged by what they do, and not by their text alone.
+    /// What stands is known: changes are gathered, to be judged by what they do, and not by their text alone; and calls,
+    /// to be held against it.
     pub fn for_proofs(mut self) -> Self {
         self.proves = true;
         self
@@ -216,8 +219,8 @@ impl<'k> Auditor<'k> {
     ) {
         match content {
             Content::Record(record) => match self.shortcut.verdict(record) {
-                // What a change does is not told by its text.
-                Some(verdict) if !(in_full || self.proves && verdict == Verdict::Change) => {
+                // What a change does is not told by its text, and whether a call had to be let through, by no record.
+                Some(verdict) if !(in_full || self.proves && verdict != Verdict::Ignored) => {
                     tally.verdicts[verdict as usize] += 1;
                     take(Audited::Plain(verdict));
                 }
@@ -244,6 +247,9 @@ impl<'k> Auditor<'k> {
             tally.note_created(endpoint);
         }
         tally.note_unlisted(&case);
+        if self.proves {
+            self.hold(&judged, &mut tally.calls);
+        }
         if self.proves && is_provable(&case) && tally.has_room() {
             let text = self.journals.then(|| String::from_utf8_lossy(record.json).into());
             tally.note_pending(Pending::new(judged.key(), case.clone(), judged.event(), text));
@@ -472,6 +478,8 @@ fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
         evidence: Vec::new(),
         named: Vec::new(),
         addresses: Vec::new(),
+        allowed_by: Vec::new(),
+        guard: None,
         coverage: Coverage::Uncovered,
     };
     Some(Delta { sightings, waiting: Vec::new(), halves })
@@ -545,6 +553,8 @@ fn sightings_of(case: &Case, judgement: &Judgement, key: EventKey, event: Event)
         addresses: ip.iter().cloned().collect(),
         evidence: vec![Evidence { key, event, ip, reason: reason(case, judgement) }],
         named: Vec::new(),
+        allowed_by: Vec::new(),
+        guard: None,
         coverage: judgement.coverage,
     })
 }

@@ -8,6 +8,7 @@ mod alike;
 pub mod change;
 mod grants;
 mod policies;
+pub mod replay;
 mod scope;
 pub mod sweep;
 pub mod wider;

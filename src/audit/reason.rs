@@ -1,6 +1,7 @@
 //! Why a record was judged as it was, in one plain sentence.
 
 use super::case::{Case, Subject};
+use super::rules;
 use super::verdict::{Judgement, Verdict};
 use crate::cloudtrail::outcome::Outcome;
 use crate::perimeter::exception::BreakGlassUse;
@@ -11,6 +12,7 @@ use crate::perimeter::{Mode, TransitMode};
 /// The sentence for a judged case.
 pub fn reason(case: &Case, judgement: &Judgement) -> String {
     let sentence = match (&case.subject, judgement.verdict) {
+        _ if is_contradicted(judgement) => contradicted(case),
         (Subject::Nothing(why), _) => format!("no bearing on the perimeter: {why}"),
         (Subject::Unreliable(why), _) => format!("it cannot be told what happened: {why}"),
         (Subject::Forged(why), _) => format!("an event that looks like CloudTrail's is none: {why}"),
@@ -28,6 +30,16 @@ pub fn reason(case: &Case, judgement: &Judgement) -> String {
     };
     sentence.push('.');
     sentence
+}
+
+fn is_contradicted(judgement: &Judgement) -> bool {
+    judgement.rule.is_some_and(|(rule, _)| rule.id == rules::MODEL_MISMATCH.id)
+}
+
+/// A call whose outcome the known policies do not explain.
+fn contradicted(case: &Case) -> String {
+    let why = case.proven.as_ref().map(|proven| format!("; {}", proven.why)).unwrap_or_default();
+    format!("{} called {} {}{}{why}", who(case), case.event_name(), whence(case), code(case))
 }
 
 fn changed(case: &Case, judgement: &Judgement, what: &str, through_dynamodb: bool) -> String {

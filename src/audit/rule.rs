@@ -44,8 +44,8 @@ pub enum Subject {
     Change,
     /// A change, told by what stood before it and what stands after: raised where that is known.
     ProvenChange,
-    /// Known by name, so that configurations may speak of it, and not raised by this version.
-    NotYet,
+    /// A call, held against what stood when it was made: raised where that is known.
+    ReplayedCall,
 }
 
 /// A class of findings. Each is a constant in a file of its own under [`super::rules`], and what it

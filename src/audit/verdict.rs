@@ -87,7 +87,17 @@ pub fn judge(case: &Case, perimeter: &Perimeter) -> Judgement {
         Subject::Change { .. } => Verdict::Change,
         Subject::Call => access(case),
     };
-    let rule = most_severe(&fitting(case, verdict), perimeter);
+    judgement(case, verdict, &fitting(case, verdict), perimeter)
+}
+
+/// What is made of a call whose outcome the known policies do not explain: a finding beside that of the call itself.
+pub fn contradicted(case: &Case, verdict: Verdict, perimeter: &Perimeter) -> Judgement {
+    let rule = &rules::MODEL_MISMATCH;
+    judgement(case, verdict, &[(rule, rule.severity)], perimeter)
+}
+
+fn judgement(case: &Case, verdict: Verdict, fits: &[Fit], perimeter: &Perimeter) -> Judgement {
+    let rule = most_severe(fits, perimeter);
     let coverage = rule.map_or(Coverage::Uncovered, |(rule, _)| {
         exception::coverage(perimeter, rule.id, &case.principal, case.time)
     });

@@ -18,7 +18,7 @@ use crate::cloudtrail::elements::Fault;
 use crate::findings::store::{Correction, Delta, FindingStore, StoreError};
 use crate::iam::state::snapshot::Snapshot;
 use crate::perimeter::Endpoint;
-use crate::pipeline::{Auditor, Tally, keep};
+use crate::pipeline::{Auditor, Replays, Tally, keep};
 
 /// Findings that are held before they are written out, in bytes: by all threads together, each its share.
 /// A store takes memory too.
@@ -67,6 +67,8 @@ pub struct Outcome {
     pub unreadable: (Vec<Unreadable>, u64),
     /// The findings of this scan alone.
     pub findings: Listed,
+    /// What came of holding the calls against a snapshot.
+    pub replays: Option<Replays>,
     /// Why not all of them are kept, and why not all are listed.
     pub incomplete: Vec<String>,
 }
@@ -151,7 +153,8 @@ impl<'g> Gathered<'g> {
 
     /// All is read: keeps and lists the findings, and settles what waited.
     pub fn finish(mut self, settings: &Settings, snapshot: Option<Snapshot>) -> Outcome {
-        let unproven = snapshot.and_then(|snapshot| self.prove(snapshot));
+        let replays = snapshot.map(|snapshot| self.prove(snapshot));
+        let unproven = self.unproven(replays);
         let Self { mut tally, spilled, mut keeping, files, bytes, empty, unreadable } = self;
         let deltas = tally.take_deltas();
         let (findings, unlisted) =
@@ -168,21 +171,31 @@ impl<'g> Gathered<'g> {
             empty: empty.into_sorted(),
             unreadable: unreadable.into_sorted(),
             findings,
+            replays,
             incomplete: unkept.into_iter().chain(unlisted).chain(unproven).collect(),
         }
     }
 }
 
 impl Gathered<'_> {
-    /// Judges the changes by what they do to what stands. Returns why not all of them could be.
-    fn prove(&mut self, mut snapshot: Snapshot) -> Option<String> {
-        let pending = std::mem::take(&mut self.tally.pending);
-        let now = Timestamp::now();
-        let deltas = self.keeping.auditor.changes(&mut snapshot.state, snapshot.taken_at, pending, now);
+    /// Judges the changes by what they do to what stands, and holds the calls against it.
+    fn prove(&mut self, mut snapshot: Snapshot) -> Replays {
+        let gathered = (std::mem::take(&mut self.tally.pending), std::mem::take(&mut self.tally.calls));
+        let (now, auditor) = (Timestamp::now(), self.keeping.auditor);
+        let (deltas, replays) = auditor.history(&mut snapshot.state, snapshot.taken_at, gathered, now);
         deltas.into_iter().for_each(|delta| self.tally.add(delta));
-        let more = self.tally.unproven;
-        (more > 0)
-            .then(|| format!("{more} changes are judged by their text alone: there are too many to hold"))
+        replays
+    }
+
+    /// Why not all changes and calls could be judged by what stood.
+    fn unproven(&self, replays: Option<Replays>) -> Vec<String> {
+        let (changes, calls) = (self.tally.unproven, replays.unwrap_or_default().not_held);
+        let changes = (changes > 0)
+            .then(|| format!("{changes} changes are judged by their text alone: there are too many to hold"));
+        let calls = (calls > 0).then(|| {
+            format!("{calls} calls are not held against the snapshot: there are too many kinds of calls")
+        });
+        changes.into_iter().chain(calls).collect()
     }
 }
 

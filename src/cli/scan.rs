@@ -42,7 +42,7 @@ pub struct Scan {
     /// Exit with 1 where a finding is at least this severe
     #[arg(long, value_name = "SEVERITY", value_parser = severity(), ignore_case = true)]
     fail_on: Option<Severity>,
-    /// What stood before the first record: changes are judged by what they do to that
+    /// What stood before the first record: changes are judged by what they do to that, and calls are held against it
     #[arg(long, value_name = "FILE")]
     snapshot: Option<PathBuf>,
     /// Of s3:// trees, only files delivered since this time
@@ -405,6 +405,7 @@ impl Report<'_> {
             .of_files(*files, self.skipped, *bytes)
             .with_unreadable(unreadable.clone(), *further)
             .with_incomplete(self.outcome.incomplete.clone())
+            .with_replays(self.outcome.replays)
             .with_warnings(self.settings.warnings.clone())
             .in_store(match self.store {
                 StoreUrl::None => None,

@@ -252,6 +252,8 @@ mod tests {
             gone: Sample::default(),
             span: time.map(|time| (time, time)),
             addresses: Vec::new(),
+            allowed_by: Vec::new(),
+            guard: None,
             evidence: vec![Evidence { key, event, ip: None, reason: "because.".into() }],
             named: Vec::new(),
             coverage: Coverage::Uncovered,

@@ -27,6 +27,7 @@ pub enum Key {
     ResponseElements,
     Resources,
     Addendum,
+    TlsDetails,
     SessionCredentialFromConsole,
     /// EventBridge: `source`, `detail-type`, `account`, `detail`.
     Source,
@@ -84,6 +85,7 @@ impl Key {
             b"responseElements" => Key::ResponseElements,
             b"resources" => Key::Resources,
             b"addendum" => Key::Addendum,
+            b"tlsDetails" => Key::TlsDetails,
             b"sessionCredentialFromConsole" => Key::SessionCredentialFromConsole,
             b"source" => Key::Source,
             b"detail-type" => Key::DetailType,

@@ -100,6 +100,61 @@ const LATER: [&str; 16] = [
     "TrimmedDataAccessException",
 ];
 
+/// What a message says of why a policy refused a call.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Refusal {
+    /// The permission that was missing, as `dynamodb:GetItem`.
+    pub action: Option<String>,
+    /// The kind of policy, one of [`Refusal::POLICIES`].
+    pub policy: Option<&'static str>,
+    /// A statement of it denies; else none allows.
+    pub is_explicit: bool,
+}
+
+impl Refusal {
+    /// What sessions may bring along.
+    pub const SESSION: &'static str = "session policy";
+
+    /// Kinds of policies, as messages name them.
+    pub const POLICIES: [&'static str; 7] = [
+        "service control policy",
+        "resource control policy",
+        "VPC endpoint policy",
+        "permissions boundary",
+        Self::SESSION,
+        "resource-based policy",
+        "identity-based policy",
+    ];
+
+    /// Reads a message. Of what a caller wrote into it, names have no spaces.
+    ///
+    /// Source: IAM user guide, "Troubleshoot access denied error messages".
+    fn read(message: &str) -> Self {
+        let Some((_, rest)) = message.split_once("not authorized to perform: ") else {
+            return Self::default();
+        };
+        let action = rest.split_whitespace().next().filter(|action| action.len() <= 128).map(str::to_owned);
+        let explicit = |kind: &&str| {
+            ["a", "an"]
+                .iter()
+                .any(|article| rest.contains(&format!(" with an explicit deny in {article} {kind}")))
+        };
+        let implicit = |kind: &&str| rest.contains(&format!(" because no {kind} allows"));
+        let denies = Self::POLICIES.into_iter().find(explicit);
+        let policy = denies.or_else(|| Self::POLICIES.into_iter().find(implicit));
+        Self { action, policy, is_explicit: denies.is_some() }
+    }
+}
+
+/// Why a policy refused a record's call, as its message has it. `None`: it was refused for something else, or not at
+/// all.
+pub fn refusal(record: &Record<'_>) -> Option<Refusal> {
+    let code = record.get(Key::ErrorCode).text()?;
+    let code = code.rsplit('#').next().unwrap_or_default();
+    let is_by_policy = matches!(code, "AccessDenied" | "AccessDeniedException");
+    is_by_policy.then(|| Refusal::read(&record.get(Key::ErrorMessage).text().unwrap_or_default()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +166,22 @@ mod tests {
             of_code("com.amazonaws.dynamodb.v20120810#TransactionCanceledException"),
             Outcome::Authorised
         );
+    }
+
+    #[test]
+    fn a_message_says_which_policy_refused() {
+        let begin = "User: arn:aws:sts::111122223333:assumed-role/app/s is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:eu-west-1:111122223333:table/orders";
+        for (end, policy, is_explicit) in [
+            (" with an explicit deny in a service control policy", Some("service control policy"), true),
+            (" with an explicit deny in an identity-based policy", Some("identity-based policy"), true),
+            (" because no session policy allows the dynamodb:GetItem action", Some("session policy"), false),
+            (" with an explicit deny", None, false),
+            ("", None, false),
+        ] {
+            let refusal = Refusal::read(&format!("{begin}{end}"));
+            assert_eq!(refusal, Refusal { action: Some("dynamodb:GetItem".into()), policy, is_explicit });
+        }
+        assert_eq!(Refusal::read("because no session policy allows it"), Refusal::default());
     }
 
     #[test]

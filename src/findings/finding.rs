@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::rule::Severity;
+use crate::audit::rule::{Rule, Severity};
 use crate::audit::rules;
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
@@ -15,7 +15,7 @@ use crate::perimeter::principal::Principal;
 use super::lifecycle::{Lapse, NOBODY};
 
 pub use super::identity::{Identity, IdentityRef};
-pub use super::sightings::{ADDRESSES, EVIDENCE, Evidence, Named, Sightings};
+pub use super::sightings::{ADDRESSES, ALLOWED_BY, EVIDENCE, Evidence, Named, Sightings};
 
 /// The reason of a finding of whose events none is left to tell it.
 const UNTOLD: &str = "the records that would tell why were corrected, or are not kept any more.";
@@ -98,10 +98,17 @@ pub struct Finding {
 }
 
 /// The statement that let a call pass; told by proof.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct AllowedBy {
     pub policy: String,
     pub statement: String,
+}
+
+impl AllowedBy {
+    /// Bytes that it takes in memory, roughly.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + self.policy.len() + self.statement.len()
+    }
 }
 
 /// A finding as it is kept: what was seen, and what people decided.
@@ -164,6 +171,7 @@ impl Kept {
         let (evidence, reason) = sightings.shown();
         let Sightings { identity, severity, region, principal, origin, seen, span, mut addresses, .. } =
             sightings;
+        let (allowed_by, guard) = (sightings.allowed_by, sightings.guard);
         let rule = rules::find(&identity.rule);
         let ip = if addresses.len() == 1 { addresses.pop() } else { None };
         Finding {
@@ -183,8 +191,8 @@ impl Kept {
             count_is_exact: seen.is_exact(),
             evidence,
             reason: reason.unwrap_or_else(|| UNTOLD.to_owned()),
-            allowed_by: Vec::new(),
-            remedy: rule.map(|rule| rule.remedy.into()).unwrap_or_default(),
+            allowed_by,
+            remedy: remedy(guard, rule),
             controls: rule
                 .map_or(&[][..], |rule| rule.controls)
                 .iter()
@@ -206,6 +214,15 @@ impl Kept {
     /// left it is no finding, and nobody is shown it.
     pub fn count(&self) -> u64 {
         self.sightings.seen.count_without(&self.sightings.gone)
+    }
+}
+
+/// What would have stopped it stands before what mends it in general.
+fn remedy(guard: Option<String>, rule: Option<&Rule>) -> Cow<'static, str> {
+    let remedy = rule.map_or("", |rule| rule.remedy);
+    match guard {
+        Some(guard) => format!("{guard}\n\n{remedy}").into(),
+        None => remedy.into(),
     }
 }
 
@@ -245,6 +262,8 @@ pub(crate) mod tests {
             evidence: Vec::new(),
             named: Vec::new(),
             addresses: Vec::new(),
+            allowed_by: Vec::new(),
+            guard: None,
             coverage: Coverage::Uncovered,
         }
     }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::finding::AllowedBy;
 use super::identity::Identity;
 use super::sample::{EventKey, Sample};
 use crate::audit::case::{Case, Event};
@@ -22,6 +23,9 @@ pub const EVIDENCE: usize = 16;
 
 /// Addresses kept of one finding.
 pub const ADDRESSES: usize = 16;
+
+/// Statements kept of one finding.
+pub const ALLOWED_BY: usize = 8;
 
 /// One record, as it is shown of a finding.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -72,6 +76,12 @@ pub struct Sightings {
     pub named: Vec<Named>,
     /// Some of the addresses, sorted.
     pub addresses: Vec<String>,
+    /// Some of the statements that let the calls through, sorted.
+    #[serde(default)]
+    pub allowed_by: Vec<AllowedBy>,
+    /// The least that would have stopped one of them, as a sentence.
+    #[serde(default)]
+    pub guard: Option<String>,
     /// How long `[[suppress]]` entries cover all of it.
     pub coverage: Coverage,
 }
@@ -89,6 +99,8 @@ impl Sightings {
         other.addresses.iter().for_each(|address| {
             join_address(&mut self.addresses, address);
         });
+        join_smaller(&mut self.guard, &other.guard);
+        self.allow(other.allowed_by);
         join_shown(&mut self.evidence, other.evidence);
         join_shown(&mut self.named, other.named);
     }
@@ -100,6 +112,14 @@ impl Sightings {
             let times = left.iter().filter_map(time);
             self.span = times.fold(None, |span, time| join_spans(span, Some((time, time))));
         }
+    }
+
+    /// Adds statements that let calls through. The smallest are kept, so that which ones they are hangs on no order.
+    pub fn allow(&mut self, statements: impl IntoIterator<Item = AllowedBy>) {
+        self.allowed_by.extend(statements);
+        self.allowed_by.sort_unstable();
+        self.allowed_by.dedup();
+        self.allowed_by.truncate(ALLOWED_BY);
     }
 
     /// Adds one record of the same finding where only the list at the end is wanted. Returns the bytes that it
@@ -175,6 +195,8 @@ impl Sightings {
         let texts = self.identity.resources.iter().chain(&self.addresses).map(String::len).sum::<usize>();
         let evidence = self.evidence.iter().map(Shown::weight).sum::<usize>();
         let named = self.named.iter().map(Shown::weight).sum::<usize>();
+        let allowed = self.allowed_by.iter().map(AllowedBy::weight).sum::<usize>();
+        let texts = texts + self.guard.as_ref().map_or(0, String::len) + allowed;
         2 * size_of::<Self>() + 2 * texts + self.seen.weight() + evidence + named
     }
 }

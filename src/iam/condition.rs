@@ -13,9 +13,15 @@ use super::reading::Reading;
 use super::request::{Context, Values};
 use super::template::{Part, Template};
 
+/// Why it is open how something reads that hangs on a key of which nothing is told.
+pub const UNTOLD: &str = "a key of which nothing is told";
+
 /// Does a request with this context pass the condition?
 pub fn passes(condition: &Condition, context: &Context) -> Reading {
     let Condition { operator, values, .. } = condition;
+    if context.is_untold(&condition.key) {
+        return Reading::Unclear(UNTOLD);
+    }
     let present = context.get(&condition.key);
     match (operator.test, present) {
         (Test::Null, present) => null(values, present.is_none()),
@@ -148,6 +154,7 @@ fn text(template: &Template, value: &str, context: &Context, folded: bool) -> Ma
         Resolved::Pattern(pattern) => told(pattern.matches(value, folded)),
         Resolved::Absent => Match::Incomparable("a variable whose key is absent"),
         Resolved::Several => Match::Told(Reading::Unclear("a variable whose key holds several values")),
+        Resolved::Untold => Match::Told(Reading::Unclear(UNTOLD)),
     }
 }
 
@@ -204,6 +211,8 @@ pub enum Resolved {
     Absent,
     /// A variable's key holds several values, or may.
     Several,
+    /// Nothing tells what a variable's key holds.
+    Untold,
 }
 
 /// Fills the variables of a template in. What they bring is text, also where it has wildcards in it.
@@ -218,6 +227,7 @@ pub fn resolve(template: &Template, context: &Context) -> Resolved {
                 let value = match (context.get(key), default) {
                     (Some(Values::One(value)), _) => value,
                     (Some(Values::Many(_)), _) => return Resolved::Several,
+                    (None, _) if context.is_untold(key) => return Resolved::Untold,
                     (None, Some(default)) => default,
                     (None, None) => return Resolved::Absent,
                 };
@@ -340,6 +350,36 @@ mod tests {
             let Resolved::Pattern(tokens) = resolve(&template, &Context::default()) else { panic!("{pattern}") };
             prop_assert_eq!(fits_plainly(&template.parts, &text), Some(tokens.matches(&text, false)));
         }
+    }
+
+    #[test]
+    fn a_key_of_which_nothing_is_told_is_neither_there_nor_absent() {
+        let reading = |condition: &str, known: bool| {
+            let text = format!(
+                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{condition}}}}}"#
+            );
+            let document = Document::parse(&text, Kind::Identity).unwrap();
+            let mut context = Context::default();
+            context.leave_open("aws:PrincipalTag/Team");
+            context.set("aws:SourceVpc", Values::One("vpc-0a".into()));
+            if known {
+                context.set("aws:PrincipalTag/team", Values::One("vpc-0a".into()));
+            }
+            Reading::all(document.statements[0].conditions.iter().map(|one| passes(one, &context)))
+        };
+        for condition in [
+            r#"{"StringEquals":{"aws:PrincipalTag/team":"vpc-0a"}}"#,
+            r#"{"StringNotEqualsIfExists":{"aws:PrincipalTag/team":"vpc-0b"}}"#,
+            r#"{"ForAllValues:StringEquals":{"aws:PrincipalTag/team":"vpc-0a"}}"#,
+            r#"{"Null":{"aws:PrincipalTag/team":"false"}}"#,
+            r#"{"StringEquals":{"aws:SourceVpc":"${aws:PrincipalTag/team}"}}"#,
+            r#"{"StringEquals":{"aws:SourceVpc":"${aws:PrincipalTag/team, 'vpc-0a'}"}}"#,
+        ] {
+            assert_eq!(reading(condition, false), Reading::Unclear(UNTOLD), "{condition}");
+            assert_eq!(reading(condition, true), Reading::Yes, "{condition}");
+        }
+        // What is not left open is absent, as ever.
+        assert_eq!(reading(r#"{"StringEquals":{"aws:PrincipalTag/other":"x"}}"#, false), Reading::No);
     }
 
     #[test]

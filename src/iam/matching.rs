@@ -120,6 +120,7 @@ fn read_resource(pattern: &ResourcePattern, resource: &str, context: &Context, n
         Resolved::Absent if negated => Reading::Unclear("a variable whose key is absent"),
         Resolved::Absent => Reading::No,
         Resolved::Several => Reading::Unclear("a variable whose key holds several values"),
+        Resolved::Untold => Reading::Unclear(condition::UNTOLD),
         Resolved::Pattern(pattern) => match (pattern.matches(resource, false), pattern.matches_arn(resource))
         {
             (true, true) => Reading::Yes,

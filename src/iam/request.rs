@@ -1,6 +1,6 @@
 //! A request as IAM sees it: who, what, on which resource, and the keys that conditions ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{Arn, is_account};
 
@@ -89,7 +89,11 @@ pub fn caller_of(text: &str) -> Option<Caller> {
 
 /// The condition keys of a request, by their names in small letters.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Context(BTreeMap<String, Values>);
+pub struct Context {
+    known: BTreeMap<String, Values>,
+    /// Keys that the request may have had or not: nothing tells. Every other that is not known is absent.
+    untold: BTreeSet<String>,
+}
 
 /// What a key holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -112,21 +116,31 @@ impl Values {
 impl Context {
     /// Sets a key, whatever the spelling of its name.
     pub fn set(&mut self, key: &str, values: Values) {
-        self.0.insert(key.to_ascii_lowercase(), values);
+        self.known.insert(key.to_ascii_lowercase(), values);
     }
 
     /// Sets a key that the request does not have yet.
     pub fn set_default(&mut self, key: &str, value: impl FnOnce() -> String) {
-        self.0.entry(key.to_ascii_lowercase()).or_insert_with(|| Values::One(value()));
+        self.known.entry(key.to_ascii_lowercase()).or_insert_with(|| Values::One(value()));
     }
 
     /// A key, by its name in small letters.
     pub fn get(&self, key: &str) -> Option<&Values> {
-        self.0.get(key)
+        self.known.get(key)
+    }
+
+    /// Leaves open whether the request has a key, and what it holds.
+    pub fn leave_open(&mut self, key: &str) {
+        self.untold.insert(key.to_ascii_lowercase());
+    }
+
+    /// Is it left open whether the request has this key, by its name in small letters?
+    pub fn is_untold(&self, key: &str) -> bool {
+        !self.untold.is_empty() && self.untold.contains(key) && !self.known.contains_key(key)
     }
 
     /// All keys, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
-        self.0.iter().map(|(key, values)| (key.as_str(), values))
+        self.known.iter().map(|(key, values)| (key.as_str(), values))
     }
 }

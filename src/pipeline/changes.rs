@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::{Auditor, key_of, reread, sightings_of};
+use super::calls::Timeline;
+use super::{Auditor, Calls, Replays, key_of, reread, sightings_of};
 use crate::audit::case::{Case, Event, Proven, Subject};
 use crate::audit::rules;
 use crate::audit::verdict::judge;
@@ -128,20 +129,40 @@ impl Auditor<'_> {
         &self,
         state: &mut State,
         taken_at: Option<Timestamp>,
-        mut pending: Vec<Pending>,
+        pending: Vec<Pending>,
         now: Timestamp,
     ) -> Vec<Delta> {
+        self.history(state, taken_at, (pending, Calls::default()), now).0
+    }
+
+    /// The same, and holds each call against what stood when it was made: which statements let it through, and whether
+    /// what became of it is what the policies say.
+    pub fn history(
+        &self,
+        state: &mut State,
+        taken_at: Option<Timestamp>,
+        (mut pending, calls): (Vec<Pending>, Calls),
+        now: Timestamp,
+    ) -> (Vec<Delta>, Replays) {
         pending.sort_by_key(|one| (one.time.is_none(), one.time, one.key));
         pending.dedup_by_key(|one| one.key);
         let is_known = |one: &Pending| taken_at.zip(one.time).is_some_and(|(taken, time)| time < taken);
-        let judged = pending.into_iter().filter_map(|one| {
+        let changes: Vec<Timestamp> =
+            pending.iter().filter(|one| !is_known(one)).filter_map(|one| one.time).collect();
+        let mut timeline = Timeline::of(calls, &changes, taken_at);
+        let mut deltas = Vec::new();
+        for one in pending {
             if is_known(&one) {
-                self.by_text(one)
+                deltas.extend(self.by_text(one));
             } else {
-                self.prove(state, one, now).map(|found| found.delta)
+                timeline.up_to(one.time, state, self.known.perimeter);
+                deltas.extend(self.prove(state, one, now).map(|found| found.delta));
             }
-        });
-        judged.collect()
+        }
+        timeline.up_to(None, state, self.known.perimeter);
+        let (of_calls, replays) = self.replayed(timeline);
+        deltas.extend(of_calls);
+        (deltas, replays)
     }
 
     /// Judges a change by what it does to `state`, which is then as it leaves it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Pending;
+use super::{Calls, Pending};
 use crate::audit::case::{Case, Subject};
 use crate::audit::verdict::Verdict;
 use crate::findings::deltas::Deltas;
@@ -27,7 +27,9 @@ pub struct Tally {
     pub unlisted: BTreeSet<String>,
     /// Changes that are judged once all are known.
     pub pending: Vec<Pending>,
-    /// Bytes that those take in memory, roughly.
+    /// Calls that are held against what stood, once all changes are known.
+    pub calls: Calls,
+    /// Bytes that pending changes take in memory, roughly.
     pending_weight: usize,
     /// Changes beyond what is held, which were judged by their text alone.
     pub unproven: u64,
@@ -77,6 +79,7 @@ impl Tally {
         self.verdicts.iter_mut().zip(other.verdicts).for_each(|(sum, more)| *sum += more);
         self.pending.extend(other.pending);
         self.pending_weight += other.pending_weight;
+        self.calls.join(other.calls);
         self.unproven += other.unproven;
         other.unlisted.iter().for_each(|account| self.note_unlisted_account(account));
         self.endpoints.handed_over.extend(other.endpoints.handed_over);

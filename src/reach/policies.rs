@@ -34,6 +34,22 @@ impl Who {
     }
 }
 
+/// Somebody who makes one call.
+#[derive(Clone, Debug)]
+pub struct Calling<'c> {
+    /// What `aws:PrincipalArn` holds.
+    pub arn: &'c str,
+    pub account: &'c str,
+    /// As `AROA…`, where it was told.
+    pub unique_id: Option<&'c str>,
+    /// What its own policies hang on. `None`: it has none, as root has, or nothing could tell them.
+    pub holder: Option<HolderId>,
+    /// Service control policies bind it.
+    pub is_bound: bool,
+    /// Resource control policies have a say in what it does.
+    pub owner_is_bound: bool,
+}
+
 /// A bundle, and what is not known of it.
 #[derive(Debug, Default)]
 pub struct Laid {
@@ -134,6 +150,52 @@ impl<'s> Layout<'s> {
             Some(only) => table.arn == only,
             None => may_reach(who, table),
         })
+    }
+
+    /// The policies between one caller and one table, and those of the endpoint that the call came through.
+    pub fn between(&self, caller: &Calling<'_>, table: &str, endpoint: Option<&str>) -> Laid {
+        let mut reader = Reader::default();
+        let owner = Arn::parse(table).map_or("", |arn| arn.account);
+        let mut bundle = Bundle { principals: vec![self.caller(caller, &mut reader)], ..Bundle::default() };
+        if caller.is_bound {
+            bundle.service_control = self.levels(caller.account, ControlKind::Service, &mut reader);
+        }
+        if caller.owner_is_bound {
+            bundle.resource_control = self.levels(owner, ControlKind::Resource, &mut reader);
+        }
+        match self.state.tables.get(table) {
+            Some(known) => bundle.tables.push(read_table(table, known, &mut reader)),
+            None => {
+                reader.unknown(format!("what policy table `{table}` has"), Kind::Table);
+            }
+        }
+        match endpoint.map(|id| (id, self.state.endpoints.get(id))) {
+            Some((id, Some(known))) => bundle.endpoints.push(read_endpoint(id, known, &mut reader)),
+            Some((id, None)) => reader.doubt(format!("what policy endpoint `{id}` has")),
+            None => {}
+        }
+        Laid { bundle, doubts: reader.doubts, gaps: reader.gaps, above: BTreeSet::new() }
+    }
+
+    /// A caller as it stands, unless it is another one than it was told of under the same name.
+    fn caller(&self, caller: &Calling<'_>, reader: &mut Reader) -> Principal {
+        let Some(id) = &caller.holder else { return principal(caller.arn.to_owned()) };
+        let known = self.state.holders.get(id).filter(|holder| {
+            let is_it = |known: &Option<String>, told: Option<&str>| {
+                known.as_deref().zip(told).is_none_or(|(known, told)| known == told)
+            };
+            is_it(&holder.arn, Some(caller.arn)) && is_it(&holder.unique_id, caller.unique_id)
+        });
+        match known {
+            Some(holder) => {
+                let holder = Holder { arn: Some(caller.arn.to_owned()), ..holder.clone() };
+                self.principal(id, &holder, reader)
+            }
+            None => {
+                reader.doubt(format!("which policies {} `{}` had", id.kind.name(), id.name));
+                principal(caller.arn.to_owned())
+            }
+        }
     }
 
     fn laid(&self, who: &Who, owners: &BTreeSet<String>, takes: impl Fn(&Table) -> bool) -> Laid {
@@ -262,23 +324,25 @@ impl<'s> Layout<'s> {
     fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader) -> Vec<Table> {
         let is_of_owners = |arn: &&String| Arn::parse(arn).is_some_and(|arn| owners.contains(arn.account));
         let tables = self.state.tables.iter().filter(|(arn, _)| is_of_owners(arn));
-        let table = |(arn, table): (&String, &state::Table)| {
-            let policy = table.policy.as_ref().and_then(|text| reader.policy(arn, text, Kind::Table));
-            let tags = table.tags.as_ref();
-            let tags =
-                tags.map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
-            Table { arn: arn.clone(), policy, tags }
-        };
-        tables.map(table).collect()
+        tables.map(|(arn, table)| read_table(arn, table, reader)).collect()
     }
 
     fn endpoints(&self, reader: &mut Reader) -> Vec<Endpoint> {
-        let endpoints = self.state.endpoints.iter().map(|(id, endpoint)| {
-            let policy = endpoint.policy.as_ref().and_then(|text| reader.policy(id, text, Kind::Endpoint));
-            Endpoint { id: id.clone(), policy }
-        });
-        endpoints.collect()
+        let endpoints = self.state.endpoints.iter();
+        endpoints.map(|(id, endpoint)| read_endpoint(id, endpoint, reader)).collect()
     }
+}
+
+fn read_table(arn: &str, table: &state::Table, reader: &mut Reader) -> Table {
+    let policy = table.policy.as_ref().and_then(|text| reader.policy(arn, text, Kind::Table));
+    let tags = table.tags.as_ref();
+    let tags = tags.map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
+    Table { arn: arn.to_owned(), policy, tags }
+}
+
+fn read_endpoint(id: &str, endpoint: &state::Endpoint, reader: &mut Reader) -> Endpoint {
+    let policy = endpoint.policy.as_ref().and_then(|text| reader.policy(id, text, Kind::Endpoint));
+    Endpoint { id: id.to_owned(), policy }
 }
 
 /// Accounts with tables that are held to something, those together whose tables the same policies bind.

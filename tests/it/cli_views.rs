@@ -87,6 +87,8 @@ fn delta(
             reason: format!("role {who} reached DynamoDB."),
         }],
         named: Vec::new(),
+        allowed_by: Vec::new(),
+        guard: None,
         coverage: Coverage::Uncovered,
     };
     Ok(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
@@ -605,7 +607,7 @@ fn rules_md() -> String {
         (Subject::Call, "Raised by calls to DynamoDB"),
         (Subject::Change, "Raised by changes to what guards the perimeter"),
         (Subject::ProvenChange, "Raised by changes, with what stood before (`scan --snapshot`)"),
-        (Subject::NotYet, "Not raised by this version"),
+        (Subject::ReplayedCall, "Raised by calls, with what stood (`scan --snapshot`)"),
     ];
     let of = |subject| RULES.into_iter().filter(move |rule| rule.subject == subject);
     for (subject, heading) in groups {

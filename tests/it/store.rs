@@ -118,6 +118,8 @@ fn delta(finding: u32, events: impl IntoIterator<Item = u32>) -> Delta {
         evidence: shown.into_iter().take(EVIDENCE).map(evidence).collect(),
         addresses,
         named: Vec::new(),
+        allowed_by: Vec::new(),
+        guard: None,
         coverage: Coverage::Uncovered,
     };
     Delta { sightings, waiting: Vec::new(), halves: Vec::new() }

@@ -489,3 +489,288 @@ fn a_finding_says_who_gets_in_and_by_what() -> Tested {
     );
     Ok(())
 }
+
+/// A call to a table, at so many minutes past midnight; with a message, it was refused.
+fn call(id: &str, minute: u32, [role, name, ip]: [&str; 3], refused: Option<&str>) -> Value {
+    let inside = ip.starts_with("10.");
+    let mut record = json!({
+        "eventVersion": "1.11", "eventID": id, "eventTime": format!("2026-11-25T{:02}:{:02}:30Z", minute / 60, minute % 60),
+        "eventSource": "dynamodb.amazonaws.com", "eventName": name, "awsRegion": "eu-west-1",
+        "recipientAccountId": ACCOUNT, "readOnly": true, "eventType": "AwsApiCall", "managementEvent": false,
+        "eventCategory": "Data", "sourceIPAddress": ip, "userAgent": "aws-sdk", "tlsDetails": {"tlsVersion": "TLSv1.3"},
+        "userIdentity": {"type": "AssumedRole", "principalId": format!("AROA{role}:s"), "accountId": ACCOUNT,
+            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s"), "sessionContext": {"sessionIssuer": {
+                "type": "Role", "principalId": format!("AROA{role}"), "accountId": ACCOUNT, "userName": role,
+                "arn": format!("arn:aws:iam::{ACCOUNT}:role/{role}")}}},
+        "requestParameters": {"tableName": "customers"},
+        "resources": [{"accountId": ACCOUNT, "type": "AWS::DynamoDB::Table", "ARN": CUSTOMERS}],
+    });
+    if inside {
+        record["vpcEndpointId"] = json!("vpce-0f0");
+    }
+    if let Some(end) = refused {
+        record["errorCode"] = json!("AccessDenied");
+        record["errorMessage"] = json!(format!(
+            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s is not \
+            authorized to perform: dynamodb:{name} on resource: {CUSTOMERS}{end}"
+        ));
+    }
+    record
+}
+
+const CUSTOMERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers";
+
+/// The guard of the organization is detached at one o'clock, and attached again at two.
+fn gap() -> Vec<Value> {
+    let attachment = json!({"policyId": "p-guard", "targetId": "ou-1"});
+    let mut changes = records(&[
+        organizations("DetachPolicy", attachment.clone(), None),
+        organizations("AttachPolicy", attachment, None),
+    ]);
+    changes[0]["eventTime"] = json!("2026-11-25T01:00:00Z");
+    changes[1]["eventTime"] = json!("2026-11-25T02:00:00Z");
+    changes
+}
+
+/// What calls around that gap are found to be, by the rule: each finding of such a rule.
+fn held(calls: &[Value], change: impl FnOnce(&mut Value)) -> Result<(Value, Vec<Value>), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let mut before = snapshot();
+    let open = policy(json!([{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]));
+    before["endpoints"] = json!({"VpcEndpoints": [{"VpcEndpointId": "vpce-0f0", "VpcId": "vpc-0prod0eu",
+        "ServiceName": "com.amazonaws.eu-west-1.dynamodb", "PolicyDocument": open.to_string()}]});
+    change(&mut before);
+    let records: Vec<Value> = gap().into_iter().chain(calls.iter().cloned()).collect();
+    let result = scanned(&World { snapshot: before.clone(), ..World::default() }, folder.path(), &records)?;
+    let findings = result["findings"].as_array().cloned().unwrap_or_default();
+    let of_calls = findings.into_iter().filter(|finding| finding["resources"] == json!([CUSTOMERS]));
+    Ok((result["summary"]["replays"].clone(), of_calls.collect()))
+}
+
+fn of_rule<'f>(findings: &'f [Value], rule: &str) -> Option<&'f Value> {
+    findings.iter().find(|finding| finding["rule"] == rule)
+}
+
+const OUTSIDE: &str = "203.0.113.7";
+
+#[test]
+fn a_finding_says_what_let_the_call_through() -> Tested {
+    let calls = [
+        call(
+            "c-denied",
+            30,
+            ["app", "GetItem", OUTSIDE],
+            Some(" with an explicit deny in a service control policy"),
+        ),
+        call("c-open", 90, ["app", "GetItem", OUTSIDE], None),
+        call("c-inside", 30, ["app", "GetItem", "10.0.0.7"], None),
+    ];
+    let (replays, findings) = held(&calls, |_| {})?;
+    let finding = of_rule(&findings, "public-access").ok_or("no finding")?;
+    assert_eq!(
+        finding["allowed_by"],
+        json!([{"policy": "FullAWSAccess", "statement": "#1"}, {"policy": "p0", "statement": "#1"}])
+    );
+    let remedy = finding["remedy"].as_str().unwrap_or_default();
+    assert!(
+        remedy.starts_with(
+            "The least that would have stopped it: a `Deny` of `dynamodb:GetItem` with `StringNotEqualsIfExists` on \
+             `aws:SourceVpc` (`vpc-0prod0eu`), in a service control policy over account 111122223333.\n\n"
+        ),
+        "{remedy}"
+    );
+    assert_eq!(finding["count"], 1);
+    // What was refused, and what came from inside, is explained as well, and is no finding of ours.
+    let expected =
+        json!({"explained": 3, "contradicted": 0, "unknown": 0, "before_snapshot": 0, "not_held": 0});
+    // The changes themselves are no calls to DynamoDB.
+    assert_eq!(replays, expected);
+    assert!(of_rule(&findings, "model-mismatch").is_none());
+    let denied = of_rule(&findings, "denied-attempt").ok_or("no attempt")?;
+    assert_eq!(denied["allowed_by"], json!([]));
+    Ok(())
+}
+
+#[test]
+fn what_the_policies_do_not_explain_is_a_finding_with_both_sides() -> Tested {
+    let calls = [
+        call("c-through", 30, ["app", "GetItem", OUTSIDE], None),
+        call(
+            "c-refused",
+            90,
+            ["app", "Scan", OUTSIDE],
+            Some(" because no identity-based policy allows the dynamodb:Scan action"),
+        ),
+    ];
+    let (replays, findings) = held(&calls, |_| {})?;
+    assert_eq!((&replays["contradicted"], &replays["explained"]), (&json!(2), &json!(0)));
+    // Both are of one caller, one table and one origin.
+    let found = of_rule(&findings, "model-mismatch").ok_or("no finding")?;
+    assert_eq!((&found["severity"], &found["count"]), (&json!("medium"), &json!(2)));
+    let reason_of = |calls: &[Value]| -> Result<String, Box<dyn Error>> {
+        let (_, findings) = held(calls, |_| {})?;
+        let found = of_rule(&findings, "model-mismatch").ok_or("no finding")?;
+        Ok(found["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(
+        reason_of(&calls[..1])?,
+        "role app called GetItem from the public address 203.0.113.7, through no endpoint; CloudTrail shows that it was \
+         let through; by the policies that are known, statement `OnlyFromVpc` of policy `guard` denies it."
+    );
+    assert_eq!(
+        reason_of(&calls[1..])?,
+        "role app called Scan from the public address 203.0.113.7, through no endpoint (AccessDenied); CloudTrail shows \
+         that it was refused (its message: no identity-based policy allows it); by the policies that are known, it is \
+         allowed: by FullAWSAccess, #1; p0, #1."
+    );
+    // The call's own finding stands beside it, and names no statement where none allows it.
+    let own = of_rule(&findings, "public-access").ok_or("no finding of the call")?;
+    assert_eq!(own["allowed_by"], json!([]));
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_told_is_no_mismatch() -> Tested {
+    let through = |minute| call("c-1", minute, ["app", "GetItem", OUTSIDE], None);
+    let refused = |minute, why| call("c-1", minute, ["app", "GetItem", OUTSIDE], Some(why));
+    let none = |calls: &[Value], change: &dyn Fn(&mut Value), expected: &str| -> Tested {
+        let (replays, findings) = held(calls, |before| change(before))?;
+        assert!(of_rule(&findings, "model-mismatch").is_none(), "{findings:#?}");
+        assert_eq!(replays[expected], json!(calls.len()), "{replays}");
+        Ok(())
+    };
+    let as_is = |_: &mut Value| {};
+    let explicit = " with an explicit deny in a service control policy";
+    // A change takes a while until it is in effect everywhere, in either direction.
+    none(&[refused(62, explicit)], &as_is, "unknown")?;
+    none(&[through(122)], &as_is, "unknown")?;
+    // A session may have policies of its own, and a call may be refused for something else that it does.
+    none(&[refused(90, "")], &as_is, "unknown")?;
+    none(&[refused(90, " because no session policy allows the dynamodb:GetItem action")], &as_is, "unknown")?;
+    let mut key = refused(90, explicit);
+    key["errorMessage"] = json!(
+        "User: x is not authorized to perform: kms:Decrypt on resource: y with an explicit deny in a resource-based policy"
+    );
+    none(&[key], &as_is, "unknown")?;
+    // A signature that is wrong is no matter of policies.
+    let mut unsigned = refused(90, explicit);
+    unsigned["errorCode"] = json!("InvalidSignatureException");
+    none(&[unsigned], &as_is, "unknown")?;
+    // Texts that nobody told, and roles, tables and accounts that are not in the snapshot.
+    let untold = |before: &mut Value| {
+        before["accounts"][ACCOUNT]["RoleDetailList"][0]["AttachedManagedPolicies"] =
+            json!([{"PolicyArn": "arn:aws:iam::aws:policy/Unlisted"}]);
+    };
+    none(&[refused(90, explicit)], &untold, "unknown")?;
+    none(&[refused(90, explicit)], &|before| before["tables"] = json!([]), "unknown")?;
+    none(&[refused(90, explicit)], &|before| before["organization"] = json!({}), "unknown")?;
+    none(&[call("c-1", 90, ["nobody", "GetItem", OUTSIDE], Some(explicit))], &as_is, "unknown")?;
+    // What stood before the snapshot is not known.
+    let late = |before: &mut Value| before["taken_at"] = json!("2026-11-25T00:45:00Z");
+    none(&[through(30)], &late, "before_snapshot")?;
+    // Nor is who called, which tables a call asked for, and which permission was checked.
+    let mut sent = through(30);
+    sent["requestParameters"] = json!({"statement": "SELECT * FROM customers"});
+    sent["eventName"] = json!("ExecuteStatement");
+    none(&[sent], &as_is, "unknown")
+}
+
+#[test]
+fn what_surely_allows_a_call_is_named_where_the_rest_is_not_known() -> Tested {
+    let untold = |before: &mut Value| {
+        before["accounts"][ACCOUNT]["RoleDetailList"][0]["AttachedManagedPolicies"] =
+            json!([{"PolicyArn": "arn:aws:iam::aws:policy/Unlisted"}]);
+    };
+    let (replays, findings) = held(&[call("c-1", 90, ["app", "GetItem", OUTSIDE], None)], untold)?;
+    assert_eq!(replays["unknown"], 1);
+    let finding = of_rule(&findings, "public-access").ok_or("no finding")?;
+    assert_eq!(finding["allowed_by"], json!([{"policy": "FullAWSAccess", "statement": "#1"}]));
+    Ok(())
+}
+
+#[test]
+fn calls_in_any_order_and_twice_are_held_alike() -> Tested {
+    let mut calls: Vec<Value> = (0..40u32)
+        .map(|n| {
+            let name = ["GetItem", "Scan", "PutItem"][n as usize % 3];
+            let ip = [OUTSIDE, "10.0.0.7", "198.51.100.9", "10.0.0.8"][n as usize % 4];
+            let refused = n % 5 == 0;
+            let why = refused.then_some(" with an explicit deny in a service control policy");
+            call(&format!("c-{n:02}"), n * 4, [["app", "idle"][n as usize % 2], name, ip], why)
+        })
+        .collect();
+    let (replays, findings) = held(&calls, |_| {})?;
+    assert!(of_rule(&findings, "model-mismatch").is_some() && !findings.is_empty());
+    let again: Vec<Value> = calls.iter().step_by(3).cloned().collect();
+    calls.reverse();
+    calls.splice(5..5, again);
+    let (doubled, others) = held(&calls, |_| {})?;
+    assert_eq!(findings, others);
+    let sum =
+        |replays: &Value| replays.as_object().map(|all| all.values().filter_map(Value::as_u64).sum::<u64>());
+    assert_eq!((sum(&replays), sum(&doubled)), (Some(40), Some(40 + 14)));
+    Ok(())
+}
+
+#[test]
+fn without_a_snapshot_nothing_is_held() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (config, log) = (folder.path().join("perimeter.toml"), folder.path().join("log.ndjson"));
+    std::fs::write(&config, PERIMETER)?;
+    std::fs::write(&log, call("c-1", 30, ["app", "GetItem", OUTSIDE], None).to_string())?;
+    let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
+        .args(["scan", "--store", "none", "--format", "json", "--config"])
+        .arg(&config)
+        .arg(&log)
+        .output()?;
+    let result: Value = serde_json::from_slice(&output.stdout)?;
+    assert!(result["summary"].get("replays").is_none());
+    assert_eq!(result["findings"][0]["allowed_by"], json!([]));
+    assert_eq!(result["findings"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[test]
+fn what_let_a_call_through_is_kept() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let store = folder.path().join("findings.db");
+    let (config, before, log) = (
+        folder.path().join("perimeter.toml"),
+        folder.path().join("snapshot.json"),
+        folder.path().join("log.ndjson"),
+    );
+    std::fs::write(&config, PERIMETER)?;
+    std::fs::write(&before, snapshot().to_string())?;
+    let records: Vec<Value> =
+        gap().into_iter().chain([call("c-1", 90, ["app", "GetItem", OUTSIDE], None)]).collect();
+    std::fs::write(&log, records.iter().map(|record| format!("{record}\n")).collect::<String>())?;
+    let run = |args: &[&str], rest: &[&Path]| -> Result<String, Box<dyn Error>> {
+        let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
+            .args(args)
+            .arg("--config")
+            .arg(&config)
+            .arg("--store")
+            .arg(&store)
+            .args(rest)
+            .output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    // A scan without a snapshot brings nothing and takes nothing away, and neither does one that comes again.
+    let scan = ["scan", "--quiet", "--format", "ndjson"];
+    run(&scan, &[&log])?;
+    run(&scan, &[Path::new("--snapshot"), &before, &log])?;
+    run(&scan, &[Path::new("--snapshot"), &before, &log])?;
+    run(&scan, &[&log])?;
+    let listed: Value = serde_json::from_str(
+        run(&["findings", "list", "--format", "ndjson", "--rule", "public-access"], &[])?.trim(),
+    )?;
+    assert_eq!((&listed["allowed_by"][0]["policy"], &listed["count"]), (&json!("FullAWSAccess"), &json!(1)));
+    let id = listed["id"].as_str().ok_or("no id")?;
+    let shown: Value = serde_json::from_str(&run(&["findings", "show", id, "--format", "json"], &[])?)?;
+    assert_eq!((&shown["allowed_by"], &shown["remedy"]), (&listed["allowed_by"], &listed["remedy"]));
+    let text = run(&["findings", "show", id], &[])?;
+    assert!(text.contains("Allowed by\n  FullAWSAccess, statement #1\n  p0, statement #1\n"), "{text}");
+    assert!(text.contains("The least that would have stopped it"), "{text}");
+    Ok(())
+}

@@ -5,21 +5,26 @@ use crate::audit::rule::{Rule, Severity, Subject};
 pub(crate) const RULE: Rule = Rule {
     id: "model-mismatch",
     severity: Severity::Medium,
-    subject: Subject::NotYet,
+    subject: Subject::ReplayedCall,
     title: "Outcome contradicts the known policies",
-    what: "Not raised by this version: the name is fixed, so that perimeter.toml may already \
-        speak of it. Once changes are judged by proof, it will find a call that CloudTrail \
-        shows as authorised although the policies in the snapshot deny it, or as refused \
-        although they allow it: what is known of the policies, or how it is evaluated, differs \
-        from what AWS did.\n\n\
+    what: "A call that CloudTrail shows as authorised although the policies that stood when it \
+        was made deny it, or as refused although they allow it: what is known of the policies, \
+        or how they are evaluated, differs from what AWS did. Each kind of calls is decided \
+        again by the snapshot and all changes since, for its earliest call and its latest \
+        (`scan --snapshot`), and the finding says both sides: what CloudTrail shows, and the \
+        statement that the policies go by. It stands beside the finding of the call itself. \
+        Where the decision hangs on a key that no record tells, on a policy that nobody told, \
+        or on a change that was made less than five minutes before, there is none.\n\n\
         Cannot see: which of the two is wrong: a snapshot that is behind, a policy that it \
-        does not hold, a change that had not yet taken effect when the call was made, or a \
-        fault in the evaluator.",
+        does not hold, a change that took longer to take effect, or a fault in the evaluator. \
+        A session may have policies of its own, of which no record tells: where a role was \
+        refused and the message names no other kind of policy, that may be why. Calls of \
+        PartiQL, transactions that write, streams, backups and restores are not decided again.",
     why: "A proof is as good as its premises. If one call gets through that the model says \
         cannot, every `enforced` built upon that model is in doubt, the tables that nobody has \
         tried included. The usual cause is a policy changed by a way that nobody collects, \
-        such as a session policy or a permission set not yet in the snapshot, and then the gap \
-        in the collecting is the finding.",
+        such as a permission set not yet in the snapshot, and then the gap in the collecting \
+        is the finding.",
     example: r#"{
   "eventSource": "dynamodb.amazonaws.com",
   "eventName": "GetItem",

@@ -75,6 +75,11 @@ fn sightings(sightings: &mut Sightings) {
     origin(&mut sightings.origin);
     clip_all([&mut sightings.region]);
     sightings.addresses.iter_mut().for_each(|address| clip(address, MAX_ADDRESS));
+    for allowed in &mut sightings.allowed_by {
+        clip(&mut allowed.policy, MAX_TEXT);
+        clip(&mut allowed.statement, MAX_TEXT);
+    }
+    clip_all([&mut sightings.guard]);
     for evidence in &mut sightings.evidence {
         let event = &mut evidence.event;
         clip_all([&mut event.id, &mut event.time, &mut event.region, &mut event.source]);

@@ -61,6 +61,12 @@ pub(super) fn write_finding(id: &str, kept: &Kept, version: u64) -> Result<Item,
     writer.document("origin", &seen.origin)?;
     writer.document("addresses", &seen.addresses)?;
     writer.document("history", &bounds::history(&kept.history))?;
+    if !seen.allowed_by.is_empty() {
+        writer.document("allowed_by", &seen.allowed_by)?;
+    }
+    if let Some(guard) = &seen.guard {
+        writer.set("guard", text(guard));
+    }
     writer.set("rule", text(&*seen.identity.rule));
     writer.set("status", text(kept.status.name()));
     writer.set("severity", text(seen.severity.name()));
@@ -160,6 +166,9 @@ pub(super) fn read_finding(item: &Item) -> Result<Stored, StoreError> {
         evidence: Vec::new(),
         named: Vec::new(),
         addresses: reader.document("addresses")?,
+        // What an earlier version wrote has neither.
+        allowed_by: if item.contains_key("allowed_by") { reader.document("allowed_by")? } else { Vec::new() },
+        guard: reader.optional("guard")?.map(str::to_owned),
         coverage: reader.coverage()?,
     };
     let status = Status::parse(status).ok_or_else(|| reader.damaged("`status` has no such value"))?;

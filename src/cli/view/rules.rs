@@ -57,7 +57,7 @@ pub fn raised_by(subject: Subject) -> &'static str {
         Subject::Call => "call",
         Subject::Change => "change",
         Subject::ProvenChange => "proof",
-        Subject::NotYet => "nothing",
+        Subject::ReplayedCall => "replay",
     }
 }
 
@@ -67,7 +67,7 @@ pub fn group(subject: Subject) -> &'static str {
         Subject::Call => "raised by calls to DynamoDB",
         Subject::Change => "raised by changes to what guards the perimeter",
         Subject::ProvenChange => "raised by changes, with what stood before (`scan --snapshot`)",
-        Subject::NotYet => "not raised by this version",
+        Subject::ReplayedCall => "raised by calls, with what stood (`scan --snapshot`)",
     }
 }
 
@@ -78,7 +78,8 @@ pub fn text(out: &mut Output, settings: Option<&RuleSettings>, onward: &Onward) 
     // `critical`, the longest of them; the title has what is left.
     let severity_width = 8;
     let room = width.saturating_sub(2 + name_width + 2 + severity_width + 2);
-    for subject in [Subject::Call, Subject::Change, Subject::ProvenChange, Subject::NotYet] {
+    let subjects = [Subject::Call, Subject::Change, Subject::ProvenChange, Subject::ReplayedCall];
+    for subject in subjects {
         writeln!(out, "{}", paint.text(BOLD, &sentence(group(subject))))?;
         for rule in RULES.iter().filter(|rule| rule.subject == subject) {
             let set = setting(rule, settings);

@@ -16,7 +16,7 @@ use crate::audit::rule::Severity;
 use crate::audit::verdict::Verdict;
 use crate::cli::output::Output;
 use crate::findings::finding::Finding;
-use crate::pipeline::Tally;
+use crate::pipeline::{Replays, Tally};
 
 /// What a scan read, and what came of it.
 #[derive(Clone, Debug, Serialize)]
@@ -49,6 +49,9 @@ pub struct Summary {
     pub store: Option<String>,
     /// Why not all findings are kept or listed; nothing where all are.
     pub incomplete: Vec<String>,
+    /// What came of holding the calls against a snapshot, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replays: Option<Replays>,
     /// Id, as short as it is shown, and rule of the worst finding.
     #[serde(skip)]
     worst: Option<(String, String)>,
@@ -121,6 +124,7 @@ impl Summary {
             unreadable: Vec::new(),
             unreadable_more: 0,
             incomplete: Vec::new(),
+            replays: None,
             unlisted_accounts: tally.unlisted.iter().cloned().collect(),
             endpoints_learned: tally.endpoints.len() as u64,
             warnings: Vec::new(),
@@ -145,6 +149,11 @@ impl Summary {
     /// Why not all findings are kept or listed.
     pub fn with_incomplete(self, incomplete: Vec<String>) -> Self {
         Self { incomplete, ..self }
+    }
+
+    /// What came of holding the calls against a snapshot.
+    pub fn with_replays(self, replays: Option<Replays>) -> Self {
+        Self { replays, ..self }
     }
 
     /// What may not be meant as it was set.
@@ -265,7 +274,28 @@ fn findings(out: &mut impl Write, paint: Paint, summary: &Summary) -> io::Result
         let endpoints = short::counted(summary.endpoints_learned, "endpoint", "endpoints");
         writeln!(out, "{}", paint.text(DIM, &format!("{endpoints} seen created")))?;
     }
+    if let Some(replays) = &summary.replays {
+        writeln!(out, "{}", paint.text(DIM, &replayed(replays)))?;
+    }
     writeln!(out)
+}
+
+/// How many calls the snapshot explains, and how many not.
+fn replayed(replays: &Replays) -> String {
+    let Replays { explained, contradicted, unknown, before_snapshot, not_held } = *replays;
+    let calls = explained + contradicted + unknown + before_snapshot + not_held;
+    let parts = [
+        (explained, "as its policies say"),
+        (contradicted, "against them"),
+        (unknown, "of which they cannot tell"),
+        (before_snapshot, "made before it was taken"),
+        (not_held, "of too many kinds to hold"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, what)| format!("{} {what}", short::number(count))).collect();
+    let colon = if parts.is_empty() { "" } else { ": " };
+    let calls = short::counted(calls, "call", "calls");
+    format!("{calls} held against the snapshot{colon}{}", parts.join(", "))
 }
 
 fn list(out: &mut impl Write, page: Page, heading: &str, items: &[String]) -> io::Result<()> {

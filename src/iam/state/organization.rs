@@ -90,7 +90,7 @@ impl Control {
 
 impl Organization {
     /// An account, what it lies in, and so on: from the top down, as far as it is told.
-    fn path_of<'o>(&'o self, account: &'o str) -> Vec<&'o str> {
+    pub fn path_of<'o>(&'o self, account: &'o str) -> Vec<&'o str> {
         let up = std::iter::successors(Some(account), |node| self.parents.get(*node).map(String::as_str));
         let mut path: Vec<&str> = up.take(MAX_LEVELS).collect();
         path.reverse();
