@@ -10,4 +10,5 @@ mod grants;
 mod policies;
 mod scope;
 pub mod sweep;
+pub mod texts;
 pub mod wider;

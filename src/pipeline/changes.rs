@@ -12,7 +12,8 @@ use crate::findings::store::Delta;
 use crate::iam::change::Ours;
 use crate::iam::state::{Edit, Endpoint, HolderId, State, Text};
 use crate::perimeter::Perimeter;
-use crate::reach::change::{Effect, EffectKind, effect};
+use crate::reach::change::{Between, Effect, EffectKind, effect};
+use crate::reach::texts::Texts;
 use crate::reach::wider::is_wider;
 
 /// A change that is judged once all are known.
@@ -73,19 +74,24 @@ impl Auditor<'_> {
     ) -> Vec<Delta> {
         pending.sort_by_key(|one| (one.time.is_none(), one.time, one.key));
         pending.dedup_by_key(|one| one.key);
+        let texts = Texts::default();
         let is_known = |one: &Pending| taken_at.zip(one.time).is_some_and(|(taken, time)| time < taken);
         pending
             .into_iter()
-            .filter_map(|one| if is_known(&one) { self.judged(one) } else { self.proven(state, one, now) })
+            .filter_map(|one| match is_known(&one) {
+                true => self.judged(one),
+                false => self.proven(state, one, &texts, now),
+            })
             .collect()
     }
 
-    fn proven(&self, state: &mut State, mut one: Pending, now: Timestamp) -> Option<Delta> {
+    fn proven(&self, state: &mut State, mut one: Pending, texts: &Texts, now: Timestamp) -> Option<Delta> {
         let edits = one.edits().to_vec();
         for edit in &edits {
             let before = state.clone();
             state.apply(edit);
-            let found = proven(edit, [&before, state], self.known.perimeter, now);
+            let between = Between { states: [&before, state], perimeter: self.known.perimeter, texts };
+            let found = proven(edit, between, now);
             let subjects = subjects(edit, [&before, state], self.known.perimeter);
             if found.is_some() && !subjects.is_empty() {
                 one.case.resources = subjects;
@@ -144,9 +150,9 @@ fn node_kind(id: &str) -> &'static str {
 }
 
 /// What an edit shows, between a state before and one after it.
-fn proven(edit: &Edit, states: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Option<Proven> {
-    let by_proof = by_proof(edit, &effect(edit, states, perimeter, now));
-    more_severe(by_text(edit, states, perimeter), by_proof)
+fn proven(edit: &Edit, between: Between<'_>, now: Timestamp) -> Option<Proven> {
+    let by_proof = by_proof(edit, &effect(edit, between, now));
+    more_severe(by_text(edit, between.states, between.perimeter), by_proof)
 }
 
 /// Of two that are as severe, the first.
@@ -183,7 +189,7 @@ fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> 
             Some(_) => None,
         },
         Edit::EndpointPolicy { endpoint, text } => {
-            let known = before.endpoints.get(endpoint);
+            let known = before.endpoints.get(endpoint).map(AsRef::as_ref);
             let of_perimeter = perimeter.endpoints.iter().find(|one| one.id.as_str() == endpoint);
             let vpc =
                 known.and_then(|known| known.vpc.as_deref()).or(of_perimeter.map(|one| one.vpc.id.as_str()));
