@@ -11,4 +11,5 @@ mod policies;
 pub mod replay;
 mod scope;
 pub mod sweep;
+pub mod texts;
 pub mod wider;

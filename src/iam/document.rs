@@ -14,7 +14,7 @@ use super::template::Template;
 use crate::json::{Node, Span};
 
 /// Where a policy is attached, which decides what may stand in it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kind {
     /// To a role or user.
     Identity,

@@ -12,6 +12,7 @@ mod apply;
 mod differences;
 mod edit;
 mod organization;
+mod shared;
 pub mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,21 +22,22 @@ use serde::{Deserialize, Serialize};
 
 pub use edit::{Edit, Made, Part};
 pub use organization::{Control, ControlKind, Organization};
+pub use shared::Shared;
 
-/// What stands in an organization.
+/// What stands in an organization. Copies share what is the same in them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct State {
-    pub organization: Organization,
+    pub organization: Arc<Organization>,
     /// Accounts of which all roles, users and groups were read at once: who is not here was not there.
-    pub read: BTreeSet<String>,
+    pub read: Arc<BTreeSet<String>>,
     /// Roles, users and groups.
-    pub holders: BTreeMap<HolderId, Holder>,
+    pub holders: Shared<HolderId, Holder>,
     /// Managed policies, those of AWS among them, by ARN.
-    pub managed: BTreeMap<String, Managed>,
+    pub managed: Shared<String, Managed>,
     /// Tables and streams, by ARN.
-    pub tables: BTreeMap<String, Table>,
+    pub tables: Shared<String, Table>,
     /// Endpoints for DynamoDB, by id.
-    pub endpoints: BTreeMap<String, Endpoint>,
+    pub endpoints: Shared<String, Endpoint>,
 }
 
 /// A policy's text, as far as it is known.

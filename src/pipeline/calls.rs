@@ -24,6 +24,7 @@ use crate::perimeter::Perimeter;
 use crate::perimeter::origin::OriginKind;
 use crate::perimeter::principal::PrincipalKind;
 use crate::reach::replay::{self, Call, Named, Replay, Replayed, least_guard};
+use crate::reach::texts::Texts;
 
 /// Kinds of calls that are held: some thirty megabytes of them.
 const MAX_KINDS: usize = 10_000;
@@ -338,8 +339,14 @@ impl Timeline {
     }
 
     /// Decides what was made before a change, by what stands until then; `None`: all that is left.
-    pub(super) fn up_to(&mut self, change: Option<Timestamp>, state: &State, perimeter: &Perimeter) {
-        let mut replay = Replay::of(state, perimeter);
+    pub(super) fn up_to(
+        &mut self,
+        change: Option<Timestamp>,
+        state: &State,
+        perimeter: &Perimeter,
+        texts: &Texts,
+    ) {
+        let mut replay = Replay::of(state, perimeter, texts);
         while let Some(point) = self.points.next_if(|point| change.is_none_or(|change| point.at < change)) {
             let Some(kind) = self.kinds.get(point.kind) else { continue };
             let made = if point.is_last { &kind.last } else { &kind.first };

@@ -13,7 +13,8 @@ use crate::findings::store::Delta;
 use crate::iam::change::Ours;
 use crate::iam::state::{Edit, Endpoint, HolderId, HolderKind, State, Text};
 use crate::perimeter::Perimeter;
-use crate::reach::change::{Effect, EffectKind, effect};
+use crate::reach::change::{Between, Effect, EffectKind, effect};
+use crate::reach::texts::Texts;
 use crate::reach::wider::is_wider;
 
 /// A change that is judged once all are known.
@@ -146,6 +147,7 @@ impl Auditor<'_> {
     ) -> (Vec<Delta>, Replays) {
         pending.sort_by_key(|one| (one.time.is_none(), one.time, one.key));
         pending.dedup_by_key(|one| one.key);
+        let texts = Texts::default();
         let is_known = |one: &Pending| taken_at.zip(one.time).is_some_and(|(taken, time)| time < taken);
         let changes: Vec<Timestamp> =
             pending.iter().filter(|one| !is_known(one)).filter_map(|one| one.time).collect();
@@ -155,23 +157,24 @@ impl Auditor<'_> {
             if is_known(&one) {
                 deltas.extend(self.by_text(one));
             } else {
-                timeline.up_to(one.time, state, self.known.perimeter);
-                deltas.extend(self.prove(state, one, now).map(|found| found.delta));
+                timeline.up_to(one.time, state, self.known.perimeter, &texts);
+                deltas.extend(self.prove(state, one, &texts, now).map(|found| found.delta));
             }
         }
-        timeline.up_to(None, state, self.known.perimeter);
+        timeline.up_to(None, state, self.known.perimeter, &texts);
         let (of_calls, replays) = self.replayed(timeline);
         deltas.extend(of_calls);
         (deltas, replays)
     }
 
     /// Judges a change by what it does to `state`, which is then as it leaves it.
-    pub fn prove(&self, state: &mut State, mut one: Pending, now: Timestamp) -> Option<Found> {
+    pub fn prove(&self, state: &mut State, mut one: Pending, texts: &Texts, now: Timestamp) -> Option<Found> {
         let begin = state.clone();
         for edit in one.edits().to_vec() {
             let before = state.clone();
             state.apply(&edit);
-            let found = proven(&edit, [&before, state], self.known.perimeter, now);
+            let between = Between { states: [&before, state], perimeter: self.known.perimeter, texts };
+            let found = proven(&edit, between, now);
             let subjects = subjects(&edit, [&before, state], self.known.perimeter);
             if found.is_some() && !subjects.is_empty() {
                 one.case.resources = subjects;
@@ -266,9 +269,9 @@ fn node_kind(id: &str) -> &'static str {
 }
 
 /// What an edit shows, between a state before and one after it.
-fn proven(edit: &Edit, states: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Option<Proven> {
-    let by_proof = by_proof(edit, &effect(edit, states, perimeter, now));
-    more_severe(by_text(edit, states, perimeter), by_proof)
+fn proven(edit: &Edit, between: Between<'_>, now: Timestamp) -> Option<Proven> {
+    let by_proof = by_proof(edit, &effect(edit, between, now));
+    more_severe(by_text(edit, between.states, between.perimeter), by_proof)
 }
 
 /// Of two that are as severe, the first.
@@ -305,7 +308,7 @@ fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> 
             Some(_) => None,
         },
         Edit::EndpointPolicy { endpoint, text } => {
-            let known = before.endpoints.get(endpoint);
+            let known = before.endpoints.get(endpoint).map(AsRef::as_ref);
             let of_perimeter = perimeter.endpoints.iter().find(|one| one.id.as_str() == endpoint);
             let vpc =
                 known.and_then(|known| known.vpc.as_deref()).or(of_perimeter.map(|one| one.vpc.id.as_str()));

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::policies::{Laid, Layout, Who, owners};
+pub use super::scope::Between;
 use super::scope::{Scope, scope};
-use crate::iam::state::{Edit, HolderId, HolderKind, State};
+use crate::iam::state::{Edit, HolderId, HolderKind};
 use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 use crate::prove::answer::{Answer, Inquiry, Verdict, Within};
@@ -56,10 +57,11 @@ pub struct Opened {
     pub blamed: Vec<Blamed>,
 }
 
-/// What an edit does, between a state before and one after it.
-pub fn effect(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter, now: Timestamp) -> Effect {
-    let scope = scope(edit, [before, after], perimeter);
-    let layout = |state| Layout { state, perimeter };
+/// What an edit does.
+pub fn effect(edit: &Edit, between: Between<'_>, now: Timestamp) -> Effect {
+    let Between { states: [before, after], perimeter, texts } = between;
+    let scope = scope(edit, between);
+    let layout = |state| Layout { state, perimeter, texts };
     let stays_above = !edit.is_of_organization() && !scope.is_tag;
     Comparison { before: layout(before), after: layout(after), perimeter, scope, stays_above, now }.effect()
 }

@@ -2,8 +2,10 @@
 //! that is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::iam::document::{Document, Effect, Element, Kind, Principal};
+use super::texts::Texts;
+use crate::iam::document::{Effect, Element, Kind, Principal};
 use crate::iam::state::{State, Table, Text};
 use crate::ids::Arn;
 use crate::perimeter::Perimeter;
@@ -20,16 +22,20 @@ pub fn account_of(grantee: &Principal) -> Option<&str> {
 }
 
 /// Does a policy let in somebody of whom that holds? One that is not known, or cannot be read, is told of elsewhere.
-pub fn lets_in(table: &Table, whom: impl Fn(&Element<Principal>) -> bool) -> bool {
-    let text = table.policy.as_ref().and_then(Text::as_str);
-    let document = text.and_then(|text| Document::parse(text, Kind::Table).ok());
+pub fn lets_in(table: &Table, texts: &Texts, whom: impl Fn(&Element<Principal>) -> bool) -> bool {
+    let Some(Text::Known(text)) = &table.policy else { return false };
+    let document = texts.read(text, Kind::Table).ok();
     let statements = document.iter().flat_map(|document| &document.statements);
     let mut allows = statements.filter(|statement| statement.effect == Effect::Allow);
     allows.any(|statement| statement.principals.as_ref().is_some_and(&whom))
 }
 
 /// Accounts that are listed and not enforced, and that the policy of one of these tables may let in.
-pub fn granted<'t>(perimeter: &Perimeter, tables: impl Iterator<Item = &'t Table>) -> BTreeSet<String> {
+pub fn granted<'t>(
+    perimeter: &Perimeter,
+    texts: &Texts,
+    tables: impl Iterator<Item = &'t Arc<Table>>,
+) -> BTreeSet<String> {
     let others = perimeter.accounts.keys().map(|account| account.as_str());
     let mut others: BTreeSet<&str> = others.filter(|account| !perimeter.enforces(account)).collect();
     let mut found = BTreeSet::new();
@@ -37,7 +43,7 @@ pub fn granted<'t>(perimeter: &Perimeter, tables: impl Iterator<Item = &'t Table
         let of_table: Vec<&str> = others
             .iter()
             .copied()
-            .filter(|account| lets_in(table, |principals| may_name(principals, account)))
+            .filter(|account| lets_in(table, texts, |principals| may_name(principals, account)))
             .collect();
         for account in of_table {
             others.remove(account);
@@ -56,8 +62,8 @@ fn may_name(principals: &Element<Principal>, account: &str) -> bool {
 }
 
 /// Accounts whose roles and users may come to a table: those that are enforced, and those that a table's policy lets in.
-pub fn callers(state: &State, perimeter: &Perimeter) -> BTreeSet<String> {
-    let mut callers = granted(perimeter, state.tables.values());
+pub fn callers(state: &State, perimeter: &Perimeter, texts: &Texts) -> BTreeSet<String> {
+    let mut callers = granted(perimeter, texts, state.tables.values());
     let enforced = perimeter.accounts.keys().map(|account| account.as_str());
     callers.extend(enforced.filter(|account| perimeter.enforces(account)).map(str::to_owned));
     callers
@@ -90,8 +96,8 @@ account = "111122223333"
         let policy = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}",{principals},"Action":"*","Resource":"*"}}]}}"#
         );
-        let table = Table { policy: Some(Text::known(&policy)), tags: None };
-        granted(&perimeter, std::iter::once(&table)).into_iter().collect()
+        let table = Arc::new(Table { policy: Some(Text::known(&policy)), tags: None });
+        granted(&perimeter, &Texts::default(), std::iter::once(&table)).into_iter().collect()
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! not known, and is then a [`Laid::doubts`]. A table's policy has no worst: left out it may let less in, and more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::iam::document::{Document, Effect, Kind};
-use crate::iam::evaluate::{OwnText, Policy};
-use crate::iam::state::{self, Control, ControlKind, Holder, HolderId, HolderKind, Managed, State, Text};
+use super::texts::{Reader, Texts};
+use crate::iam::document::{Effect, Kind};
+use crate::iam::evaluate::Policy;
+use crate::iam::state::{self, Control, ControlKind, Holder, HolderId, HolderKind, State, Text};
 use crate::ids::{Arn, partition_of};
 use crate::perimeter::{Mode, Perimeter};
 use crate::prove::bundle::{Bundle, Endpoint, Principal, Table};
@@ -95,6 +97,7 @@ impl Laid {
 pub struct Layout<'s> {
     pub state: &'s State,
     pub perimeter: &'s Perimeter,
+    pub texts: &'s Texts,
 }
 
 impl<'s> Layout<'s> {
@@ -125,18 +128,11 @@ impl<'s> Layout<'s> {
         laid
     }
 
-    /// The same of several roles and users of one account, and what is not known of each.
-    pub fn of_all(
-        &self,
-        account: &str,
-        ids: &[&HolderId],
-        owners: &BTreeSet<String>,
-    ) -> (Laid, Vec<BTreeSet<String>>) {
-        let everybody = Who::Everybody { account: account.to_owned() };
-        let mut laid = self.together(&everybody, owners);
+    /// What was laid out for everybody, for several roles and users of the account, and what is not known of each.
+    pub fn of_all(&self, mut laid: Laid, ids: &[&HolderId]) -> (Laid, Vec<BTreeSet<String>>) {
         let holders = ids.iter().filter_map(|id| Some((*id, self.state.holders.get(*id)?)));
-        let of_holder = |(id, holder)| {
-            let mut reader = Reader::default();
+        let of_holder = |(id, holder): (&HolderId, &Arc<Holder>)| {
+            let mut reader = Reader::new(self.texts);
             (self.principal(id, holder, &mut reader), reader.doubts)
         };
         let (principals, doubts) = holders.map(of_holder).unzip();
@@ -154,7 +150,7 @@ impl<'s> Layout<'s> {
 
     /// The policies between one caller and one table, and those of the endpoint that the call came through.
     pub fn between(&self, caller: &Calling<'_>, table: &str, endpoint: Option<&str>) -> Laid {
-        let mut reader = Reader::default();
+        let mut reader = Reader::new(self.texts);
         let owner = Arn::parse(table).map_or("", |arn| arn.account);
         let mut bundle = Bundle { principals: vec![self.caller(caller, &mut reader)], ..Bundle::default() };
         if caller.is_bound {
@@ -178,7 +174,7 @@ impl<'s> Layout<'s> {
     }
 
     /// A caller as it stands, unless it is another one than it was told of under the same name.
-    fn caller(&self, caller: &Calling<'_>, reader: &mut Reader) -> Principal {
+    fn caller(&self, caller: &Calling<'_>, reader: &mut Reader<'_>) -> Principal {
         let Some(id) = &caller.holder else { return principal(caller.arn.to_owned()) };
         let known = self.state.holders.get(id).filter(|holder| {
             let is_it = |known: &Option<String>, told: Option<&str>| {
@@ -188,7 +184,7 @@ impl<'s> Layout<'s> {
         });
         match known {
             Some(holder) => {
-                let holder = Holder { arn: Some(caller.arn.to_owned()), ..holder.clone() };
+                let holder = Holder { arn: Some(caller.arn.to_owned()), ..Holder::clone(holder) };
                 self.principal(id, &holder, reader)
             }
             None => {
@@ -199,7 +195,7 @@ impl<'s> Layout<'s> {
     }
 
     fn laid(&self, who: &Who, owners: &BTreeSet<String>, takes: impl Fn(&Table) -> bool) -> Laid {
-        let mut reader = Reader::default();
+        let mut reader = Reader::new(self.texts);
         let owner = owners.first().map_or("", String::as_str);
         let service_control = self.levels(who.account(), ControlKind::Service, &mut reader);
         let resource_control = self.levels(owner, ControlKind::Resource, &mut reader);
@@ -215,7 +211,7 @@ impl<'s> Layout<'s> {
         Laid { bundle, doubts: reader.doubts, gaps: reader.gaps, above }
     }
 
-    fn principals(&self, who: &Who, reader: &mut Reader) -> Vec<Principal> {
+    fn principals(&self, who: &Who, reader: &mut Reader<'_>) -> Vec<Principal> {
         match who {
             Who::Everybody { account } => {
                 let root = format!("arn:{}:iam::{account}:root", self.partition());
@@ -240,7 +236,7 @@ impl<'s> Layout<'s> {
         self.perimeter.vpcs.keys().next().map_or("aws", |vpc| partition_of(&vpc.region))
     }
 
-    fn principal(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Principal {
+    fn principal(&self, id: &HolderId, holder: &Holder, reader: &mut Reader<'_>) -> Principal {
         // A policy may let a path through: under one that is not known, it may be anybody of the account.
         let arn = holder.arn.clone().unwrap_or_else(|| {
             reader.doubt(format!("under which path {} `{}` lies", id.kind.name(), id.name));
@@ -258,7 +254,7 @@ impl<'s> Layout<'s> {
     }
 
     /// A role's or user's own policies, and those of its groups. `None`: not all of them are known.
-    fn identity(&self, id: &HolderId, holder: &Holder, reader: &mut Reader) -> Option<Vec<Policy>> {
+    fn identity(&self, id: &HolderId, holder: &Holder, reader: &mut Reader<'_>) -> Option<Vec<Policy>> {
         let mut holders = vec![holder];
         let mut is_known = !holder.is_partial;
         for name in &holder.groups {
@@ -269,7 +265,7 @@ impl<'s> Layout<'s> {
                 reader.doubt(format!("what else is put on group `{name}`"));
                 is_known = false;
             }
-            holders.extend(group);
+            holders.extend(group.map(AsRef::as_ref));
         }
         let mut policies = Vec::new();
         for holder in holders {
@@ -286,7 +282,7 @@ impl<'s> Layout<'s> {
     }
 
     fn managed(&self, arn: &str) -> Text {
-        self.state.managed.get(arn).map_or(Text::Untold, Managed::text)
+        self.state.managed.get(arn).map_or(Text::Untold, |managed| managed.text())
     }
 
     /// The policies of the organization above an account. None binds the management account.
@@ -298,7 +294,7 @@ impl<'s> Layout<'s> {
         self.state.organization.levels(account, kind)
     }
 
-    fn levels(&self, account: &str, kind: ControlKind, reader: &mut Reader) -> Vec<Vec<Policy>> {
+    fn levels(&self, account: &str, kind: ControlKind, reader: &mut Reader<'_>) -> Vec<Vec<Policy>> {
         let of = match kind {
             ControlKind::Service => Kind::ServiceControl,
             ControlKind::Resource => Kind::ResourceControl,
@@ -321,26 +317,26 @@ impl<'s> Layout<'s> {
         levels.map(|level| level.into_iter().filter_map(&mut policy).collect()).collect()
     }
 
-    fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader) -> Vec<Table> {
+    fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader<'_>) -> Vec<Table> {
         let is_of_owners = |arn: &&String| Arn::parse(arn).is_some_and(|arn| owners.contains(arn.account));
         let tables = self.state.tables.iter().filter(|(arn, _)| is_of_owners(arn));
         tables.map(|(arn, table)| read_table(arn, table, reader)).collect()
     }
 
-    fn endpoints(&self, reader: &mut Reader) -> Vec<Endpoint> {
+    fn endpoints(&self, reader: &mut Reader<'_>) -> Vec<Endpoint> {
         let endpoints = self.state.endpoints.iter();
         endpoints.map(|(id, endpoint)| read_endpoint(id, endpoint, reader)).collect()
     }
 }
 
-fn read_table(arn: &str, table: &state::Table, reader: &mut Reader) -> Table {
+fn read_table(arn: &str, table: &state::Table, reader: &mut Reader<'_>) -> Table {
     let policy = table.policy.as_ref().and_then(|text| reader.policy(arn, text, Kind::Table));
     let tags = table.tags.as_ref();
     let tags = tags.map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
     Table { arn: arn.to_owned(), policy, tags }
 }
 
-fn read_endpoint(id: &str, endpoint: &state::Endpoint, reader: &mut Reader) -> Endpoint {
+fn read_endpoint(id: &str, endpoint: &state::Endpoint, reader: &mut Reader<'_>) -> Endpoint {
     let policy = endpoint.policy.as_ref().and_then(|text| reader.policy(id, text, Kind::Endpoint));
     Endpoint { id: id.to_owned(), policy }
 }
@@ -365,42 +361,4 @@ fn may_reach(who: &Who, table: &Table) -> bool {
 /// Somebody of whom nothing is known: the worst there could be.
 fn principal(arn: String) -> Principal {
     Principal { arn, session_arn: None, tags: None, identity: None, boundary: None, session: None }
-}
-
-/// Reads policies, and keeps what is not known.
-#[derive(Default)]
-struct Reader {
-    doubts: BTreeSet<String>,
-    gaps: BTreeSet<String>,
-}
-
-impl Reader {
-    fn doubt(&mut self, doubt: String) {
-        self.doubts.insert(doubt);
-    }
-
-    /// The policy, where its text is known and can be read.
-    fn policy(&mut self, name: &str, text: &Text, kind: Kind) -> Option<Policy> {
-        let Some(text) = text.as_str() else {
-            return self.unknown(format!("what policy `{name}` says"), kind);
-        };
-        match Document::parse(text, kind) {
-            Ok(document) => {
-                let own_text = Some(OwnText { at: 0, text: text.to_owned() });
-                Some(Policy { name: name.to_owned(), document, own_text })
-            }
-            Err(problems) => {
-                let why = problems.first().map_or("", |problem| problem.message.as_str());
-                self.unknown(format!("what policy `{name}` says, which cannot be read: {why}"), kind)
-            }
-        }
-    }
-
-    fn unknown(&mut self, doubt: String, kind: Kind) -> Option<Policy> {
-        if kind == Kind::Table {
-            self.gaps.insert(doubt.clone());
-        }
-        self.doubt(doubt);
-        None
-    }
 }

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::policies::{Calling, Laid, Layout};
+use super::texts::Texts;
 use crate::iam::catalogue::{self, Action, OF_ENDPOINTS};
 use crate::iam::condition::UNTOLD;
 use crate::iam::document::Statement;
@@ -76,7 +77,7 @@ const MAX_TABLES: usize = 100;
 
 /// Decides a call by what stood at a time.
 pub fn replay(state: &State, perimeter: &Perimeter, call: &Call, at: Timestamp) -> Replayed {
-    Replay::of(state, perimeter).call(call, at)
+    Replay::of(state, perimeter, &Texts::default()).call(call, at)
 }
 
 /// Calls that are decided by one state: what is between a caller and a table is laid out once.
@@ -91,8 +92,8 @@ type Between = (String, Option<String>, String, Option<String>);
 
 impl<'s> Replay<'s> {
     /// By that state.
-    pub fn of(state: &'s State, perimeter: &'s Perimeter) -> Self {
-        Self { layout: Layout { state, perimeter }, laid: BTreeMap::new() }
+    pub fn of(state: &'s State, perimeter: &'s Perimeter, texts: &'s Texts) -> Self {
+        Self { layout: Layout { state, perimeter, texts }, laid: BTreeMap::new() }
     }
 
     /// Decides a call that was made at a time.

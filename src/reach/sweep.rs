@@ -14,6 +14,7 @@ use super::alike::alike;
 use super::change::Opened;
 use super::grants;
 use super::policies::{Laid, Layout, Who, owners};
+use super::texts::Texts;
 use crate::iam::document::{Element, Principal as Grantee};
 use crate::iam::state::{HolderId, HolderKind, State};
 use crate::perimeter::{Mode, Perimeter};
@@ -47,15 +48,16 @@ impl Sweep<'_> {
     /// Proves everything.
     pub fn run(&self) -> Swept {
         let mut swept = Swept { tables: self.state.tables.len(), ..Swept::default() };
-        let layout = Layout { state: self.state, perimeter: self.perimeter };
+        let texts = Texts::default();
+        let layout = Layout { state: self.state, perimeter: self.perimeter, texts: &texts };
         let owners = owners(self.perimeter, |account| layout.binding(account));
-        for account in self.accounts() {
+        for account in self.accounts(&texts) {
             let ids: Vec<&HolderId> = self.holders(&account).collect();
             swept.principals += ids.len();
-            let open: Vec<&BTreeSet<String>> = owners
-                .iter()
-                .filter(|owners| !self.is_closed(&layout, &account, owners, &mut swept))
-                .collect();
+            let mut open = Vec::new();
+            for owners in &owners {
+                open.extend(self.open(&layout, &account, owners, &mut swept).map(|laid| (owners, laid)));
+            }
             if open.is_empty() {
                 swept.closed.insert(account);
                 continue;
@@ -64,11 +66,11 @@ impl Sweep<'_> {
                 let unknown = format!("which roles and users account {account} has");
                 swept.untold.entry(account.clone()).or_default().insert(unknown);
             }
-            for owners in open {
-                self.each(&layout, (&account, &ids), owners, &mut swept);
+            for (owners, laid) in open {
+                self.each(&layout, laid, (&account, &ids), owners, &mut swept);
             }
         }
-        self.outsiders(&mut swept);
+        self.outsiders(&texts, &mut swept);
         swept
             .opened
             .sort_by(|one, other| (&one.principal, &one.table).cmp(&(&other.principal, &other.table)));
@@ -76,11 +78,11 @@ impl Sweep<'_> {
     }
 
     /// Tables whose policies speak of somebody whom no question is about: everybody, or a stranger.
-    fn outsiders(&self, swept: &mut Swept) {
+    fn outsiders(&self, texts: &Texts, swept: &mut Swept) {
         let lets_in = |element: &Element<Grantee>| {
             element.negated || element.items.iter().any(|grantee| self.is_outsider(grantee))
         };
-        for (arn, _) in self.state.tables.iter().filter(|(_, table)| grants::lets_in(table, lets_in)) {
+        for (arn, _) in self.state.tables.iter().filter(|(_, table)| grants::lets_in(table, texts, lets_in)) {
             let unknown = "what its policy gives to others than the roles and users of these accounts";
             swept.untold.entry(arn.clone()).or_default().insert(unknown.to_owned());
         }
@@ -95,10 +97,10 @@ impl Sweep<'_> {
     }
 
     /// Accounts that are held to something, and those that a table's policy lets in.
-    fn accounts(&self) -> BTreeSet<String> {
+    fn accounts(&self, texts: &Texts) -> BTreeSet<String> {
         let accounts = self.perimeter.accounts.iter().filter(|(_, (_, mode))| *mode != Mode::Exempt);
         let held = accounts.map(|(account, _)| account.as_str().to_owned());
-        held.chain(grants::callers(self.state, self.perimeter)).collect()
+        held.chain(grants::callers(self.state, self.perimeter, texts)).collect()
     }
 
     fn holders(&self, account: &str) -> impl Iterator<Item = &HolderId> {
@@ -111,34 +113,35 @@ impl Sweep<'_> {
     }
 
     /// Everybody who could exist in the account, and root. Where nobody gets in to these owners' tables, that is all there is
-    /// to ask; else what root may do is taken in.
-    fn is_closed(
+    /// to ask; else what root may do is taken in, and what was laid out is asked about further.
+    fn open(
         &self,
         layout: &Layout<'_>,
         account: &str,
         owners: &BTreeSet<String>,
         swept: &mut Swept,
-    ) -> bool {
+    ) -> Option<Laid> {
         let laid = layout.together(&Who::Everybody { account: account.to_owned() }, owners);
         let mut answers = self.answers(&laid.bundle, account, owners, None);
         let is_in = |answer: &Answer| matches!(answer.verdict, Verdict::Open | Verdict::Unknown);
         if laid.gaps.is_empty() && !answers.iter().any(is_in) {
-            return true;
+            return None;
         }
         answers.retain(|answer| answer.principal != "*");
         note(answers, &laid, &laid.doubts, swept);
-        false
+        Some(laid)
     }
 
     /// Those who are there: for all tables together, and who gets in for each.
     fn each(
         &self,
         layout: &Layout<'_>,
+        laid: Laid,
         (account, ids): (&str, &[&HolderId]),
         owners: &BTreeSet<String>,
         swept: &mut Swept,
     ) {
-        let (laid, doubts) = layout.of_all(account, ids, owners);
+        let (laid, doubts) = layout.of_all(laid, ids);
         let answers = worst(self.answers(&laid.bundle, account, owners, None));
         let (mut open, mut rest) = (Vec::new(), Vec::new());
         for ((principal, doubts), answer) in laid.bundle.principals.iter().zip(doubts).zip(answers) {

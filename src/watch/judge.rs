@@ -18,6 +18,7 @@ use crate::findings::store::{Delta, FindingStore, StoreError};
 use crate::iam::state::snapshot::Snapshot;
 use crate::iam::state::{Edit, State};
 use crate::pipeline::{Auditor, Found, Pending};
+use crate::reach::texts::Texts;
 
 /// Changes put down, and findings written, at once.
 const AT_ONCE: usize = 16;
@@ -131,6 +132,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         let is_new = |entry: &Entry| entry.mark.base.is_none() || !entry.mark.is_done;
         let Some(first) = entries.iter().position(is_new) else { return Ok(Ok(())) };
         let mut state = State::clone(&ground.state);
+        let texts = Texts::default();
         for (n, mut entry) in entries.into_iter().enumerate() {
             let one = match self.auditor.pending(&entry.record, entry.is_unseen) {
                 Ok(one) => one,
@@ -146,7 +148,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
                 one.apply_to(&mut state);
                 continue;
             }
-            let found = self.auditor.prove(&mut state, one, self.now);
+            let found = self.auditor.prove(&mut state, one, &texts, self.now);
             if self.settle(&mut entry, Some(ground.taken_at), found, judged).await?.is_err() {
                 return Ok(Err(Overtaken));
             }

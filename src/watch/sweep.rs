@@ -26,6 +26,7 @@ use crate::perimeter::principal::Principal;
 use crate::pipeline::Auditor;
 use crate::reach::change::Opened;
 use crate::reach::sweep::{Sweep, Swept};
+use crate::reach::texts::Texts;
 
 /// By whom a sweep resolves.
 const SWEEPER: &str = "sweeper";
@@ -83,11 +84,13 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         let window = self.store.window(since).await?;
         let entries = window.entries;
         let begin = old.as_ref().map_or(&sweeping.snapshot.state, |old| &old.state);
+        let texts = Texts::default();
         let past = Past {
             auditor: self.auditor,
             perimeter: sweeping.perimeter,
             begin,
             entries: &entries,
+            texts: &texts,
             now: self.now,
         };
         let mut current = sweeping.snapshot.state.clone();
@@ -273,6 +276,7 @@ struct Past<'p> {
     perimeter: &'p Perimeter,
     begin: &'p State,
     entries: &'p [Entry],
+    texts: &'p Texts,
     now: Timestamp,
 }
 
@@ -289,7 +293,7 @@ impl Past<'_> {
         let (mut without, back) = undone(state, undo);
         unseen::entries(&back, without.clone(), self.perimeter, Timestamp::UNIX_EPOCH).iter().any(|entry| {
             let one = self.auditor.pending(&entry.record, true);
-            one.is_ok_and(|one| self.auditor.prove(&mut without, one, self.now).is_some())
+            one.is_ok_and(|one| self.auditor.prove(&mut without, one, self.texts, self.now).is_some())
         })
     }
 

@@ -89,6 +89,10 @@ fn a_role_of_an_account_without_a_place() -> Tested {
             iam("PutRolePolicy", put_policy("app", &allow("s3:*")), None),
         ],
     )?;
+    // Nor does a sweep call it open, or closed.
+    let (result, code) = swept_in(&world)?;
+    assert_eq!((ways(&result), code), (Vec::new(), Some(2)), "{result:#}");
+    assert_eq!(result["closed_accounts"], json!([]));
     Ok(())
 }
 

@@ -140,7 +140,7 @@ fn text(text: &Text) -> Value {
 /// A state as AWS's interfaces would print it. What no event tells of a role, AWS knows.
 fn written(state: &State) -> Value {
     let mut accounts: BTreeMap<&str, Value> = BTreeMap::new();
-    for (id, holder) in &state.holders {
+    for (id, holder) in state.holders.iter() {
         let (list, kind) = match id.kind {
             HolderKind::Role => ("RoleDetailList", "Role"),
             HolderKind::User => ("UserDetailList", "User"),
@@ -169,7 +169,7 @@ fn written(state: &State) -> Value {
         );
         details[list].as_array_mut().unwrap().push(one);
     }
-    for (arn, policy) in &state.managed {
+    for (arn, policy) in state.managed.iter() {
         let account =
             arn.split(':').nth(4).filter(|account| accounts.contains_key(*account)).unwrap_or("111122223333");
         let versions = policy.versions.iter();

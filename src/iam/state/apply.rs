@@ -1,8 +1,11 @@
 //! A state after an edit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Part, State, Table, Text};
+use super::{
+    Edit, Endpoint, Holder, HolderId, HolderKind, Made, Managed, Organization, Part, State, Table, Text,
+};
 
 /// The version under which a text is kept whose version nobody told.
 const UNTOLD_VERSION: &str = "";
@@ -47,17 +50,17 @@ impl State {
             | Edit::ControlType { .. }
             | Edit::Moved { .. }
             | Edit::Left { .. }
-            | Edit::Unit { .. } => self.organization.apply(edit),
+            | Edit::Unit { .. } => self.organization_mut().apply(edit),
             Edit::TableMade { table, policy, tags } => {
                 self.tables.insert(table.clone(), Table { policy: policy.clone(), tags: tags.clone() });
             }
             Edit::Replica(table) => {
                 let bare = || Table { policy: None, tags: Some(BTreeMap::new()) };
-                self.tables.entry(table.clone()).or_insert_with(bare);
+                self.tables.get_or_insert_with(table.clone(), bare);
             }
             Edit::TableGone(table) => {
                 let stream = format!("{table}/");
-                self.tables.retain(|arn, _| arn != table && !arn.starts_with(&stream));
+                self.tables.retain(|arn| arn != table && !arn.starts_with(&stream));
             }
             Edit::TablePolicy { table, text } => self.table(table).policy.clone_from(text),
             Edit::TableTagged { table, set, taken } => {
@@ -70,7 +73,7 @@ impl State {
                 self.endpoints.insert(endpoint.clone(), made);
             }
             Edit::EndpointPolicy { endpoint, text } => {
-                self.endpoints.entry(endpoint.clone()).or_default().policy.clone_from(text);
+                self.endpoint(endpoint).policy.clone_from(text);
             }
             Edit::EndpointGone(endpoint) => {
                 self.endpoints.remove(endpoint);
@@ -81,11 +84,23 @@ impl State {
 
     /// What is known of a holder; of one that is not known yet, nothing but this is.
     fn holder(&mut self, id: &HolderId) -> &mut Holder {
-        self.holders.entry(id.clone()).or_insert_with(unknown)
+        self.holders.get_or_insert_with(id.clone(), unknown)
     }
 
     fn table(&mut self, arn: &str) -> &mut Table {
-        self.tables.entry(arn.to_owned()).or_default()
+        self.tables.get_or_insert_with(arn.to_owned(), Table::default)
+    }
+
+    fn endpoint(&mut self, id: &str) -> &mut Endpoint {
+        self.endpoints.get_or_insert_with(id.to_owned(), Endpoint::default)
+    }
+
+    fn managed(&mut self, arn: &str) -> &mut Managed {
+        self.managed.get_or_insert_with(arn.to_owned(), Managed::default)
+    }
+
+    fn organization_mut(&mut self) -> &mut Organization {
+        Arc::make_mut(&mut self.organization)
     }
 
     fn make(&mut self, made: &Made) {
@@ -142,7 +157,7 @@ impl State {
     fn managed_policy(&mut self, edit: &Edit) {
         match edit {
             Edit::Version { policy, version, text, is_default } => {
-                let managed = self.managed.entry(policy.clone()).or_default();
+                let managed = self.managed(policy);
                 // One that does not count, and whose id nobody told, is no other's text.
                 if version.is_none() && !is_default {
                     return;
@@ -154,7 +169,7 @@ impl State {
                 }
             }
             Edit::DefaultVersion { policy, version } => {
-                self.managed.entry(policy.clone()).or_default().default.clone_from(version);
+                self.managed(policy).default.clone_from(version);
             }
             Edit::VersionGone { policy, version } => {
                 if let Some(managed) = self.managed.get_mut(policy) {
@@ -175,10 +190,10 @@ impl State {
             Part::Managed(policy) => {
                 self.managed.insert(policy.clone(), Managed::default());
             }
-            Part::Organization => self.organization.forget(),
+            Part::Organization => self.organization_mut().forget(),
             Part::Table(table) => self.table(table).policy = Some(Text::Untold),
             Part::Endpoint(endpoint) => {
-                self.endpoints.entry(endpoint.clone()).or_default().policy = Some(Text::Untold);
+                self.endpoint(endpoint).policy = Some(Text::Untold);
             }
         }
     }

@@ -71,7 +71,7 @@ impl Steps<'_> {
     fn managed(&mut self) {
         let changed = self.later.managed.iter().filter_map(|(arn, policy)| {
             let text = policy.text();
-            let known = self.now.managed.get(arn).map(super::Managed::text);
+            let known = self.now.managed.get(arn).map(|known| known.text());
             let is_news = known.is_none_or(|known| is_other(&known, &text));
             is_news.then(|| Edit::Version {
                 policy: arn.clone(),
@@ -88,7 +88,7 @@ impl Steps<'_> {
         let (now, later) = (&self.now, self.later);
         let mut narrower = Vec::new();
         let mut wider = Vec::new();
-        for (id, holder) in &now.holders {
+        for (id, holder) in now.holders.iter() {
             match later.holders.get(id) {
                 Some(new) if holder.is_partial || new.is_partial => {}
                 Some(new) if is_another(holder, new) => {
@@ -109,8 +109,8 @@ impl Steps<'_> {
 
     fn tables(&mut self) {
         let (mut gone, mut changed, mut new) = (Vec::new(), Vec::new(), Vec::new());
-        for (arn, table) in &self.later.tables {
-            let table = table.clone();
+        for (arn, table) in self.later.tables.iter() {
+            let table = Table::clone(table);
             match self.now.tables.get(arn) {
                 None => {
                     new.push(Edit::TableMade { table: arn.clone(), policy: table.policy, tags: table.tags })
@@ -293,8 +293,11 @@ fn table_changes(arn: &str, known: &Table, now: &Table) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
+    use super::super::shared::Shared;
     use super::super::snapshot::Snapshot;
     use super::super::{ControlKind, Part};
     use super::*;
@@ -321,6 +324,11 @@ mod tests {
             "tables": [{"arn": "arn:t", "tags": {}}],
             "endpoints": {"VpcEndpoints": [{"VpcEndpointId": "vpce-0"}]}}"#;
         Snapshot::parse(snapshot.as_bytes()).unwrap().state
+    }
+
+    /// The ids of those of which that is so.
+    fn ids<K: Clone + Ord, V>(map: &Shared<K, V>, is: impl Fn(&V) -> bool) -> Vec<K> {
+        map.iter().filter(|(_, value)| is(value)).map(|(id, _)| id.clone()).collect()
     }
 
     fn text() -> impl Strategy<Value = Text> {
@@ -413,20 +421,25 @@ mod tests {
                 let mut state = start();
                 edits.iter().for_each(|edit| state.apply(edit));
                 // Of what was first heard of in an event not all is known.
-                state.holders.retain(|_, holder| !holder.is_partial);
-                state.organization.policies.retain(|_, policy| policy.kind.is_some());
-                state.organization.attached.values_mut().for_each(|ids| {
-                    ids.retain(|id| state.organization.policies.contains_key(id));
+                let partial: Vec<HolderId> = ids(&state.holders, |holder| holder.is_partial);
+                partial.iter().for_each(|id| drop(state.holders.remove(id)));
+                let organization = Arc::make_mut(&mut state.organization);
+                organization.policies.retain(|_, policy| policy.kind.is_some());
+                let policies = &organization.policies;
+                organization.attached.values_mut().for_each(|ids| {
+                    ids.retain(|id| policies.contains_key(id));
                 });
-                state.managed.retain(|_, policy| policy.text() != Text::Untold);
-                state.tables.retain(|_, table| table.tags.is_some());
+                let untold: Vec<String> = ids(&state.managed, |policy| policy.text() == Text::Untold);
+                untold.iter().for_each(|arn| drop(state.managed.remove(arn)));
+                let partial: Vec<String> = ids(&state.tables, |table| table.tags.is_none());
+                partial.iter().for_each(|arn| drop(state.tables.remove(arn)));
                 state
             };
             let (from, to) = (after(&one), after(&other));
             let mut reached = from.clone();
             from.edits_to(&to).iter().for_each(|edit| reached.apply(edit));
             // A managed policy that is attached nowhere is of no matter.
-            reached.managed.retain(|arn, _| to.managed.contains_key(arn));
+            reached.managed.retain(|arn| to.managed.contains_key(arn));
             prop_assert_eq!(&reached, &to);
             prop_assert_eq!(to.edits_to(&to), []);
         }
@@ -445,10 +458,10 @@ mod tests {
     fn what_was_not_told_has_not_changed() {
         let mut known = start();
         let later = known.clone();
-        known.organization.attached.remove("ou-1");
+        Arc::make_mut(&mut known.organization).attached.remove("ou-1");
         known.tables.get_mut("arn:t").unwrap().policy = Some(Text::Untold);
-        known.holders.clear();
-        known.read.clear();
+        known.holders = Shared::default();
+        known.read = Arc::default();
         assert_eq!(known.edits_to(&later), []);
     }
 

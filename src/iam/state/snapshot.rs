@@ -21,6 +21,7 @@
 //! EC2 API reference, `VpcEndpoint`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -272,7 +273,7 @@ impl Details {
             (HolderKind::Role, self.role_detail_list),
         ];
         if !self.is_truncated && lists.iter().all(|(_, list)| list.is_some()) {
-            state.read.insert(account.to_owned());
+            Arc::make_mut(&mut state.read).insert(account.to_owned());
         }
         for (kind, holders) in lists {
             for written in holders.into_iter().flatten() {
@@ -311,7 +312,7 @@ impl WrittenHolder {
 
 impl WrittenOrganization {
     fn read(self, state: &mut State) {
-        let organization = &mut state.organization;
+        let organization = Arc::make_mut(&mut state.organization);
         let types = self.roots.iter().flat_map(|root| &root.policy_types);
         let on = types.filter(|policy_type| policy_type.status.eq_ignore_ascii_case("ENABLED"));
         let on: BTreeSet<_> = on.filter_map(|policy_type| ControlKind::parse(&policy_type.kind)).collect();

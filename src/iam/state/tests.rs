@@ -40,7 +40,7 @@ fn after(edits: &[Edit]) -> State {
 /// Accounts in a unit, under policies of their own.
 fn organization() -> State {
     let mut state = State::default();
-    let organization = &mut state.organization;
+    let organization = Arc::make_mut(&mut state.organization);
     for (node, parent) in [("ou-1", "r-1"), ("ou-2", "ou-1"), (ACCOUNT, "ou-2"), ("444455556666", "r-1")] {
         organization.parents.insert(node.into(), parent.into());
         organization.attached.insert(node.into(), BTreeSet::new());

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::iam::state::snapshot::Snapshot;
 use crate::iam::state::{Edit, Text};
@@ -215,8 +217,12 @@ fn policies_that_nobody_told_are_not_guessed_at() {
     let endpoint = Origin { endpoint: Some("vpce-0b".into()), ..call(OriginKind::ApprovedEndpoint).origin };
     unknown(&known, &Call { origin: endpoint, ..call(OriginKind::Public) }, "endpoint `vpce-0b` has");
     let mut unplaced = known.clone();
-    unplaced.organization.parents.clear();
-    unknown(&unplaced, &call(OriginKind::Public), "service control policies are above account 111122223333");
+    Arc::make_mut(&mut unplaced.organization).parents.clear();
+    unknown(
+        &unplaced,
+        &call(OriginKind::Public),
+        "policies of the organization are above account 111122223333",
+    );
     let transact = Call { name: "TransactWriteItems".into(), ..call(OriginKind::Public) };
     unknown(&known, &transact, "for which permission");
 }
@@ -226,7 +232,7 @@ fn a_policy_that_is_not_known_excuses_no_denial_of_another() {
     let guarded = state(&guard(OTHER_VPC), r#","policy":"none""#);
     assert_eq!(replayed(&guarded, &call(OriginKind::Public)).verdict, Verdict::Denied);
     let mut nothing = guarded.clone();
-    nothing.holders.clear();
+    nothing.holders = Default::default();
     assert_eq!(replayed(&nothing, &call(OriginKind::Public)).verdict, Verdict::Denied);
     // Where nothing allows it, a table's policy that is not known may.
     let put = Call { name: "PutItem".into(), ..call(OriginKind::ApprovedEndpoint) };
@@ -303,7 +309,8 @@ fn the_least_guard_stands_where_it_binds_the_caller() {
 #[test]
 fn what_was_laid_out_once_is_what_is_laid_out_each_time() {
     let (state, perimeter) = (state(&guard(OTHER_VPC), ""), perimeter(""));
-    let mut together = Replay::of(&state, &perimeter);
+    let texts = Texts::default();
+    let mut together = Replay::of(&state, &perimeter, &texts);
     for kind in [OriginKind::Public, OriginKind::ApprovedEndpoint, OriginKind::Public] {
         let one = replay(&state, &perimeter, &call(kind), at());
         assert_eq!(together.call(&call(kind), at()).verdict, one.verdict);
