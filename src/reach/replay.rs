@@ -79,7 +79,10 @@ pub fn replay(state: &State, perimeter: &Perimeter, call: &Call, at: Timestamp) 
     Replay::of(state, perimeter).call(call, at)
 }
 
-/// Calls that are decided by one state: what is between a caller and a table is laid out once.
+/// Callers and tables of which what lies between them is kept.
+const MAX_LAID: usize = 64;
+
+/// Calls that are decided by one state: what lies between a caller and a table is laid out once where they come together.
 #[derive(Debug)]
 pub struct Replay<'s> {
     layout: Layout<'s>,
@@ -142,6 +145,9 @@ impl<'s> Replay<'s> {
         let (principal, endpoint_id) = (&call.principal, endpoint.map(str::to_owned));
         let between: Between =
             (caller.arn.clone(), principal.unique_id.clone(), table.to_owned(), endpoint_id);
+        if self.laid.len() >= MAX_LAID && !self.laid.contains_key(&between) {
+            self.laid.clear();
+        }
         let laid = self
             .laid
             .entry(between)
@@ -168,8 +174,9 @@ impl Call {
         is_told && !self.via_service
     }
 
+    /// Through an endpoint of which it is certain that it is this one.
     fn is_through_endpoint(&self) -> bool {
-        self.is_direct() && self.origin.endpoint.is_some()
+        self.is_direct() && self.origin.kind != OriginKind::UnknownEndpoint
     }
 }
 
@@ -445,6 +452,9 @@ impl Facts<'_> {
         if !self.call.is_direct() {
             unknown.insert("by which path a service made the call".to_owned());
         }
+        if self.call.origin.kind == OriginKind::UnknownEndpoint {
+            unknown.insert("which VPC the endpoint of the call is in".to_owned());
+        }
         for (step, why) in decision.open_questions() {
             let untold = keys(step.statement).filter(|key| why == UNTOLD && request.context.is_untold(key));
             unknown.extend(untold.map(|key| format!("what `{}` was", catalogue::spelled(key))));
@@ -504,8 +514,9 @@ pub fn least_guard(call: &Call, perimeter: &Perimeter) -> Option<String> {
         named.push(format!("and {} more", vpcs.len() - MAX_NAMED));
     }
     Some(format!(
-        "The least that would have stopped it: a `Deny` of `dynamodb:{}` with `StringNotEqualsIfExists` on \
+        "The least that would have stopped `{}`: a `Deny` of `dynamodb:{}` with `StringNotEqualsIfExists` on \
          `aws:SourceVpc` ({}), in {place}.",
+        action.name,
         action.name,
         named.join(", ")
     ))
