@@ -23,7 +23,7 @@ use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 use crate::perimeter::origin::OriginKind;
 use crate::perimeter::principal::PrincipalKind;
-use crate::reach::replay::{self, Call, Named, Replay, Replayed, least_guard};
+use crate::reach::replay::{self, Call, Named, Replay, Replayed, least_guard, permission_of};
 
 /// Kinds of calls that are held: some thirty megabytes of them.
 const MAX_KINDS: usize = 10_000;
@@ -191,8 +191,9 @@ impl Kind {
     /// call may be refused for something else that it does.
     fn is_refused_by_known_policy(&self) -> bool {
         let Some(refusal) = &self.refusal else { return false };
-        let wanted = format!("dynamodb:{}", self.call.name);
-        let is_of_call = refusal.action.as_ref().is_none_or(|action| action.eq_ignore_ascii_case(&wanted));
+        let wanted = permission_of(&self.call.name).map(|name| format!("dynamodb:{name}"));
+        let is_wanted = |action: &String| wanted.as_ref().is_some_and(|one| action.eq_ignore_ascii_case(one));
+        let is_of_call = refusal.action.as_ref().is_none_or(is_wanted);
         is_of_call
             && match refusal.policy {
                 Some(policy) => policy != Refusal::SESSION,

@@ -219,6 +219,11 @@ fn action_of(name: &str) -> Option<&'static Action> {
     (action.name == name && is_of_tables && !name.starts_with("Restore")).then_some(action)
 }
 
+/// The name of the permission that a call to tables is checked for, where it is one and known.
+pub fn permission_of(call: &str) -> Option<&'static str> {
+    action_of(call).map(|action| action.name)
+}
+
 fn calling<'c>(caller: &'c Caller, principal: &'c Principal, standing: Standing) -> Calling<'c> {
     let is_linked = caller.kind == CallerKind::ServiceLinkedRole;
     Calling {

@@ -95,3 +95,13 @@ fn a_change_counts_from_its_own_time_on() {
     assert!(!has_any(&changes, at(10), at(19)) && !has_any(&changes, at(20), at(30)));
     assert!(!has_any(&[], at(0), at(30)));
 }
+
+#[test]
+fn names_that_strangers_wrote_are_cut() {
+    let long = Named { policy: "p\u{1b}".repeat(5000), statement: "é".repeat(300) };
+    let AllowedBy { policy, statement } = shown(&long);
+    assert_eq!((policy.chars().count(), statement.chars().count()), (MAX_NAME + 1, MAX_NAME + 1));
+    let many = (0..9).map(|n| Named { policy: format!("p{n}"), ..long.clone() }).collect();
+    let listed = listed(&many);
+    assert!(listed.ends_with("; and 5 statements more") && listed.chars().count() < 1200, "{listed}");
+}
