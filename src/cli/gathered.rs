@@ -154,7 +154,7 @@ impl<'g> Gathered<'g> {
     /// All is read: keeps and lists the findings, and settles what waited.
     pub fn finish(mut self, settings: &Settings, snapshot: Option<Snapshot>) -> Outcome {
         let replays = snapshot.map(|snapshot| self.prove(snapshot));
-        let unproven = self.unproven(replays);
+        let unproven = self.unproven(replays.as_ref());
         let Self { mut tally, spilled, mut keeping, files, bytes, empty, unreadable } = self;
         let deltas = tally.take_deltas();
         let (findings, unlisted) =
@@ -180,20 +180,26 @@ impl<'g> Gathered<'g> {
 impl Gathered<'_> {
     /// Judges the changes by what they do to what stands, and holds the calls against it.
     fn prove(&mut self, mut snapshot: Snapshot) -> Replays {
-        let gathered = (std::mem::take(&mut self.tally.pending), std::mem::take(&mut self.tally.calls));
+        let (pending, mut calls) =
+            (std::mem::take(&mut self.tally.pending), std::mem::take(&mut self.tally.calls));
+        if self.tally.unproven > 0 {
+            // What those changes did is not carried out, so what stood is not known.
+            calls = calls.give_up();
+        }
         let (now, auditor) = (Timestamp::now(), self.keeping.auditor);
-        let (deltas, replays) = auditor.history(&mut snapshot.state, snapshot.taken_at, gathered, now);
+        let (deltas, replays) =
+            auditor.history(&mut snapshot.state, snapshot.taken_at, (pending, calls), now);
         deltas.into_iter().for_each(|delta| self.tally.add(delta));
         replays
     }
 
     /// Why not all changes and calls could be judged by what stood.
-    fn unproven(&self, replays: Option<Replays>) -> Vec<String> {
-        let (changes, calls) = (self.tally.unproven, replays.unwrap_or_default().not_held);
+    fn unproven(&self, replays: Option<&Replays>) -> Vec<String> {
+        let (changes, calls) = (self.tally.unproven, replays.map_or(0, |replays| replays.not_held));
         let changes = (changes > 0)
             .then(|| format!("{changes} changes are judged by their text alone: there are too many to hold"));
         let calls = (calls > 0).then(|| {
-            format!("{calls} calls are not held against the snapshot: there are too many kinds of calls")
+            format!("{calls} calls are not held against the snapshot: there are too many kinds of them, or too many changes")
         });
         changes.into_iter().chain(calls).collect()
     }

@@ -405,7 +405,7 @@ impl Report<'_> {
             .of_files(*files, self.skipped, *bytes)
             .with_unreadable(unreadable.clone(), *further)
             .with_incomplete(self.outcome.incomplete.clone())
-            .with_replays(self.outcome.replays)
+            .with_replays(self.outcome.replays.clone())
             .with_warnings(self.settings.warnings.clone())
             .in_store(match self.store {
                 StoreUrl::None => None,

@@ -267,4 +267,32 @@ pub(crate) mod tests {
             coverage: Coverage::Uncovered,
         }
     }
+
+    #[test]
+    fn statements_that_let_calls_through_are_joined_in_any_order() {
+        let with = |numbers: &[usize], guard: Option<&str>| {
+            let mut sightings = sightings(1);
+            let named =
+                |n: &usize| AllowedBy { policy: format!("p{}", n / 2), statement: format!("#{}", n % 2) };
+            sightings.allow(numbers.iter().map(named));
+            sightings.guard = guard.map(str::to_owned);
+            sightings
+        };
+        let parts =
+            [with(&[9, 3, 5], None), with(&[0, 3, 17, 2, 12, 11], Some("b")), with(&[4, 1], Some("a"))];
+        let joined = |order: [usize; 4]| {
+            let mut all = sightings(1);
+            order.iter().for_each(|n| all.join(parts[*n].clone()));
+            (all.allowed_by, all.guard)
+        };
+        let (allowed_by, guard) = joined([0, 1, 2, 0]);
+        assert_eq!(
+            (joined([2, 1, 0, 1]), joined([1, 2, 2, 0])),
+            (joined([0, 1, 2, 0]), joined([0, 1, 2, 0]))
+        );
+        assert!(allowed_by.len() == ALLOWED_BY && allowed_by.is_sorted());
+        assert_eq!((allowed_by[0].policy.as_str(), guard.as_deref()), ("p0", Some("a")));
+        let finding = Kept::new(with(&[3], Some("Guard.")), Timestamp::UNIX_EPOCH).into_finding();
+        assert!(finding.remedy.starts_with("Guard.\n\n"), "{}", finding.remedy);
+    }
 }

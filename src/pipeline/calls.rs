@@ -23,7 +23,7 @@ use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 use crate::perimeter::origin::OriginKind;
 use crate::perimeter::principal::PrincipalKind;
-use crate::reach::replay::{self, Call, Named, Replay, Replayed, least_guard};
+use crate::reach::replay::{self, Call, Named, Replay, Replayed, least_guard, permission_of};
 use crate::reach::texts::Texts;
 
 /// Kinds of calls that are held: some thirty megabytes of them.
@@ -38,8 +38,15 @@ const MAX_NAME: usize = 256;
 /// Statements that a sentence names.
 const MAX_NAMED: usize = 4;
 
+/// Things not known that are told of: of one call, and of all.
+const MAX_UNKNOWN: usize = 4;
+const MAX_BECAUSE: usize = 8;
+
+/// Why calls are not even asked about.
+const UNTOLD: &str = "who called, which tables were asked for, when, or what became of it";
+
 /// What came of holding calls against the policies, in records.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Replays {
     /// The policies say what CloudTrail shows.
     pub explained: u64,
@@ -49,8 +56,18 @@ pub struct Replays {
     pub unknown: u64,
     /// Made before the snapshot was taken.
     pub before_snapshot: u64,
-    /// There were too many kinds of calls to hold these.
+    /// There were too many kinds of calls to hold these, or too many changes.
     pub not_held: u64,
+    /// What was not known, and of how many calls: the most frequent.
+    pub unknown_because: Vec<Because>,
+}
+
+/// Something that was not known.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Because {
+    /// A phrase that goes on "it is not known …".
+    pub why: String,
+    pub calls: u64,
 }
 
 /// Calls that are judged once all changes are known, each kind once.
@@ -85,6 +102,12 @@ struct Made {
 }
 
 impl Calls {
+    /// None of them is held any more: what stood is not known.
+    pub fn give_up(self) -> Self {
+        let held: u64 = self.held.values().map(|kind| kind.count).sum();
+        Self { held: BTreeMap::new(), beyond: self.beyond + held, untold: self.untold }
+    }
+
     /// Adds what others held.
     pub(super) fn join(&mut self, other: Calls) {
         self.beyond += other.beyond;
@@ -150,6 +173,12 @@ impl Kind {
         is_outside && self.case.outcome == Outcome::Authorised && self.judgement.rule.is_some()
     }
 
+    /// What stands together in one state: those of one caller at one table, and so on.
+    fn between(&self) -> (Option<&str>, &[String], Option<&str>) {
+        let Call { principal, tables, origin, .. } = &self.call;
+        (principal.arn.as_deref(), tables, origin.endpoint.as_deref())
+    }
+
     /// Does CloudTrail show the opposite of what the policies say, for certain?
     fn is_against(&self, verdict: replay::Verdict) -> bool {
         match (self.case.outcome, verdict) {
@@ -163,8 +192,9 @@ impl Kind {
     /// call may be refused for something else that it does.
     fn is_refused_by_known_policy(&self) -> bool {
         let Some(refusal) = &self.refusal else { return false };
-        let wanted = format!("dynamodb:{}", self.call.name);
-        let is_of_call = refusal.action.as_ref().is_none_or(|action| action.eq_ignore_ascii_case(&wanted));
+        let wanted = permission_of(&self.call.name).map(|name| format!("dynamodb:{name}"));
+        let is_wanted = |action: &String| wanted.as_ref().is_some_and(|one| action.eq_ignore_ascii_case(one));
+        let is_of_call = refusal.action.as_ref().is_none_or(is_wanted);
         is_of_call
             && match refusal.policy {
                 Some(policy) => policy != Refusal::SESSION,
@@ -306,6 +336,7 @@ struct Brief {
     verdict: replay::Verdict,
     allowed_by: BTreeSet<Named>,
     denied_by: Option<String>,
+    unknown: Vec<String>,
 }
 
 /// The kinds of calls, decided one after another as changes are carried out.
@@ -314,13 +345,21 @@ pub(super) struct Timeline {
     points: std::iter::Peekable<std::vec::IntoIter<Point>>,
     decided: Vec<[Decided; 2]>,
     replays: Replays,
+    /// What was not known, and of how many calls.
+    unknown: BTreeMap<String, u64>,
 }
 
 impl Timeline {
     /// `changes`: when something is changed, rising. `taken_at`: what stood before then is not known.
     pub(super) fn of(calls: Calls, changes: &[Timestamp], taken_at: Option<Timestamp>) -> Self {
+        let mut unknown = BTreeMap::new();
+        if calls.untold > 0 {
+            unknown.insert(UNTOLD.to_owned(), calls.untold);
+        }
         let replays = Replays { unknown: calls.untold, not_held: calls.beyond, ..Replays::default() };
-        let kinds: Vec<Kind> = calls.held.into_values().collect();
+        // Those that are laid out alike come together.
+        let mut kinds: Vec<Kind> = calls.held.into_values().collect();
+        kinds.sort_by(|one, other| one.between().cmp(&other.between()));
         let mut points = Vec::new();
         for (kind, of) in kinds.iter().enumerate() {
             for made in of.made().filter(|made| taken_at.is_none_or(|taken| made.time >= taken)) {
@@ -335,7 +374,7 @@ impl Timeline {
         }
         points.sort_by_key(|point| (point.at, point.kind, point.is_last, point.is_early));
         let decided = vec![<[Decided; 2]>::default(); kinds.len()];
-        Self { kinds, points: points.into_iter().peekable(), decided, replays }
+        Self { kinds, points: points.into_iter().peekable(), decided, replays, unknown }
     }
 
     /// Decides what was made before a change, by what stands until then; `None`: all that is left.
@@ -347,7 +386,10 @@ impl Timeline {
         texts: &Texts,
     ) {
         let mut replay = Replay::of(state, perimeter, texts);
-        while let Some(point) = self.points.next_if(|point| change.is_none_or(|change| point.at < change)) {
+        let is_before = |point: &Point| change.is_none_or(|change| point.at < change);
+        let mut points: Vec<Point> = std::iter::from_fn(|| self.points.next_if(is_before)).collect();
+        points.sort_by_key(|point| point.kind);
+        for point in points {
             let Some(kind) = self.kinds.get(point.kind) else { continue };
             let made = if point.is_last { &kind.last } else { &kind.first };
             let brief = brief(kind, replay.call(&kind.call, made.time));
@@ -365,12 +407,13 @@ fn has_any(changes: &[Timestamp], from: Timestamp, to: Timestamp) -> bool {
 }
 
 fn brief(kind: &Kind, replayed: Replayed) -> Brief {
-    let Replayed { verdict, mut allowed_by, denied_by, .. } = replayed;
+    let Replayed { verdict, mut allowed_by, denied_by, unknown } = replayed;
     let is_against = kind.is_against(verdict);
     if !is_against && !kind.asks_why() {
         allowed_by.clear();
     }
-    Brief { verdict, allowed_by, denied_by: denied_by.filter(|_| is_against) }
+    let unknown = unknown.iter().take(MAX_UNKNOWN).map(|why| clipped(why)).collect();
+    Brief { verdict, allowed_by, denied_by: denied_by.filter(|_| is_against), unknown }
 }
 
 impl Decided {
@@ -390,6 +433,18 @@ impl Decided {
         })
     }
 
+    /// Why it cannot be told whether the policies explain it: phrases that go on "it is not known …".
+    fn unknown(&self, kind: &Kind) -> Vec<&str> {
+        match &self.now {
+            Some(brief) if !brief.unknown.is_empty() => brief.unknown.iter().map(String::as_str).collect(),
+            Some(brief) if kind.is_against(brief.verdict) => vec!["whether a change was in effect already"],
+            Some(_) if !self.is_explained(kind) => {
+                vec!["whether something else refused it, as a session's own policy"]
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     /// The statements that let it through: by what stood then; where that denies, by what stood a while before.
     fn allowed_by(&self) -> &BTreeSet<Named> {
         static NONE: BTreeSet<Named> = BTreeSet::new();
@@ -402,7 +457,7 @@ impl Decided {
 impl Auditor<'_> {
     /// What the decisions add to which findings.
     pub(super) fn replayed(&self, timeline: Timeline) -> (Vec<Delta>, Replays) {
-        let Timeline { kinds, decided, mut replays, .. } = timeline;
+        let Timeline { kinds, decided, mut replays, mut unknown, .. } = timeline;
         let mut deltas = Vec::new();
         for (kind, decided) in kinds.into_iter().zip(decided) {
             let sum = if decided.iter().all(|one| one.now.is_none()) {
@@ -412,6 +467,8 @@ impl Auditor<'_> {
             } else if decided.iter().all(|one| one.is_explained(&kind)) {
                 &mut replays.explained
             } else {
+                let why: BTreeSet<&str> = decided.iter().flat_map(|one| one.unknown(&kind)).collect();
+                why.into_iter().for_each(|why| *unknown.entry(why.to_owned()).or_default() += kind.count);
                 &mut replays.unknown
             };
             *sum += kind.count;
@@ -423,6 +480,7 @@ impl Auditor<'_> {
                 deltas.extend(self.against(&kind, made, decided));
             }
         }
+        replays.unknown_because = most(unknown);
         (deltas, replays)
     }
 
@@ -445,6 +503,14 @@ impl Auditor<'_> {
         let judgement = contradicted(&case, kind.judgement.verdict, self.known.perimeter);
         delta(case, &judgement, made)
     }
+}
+
+/// The most frequent.
+fn most(unknown: BTreeMap<String, u64>) -> Vec<Because> {
+    let mut all: Vec<Because> = unknown.into_iter().map(|(why, calls)| Because { why, calls }).collect();
+    all.sort_by(|one, other| (other.calls, &one.why).cmp(&(one.calls, &other.why)));
+    all.truncate(MAX_BECAUSE);
+    all
 }
 
 fn case_of(kind: &Kind, made: &Made) -> Case {
@@ -508,3 +574,6 @@ fn clipped(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,10 @@ pub fn replay(state: &State, perimeter: &Perimeter, call: &Call, at: Timestamp) 
     Replay::of(state, perimeter, &Texts::default()).call(call, at)
 }
 
-/// Calls that are decided by one state: what is between a caller and a table is laid out once.
+/// Callers and tables of which what lies between them is kept.
+const MAX_LAID: usize = 64;
+
+/// Calls that are decided by one state: what lies between a caller and a table is laid out once where they come together.
 #[derive(Debug)]
 pub struct Replay<'s> {
     layout: Layout<'s>,
@@ -143,6 +146,9 @@ impl<'s> Replay<'s> {
         let (principal, endpoint_id) = (&call.principal, endpoint.map(str::to_owned));
         let between: Between =
             (caller.arn.clone(), principal.unique_id.clone(), table.to_owned(), endpoint_id);
+        if self.laid.len() >= MAX_LAID && !self.laid.contains_key(&between) {
+            self.laid.clear();
+        }
         let laid = self
             .laid
             .entry(between)
@@ -169,8 +175,9 @@ impl Call {
         is_told && !self.via_service
     }
 
+    /// Through an endpoint of which it is certain that it is this one.
     fn is_through_endpoint(&self) -> bool {
-        self.is_direct() && self.origin.endpoint.is_some()
+        self.is_direct() && self.origin.kind != OriginKind::UnknownEndpoint
     }
 }
 
@@ -211,6 +218,11 @@ fn action_of(name: &str) -> Option<&'static Action> {
         && action.resources.iter().all(|used| matches!(used.name, "table" | "index"));
     // A copy takes one permission for the table that is read, and others for that which is made.
     (action.name == name && is_of_tables && !name.starts_with("Restore")).then_some(action)
+}
+
+/// The name of the permission that a call to tables is checked for, where it is one and known.
+pub fn permission_of(call: &str) -> Option<&'static str> {
+    action_of(call).map(|action| action.name)
 }
 
 fn calling<'c>(caller: &'c Caller, principal: &'c Principal, standing: Standing) -> Calling<'c> {
@@ -446,6 +458,9 @@ impl Facts<'_> {
         if !self.call.is_direct() {
             unknown.insert("by which path a service made the call".to_owned());
         }
+        if self.call.origin.kind == OriginKind::UnknownEndpoint {
+            unknown.insert("which VPC the endpoint of the call is in".to_owned());
+        }
         for (step, why) in decision.open_questions() {
             let untold = keys(step.statement).filter(|key| why == UNTOLD && request.context.is_untold(key));
             unknown.extend(untold.map(|key| format!("what `{}` was", catalogue::spelled(key))));
@@ -505,8 +520,9 @@ pub fn least_guard(call: &Call, perimeter: &Perimeter) -> Option<String> {
         named.push(format!("and {} more", vpcs.len() - MAX_NAMED));
     }
     Some(format!(
-        "The least that would have stopped it: a `Deny` of `dynamodb:{}` with `StringNotEqualsIfExists` on \
+        "The least that would have stopped `{}`: a `Deny` of `dynamodb:{}` with `StringNotEqualsIfExists` on \
          `aws:SourceVpc` ({}), in {place}.",
+        action.name,
         action.name,
         named.join(", ")
     ))

@@ -462,7 +462,7 @@ mod tests {
             let told = entries(std::slice::from_ref(&edit), State::default(), &perimeter, at);
             assert_eq!(told.len(), 1, "{edit:?}");
             let one = auditor.pending(&told[0].record, true).unwrap();
-            assert_eq!(one.edits(), [edit.clone()], "{}", told[0].record);
+            assert_eq!(one.edits(), std::slice::from_ref(&edit), "{}", told[0].record);
             assert_eq!((one.time(), one.key()), (Some(at), told[0].key), "{edit:?}");
         }
     }

@@ -574,15 +574,15 @@ fn a_finding_says_what_let_the_call_through() -> Tested {
     let remedy = finding["remedy"].as_str().unwrap_or_default();
     assert!(
         remedy.starts_with(
-            "The least that would have stopped it: a `Deny` of `dynamodb:GetItem` with `StringNotEqualsIfExists` on \
+            "The least that would have stopped `GetItem`: a `Deny` of `dynamodb:GetItem` with `StringNotEqualsIfExists` on \
              `aws:SourceVpc` (`vpc-0prod0eu`), in a service control policy over account 111122223333.\n\n"
         ),
         "{remedy}"
     );
     assert_eq!(finding["count"], 1);
     // What was refused, and what came from inside, is explained as well, and is no finding of ours.
-    let expected =
-        json!({"explained": 3, "contradicted": 0, "unknown": 0, "before_snapshot": 0, "not_held": 0});
+    let expected = json!({"explained": 3, "contradicted": 0, "unknown": 0, "before_snapshot": 0, "not_held": 0,
+        "unknown_because": []});
     // The changes themselves are no calls to DynamoDB.
     assert_eq!(replays, expected);
     assert!(of_rule(&findings, "model-mismatch").is_none());
@@ -683,6 +683,8 @@ fn what_surely_allows_a_call_is_named_where_the_rest_is_not_known() -> Tested {
     };
     let (replays, findings) = held(&[call("c-1", 90, ["app", "GetItem", OUTSIDE], None)], untold)?;
     assert_eq!(replays["unknown"], 1);
+    let why = "what policy `arn:aws:iam::aws:policy/Unlisted` says";
+    assert_eq!(replays["unknown_because"], json!([{"why": why, "calls": 1}]));
     let finding = of_rule(&findings, "public-access").ok_or("no finding")?;
     assert_eq!(finding["allowed_by"], json!([{"policy": "FullAWSAccess", "statement": "#1"}]));
     Ok(())
@@ -771,6 +773,6 @@ fn what_let_a_call_through_is_kept() -> Tested {
     assert_eq!((&shown["allowed_by"], &shown["remedy"]), (&listed["allowed_by"], &listed["remedy"]));
     let text = run(&["findings", "show", id], &[])?;
     assert!(text.contains("Allowed by\n  FullAWSAccess, statement #1\n  p0, statement #1\n"), "{text}");
-    assert!(text.contains("The least that would have stopped it"), "{text}");
+    assert!(text.contains("The least that would have stopped"), "{text}");
     Ok(())
 }

@@ -175,6 +175,9 @@ impl Summary {
 /// Unreadable places that are shown.
 const SHOWN: usize = 20;
 
+/// Things that were not known of calls that are shown.
+const SHOWN_UNKNOWN: usize = 3;
+
 /// Accounts in no environment that are shown.
 const SHOWN_ACCOUNTS: usize = 12;
 
@@ -276,20 +279,25 @@ fn findings(out: &mut impl Write, paint: Paint, summary: &Summary) -> io::Result
     }
     if let Some(replays) = &summary.replays {
         writeln!(out, "{}", paint.text(DIM, &replayed(replays)))?;
+        for because in replays.unknown_because.iter().take(SHOWN_UNKNOWN) {
+            let why =
+                format!("  of {} it is not known {}", short::number(because.calls), plain_line(&because.why));
+            writeln!(out, "{}", paint.text(DIM, &why))?;
+        }
     }
     writeln!(out)
 }
 
 /// How many calls the snapshot explains, and how many not.
 fn replayed(replays: &Replays) -> String {
-    let Replays { explained, contradicted, unknown, before_snapshot, not_held } = *replays;
+    let Replays { explained, contradicted, unknown, before_snapshot, not_held, .. } = *replays;
     let calls = explained + contradicted + unknown + before_snapshot + not_held;
     let parts = [
         (explained, "as its policies say"),
         (contradicted, "against them"),
         (unknown, "of which they cannot tell"),
         (before_snapshot, "made before it was taken"),
-        (not_held, "of too many kinds to hold"),
+        (not_held, "too many to hold"),
     ];
     let parts = parts.into_iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, what)| format!("{} {what}", short::number(count))).collect();

@@ -287,7 +287,7 @@ fn the_least_guard_stands_where_it_binds_the_caller() {
     };
     assert_eq!(
         guard(&|_| {}).unwrap(),
-        "The least that would have stopped it: a `Deny` of `dynamodb:GetItem` with `StringNotEqualsIfExists` on \
+        "The least that would have stopped `GetItem`: a `Deny` of `dynamodb:GetItem` with `StringNotEqualsIfExists` on \
          `aws:SourceVpc` (`vpc-0prod0eu`), in a service control policy over account 111122223333."
     );
     let ends = |arn: &str, end: &str| {
