@@ -84,6 +84,7 @@ pub fn judge(case: &Case, perimeter: &Perimeter) -> Judgement {
         Subject::Unreliable(_) | Subject::Forged(_) => Verdict::Undetermined,
         // 2. A change to what guards the perimeter.
         Subject::Change { .. } if case.outcome == Outcome::Denied => Verdict::Denied,
+        Subject::Change { change, .. } if !change.has_bearing() => Verdict::Ignored,
         Subject::Change { .. } => Verdict::Change,
         Subject::Call => access(case),
     };

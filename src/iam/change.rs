@@ -65,6 +65,14 @@ pub struct Change {
     pub edits: Vec<Edit>,
 }
 
+impl Change {
+    /// Has it any bearing on what guards the perimeter? A policy of a type that decides no request has none; it is only
+    /// to be known when it is attached.
+    pub fn has_bearing(&self) -> bool {
+        !matches!(self.edits.as_slice(), [Edit::OtherControl(_)]) || self.shows != Shows::Nothing
+    }
+}
+
 /// What an event shows without any other policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Shows {
