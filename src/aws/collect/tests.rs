@@ -483,7 +483,7 @@ fn who_is_told_to_slow_down_comes_again() {
             _ => refused("ThrottlingException"),
         })
     });
-    let collected = aws.collect_with(retries()).unwrap();
+    let collected = aws.collect_with(retries().with_initial_backoff(Duration::from_millis(1))).unwrap();
     assert_eq!(unread(&collected), BTreeMap::new());
     assert_eq!(collected.snapshot["tables"].as_array().unwrap().len(), 3);
 }
