@@ -1,11 +1,12 @@
 //! `perimeter sweep`: every table against every principal, as things stand.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::output::{self, Output, Used};
+use super::output::{Output, Used};
 use super::progress::Spinner;
 use super::settings::{Settings, parse_snapshot, read_snapshot};
 use super::view::{json, sweep as view};
@@ -70,6 +71,8 @@ impl Sweep {
         let failed = |why: String| Failure::Said(format!("what stands cannot be read: {why}"));
         let plan = Plan::new(&settings.perimeter, &self.audit_role, &self.regions);
         let plan = plan.map_err(|error| failed(error.to_string()))?;
+        // What cannot be written is said before anything is read.
+        let saved = self.save.as_ref().map(|path| Output::open_file(common, path, Vec::new())).transpose()?;
         let spinner = Spinner::start(common);
         let collected = runtime()?.block_on(async {
             let collector = Collector::new(collect::config_at_hand().await, ServiceUrls::default(), plan);
@@ -78,11 +81,12 @@ impl Sweep {
         spinner.finish();
         let Collected { snapshot, remarks, regions, .. } =
             collected.map_err(|error| failed(error.to_string()))?;
-        remarks.iter().for_each(|remark| common.detail(remark));
-        common.detail(&format!("tables and endpoints of {}", regions.join(", ")));
+        remarks.iter().for_each(|remark| common.remark(remark));
+        common.remark(&format!("tables and endpoints were looked for in {}", regions.join(", ")));
         let text = snapshot.to_string().into_bytes();
-        if let Some(path) = &self.save {
-            output::save(common, path, &text)?;
+        if let Some(mut saved) = saved {
+            saved.write_all(&text)?;
+            saved.finish()?;
         }
         parse_snapshot(&text).map_err(failed)
     }

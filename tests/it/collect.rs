@@ -337,6 +337,42 @@ impl Sweep<'_> {
     }
 }
 
+#[test]
+fn what_cannot_be_read_or_written_leaves_everything_as_it_is() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (config, old) = (folder.path().join("perimeter.toml"), folder.path().join("old.json"));
+    std::fs::write(&config, perimeter(&["111122223333"]))?;
+    std::fs::write(&old, "old")?;
+    let sweep = |arguments: &[&str]| -> Result<(String, Option<i32>), Box<dyn Error>> {
+        let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", folder.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .arg("sweep")
+            .args(arguments)
+            .output()?;
+        assert!(output.stdout.is_empty());
+        Ok((String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code()))
+    };
+    let (said, code) = sweep(&["--save", "old.json"])?;
+    assert!(said.contains("whose credentials these are"), "{said}");
+    assert_eq!((std::fs::read(&old)?, code), (b"old".to_vec(), Some(2)));
+    for (arguments, hint) in [
+        (&["--save", "perimeter.toml"][..], "it is the configuration"),
+        (&["--save", "x", "--output", "x"], "it is the file of --save"),
+        (&["--save", "none/x"], "cannot write `none/x`"),
+        (&["--save", "x", "--snapshot", "old.json"], "cannot be used with"),
+        (&["--audit-role", "a b"], "no name of a role"),
+        (&["--region", "EU"], "no region"),
+    ] {
+        let (said, code) = sweep(arguments)?;
+        assert!(said.contains(hint) && code == Some(2), "{arguments:?}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), 2);
+    Ok(())
+}
+
 /// Without what tells one reading from another.
 fn result(mut swept: Value) -> Value {
     swept["taken_at"] = Value::Null;
