@@ -163,6 +163,8 @@ fn refused_in_xml(code: &str) -> Answer {
 
 /// AWS, where all is well: lists come in two pages each.
 fn usual(call: &Call) -> Answer {
+    let is_everywhere = matches!(call.service.as_str(), "iam" | "organizations");
+    assert!(!is_everywhere || call.region == "us-east-1", "{call:?}");
     match call.service.as_str() {
         "sts" => sts(call),
         "iam" => iam(call),
