@@ -13,6 +13,7 @@ pub mod metrics;
 mod reading;
 pub mod reply;
 pub mod runtime;
+pub mod sweeper;
 mod trouble;
 
 /// A function, chosen by the handler's name.
@@ -22,6 +23,8 @@ pub enum Function {
     Auditor,
     /// Reads what stands, and keeps it.
     Collector,
+    /// Proves what was kept, and compares it with what was known.
+    Sweeper,
 }
 
 /// There is no function of that name.
@@ -37,13 +40,14 @@ fn names() -> String {
 
 impl Function {
     /// All that there are.
-    pub const ALL: [Function; 2] = [Function::Auditor, Function::Collector];
+    pub const ALL: [Function; 3] = [Function::Auditor, Function::Collector, Function::Sweeper];
 
     /// The handler's name.
     pub fn name(self) -> &'static str {
         match self {
             Function::Auditor => "auditor",
             Function::Collector => "collector",
+            Function::Sweeper => "sweeper",
         }
     }
 

@@ -42,6 +42,9 @@ const ATTEMPTS: u32 = 8;
 /// A request that took this long is made again. A page of an account's policies takes AWS seconds.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
+/// A request is given up after this long, however often it was made.
+const OPERATION: Duration = Duration::from_secs(120);
+
 /// What is said meanwhile of what is being read.
 pub type Tell<'t> = &'t (dyn Fn(&str) + Sync);
 
@@ -365,7 +368,7 @@ pub fn retries() -> RetryConfig {
 
 /// How long the SDK waits for an answer.
 pub fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build()
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build()
 }
 
 /// The configuration of whoever is at the terminal: their profile, their single sign-on, their environment.

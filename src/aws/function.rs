@@ -35,7 +35,7 @@ pub struct Settings {
     pub s3: Option<String>,
 }
 
-/// What a function is told that keeps findings: `auditor`.
+/// What a function is told that keeps findings.
 #[derive(Clone, Debug)]
 pub struct StoreSettings {
     /// What every function is told.
@@ -44,6 +44,15 @@ pub struct StoreSettings {
     pub table: TableUrl,
     /// Another endpoint of DynamoDB.
     pub dynamodb: Option<String>,
+}
+
+/// What the function `sweeper` is told.
+#[derive(Clone, Debug)]
+pub struct SweeperSettings {
+    /// Where findings are kept.
+    pub store: StoreSettings,
+    /// Where the snapshot is kept.
+    pub at: ObjectUrl,
 }
 
 /// What the function `collector` is told.
@@ -220,14 +229,28 @@ impl StoreSettings {
     }
 }
 
+impl SweeperSettings {
+    /// Reads the environment as [`Settings::read`] does.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn read(var: Var<'_>, executable: Option<&Path>) -> Result<Self, SettingsError> {
+        Ok(Self { store: StoreSettings::read(var, executable)?, at: snapshot_url(var)? })
+    }
+
+    /// Where the snapshot is kept.
+    pub fn snapshot(&self) -> SnapshotObject {
+        self.store.common.snapshot(self.at.clone())
+    }
+}
+
 impl CollectorSettings {
     /// Reads the environment as [`Settings::read`] does.
     ///
     /// # Errors
     /// [`SettingsError`].
     pub fn read(var: Var<'_>, executable: Option<&Path>) -> Result<Self, SettingsError> {
-        let snapshot = snapshot_url(var)?
-            .ok_or(SettingsError::Missing(SNAPSHOT, "where the snapshot is kept, `s3://bucket/key`"))?;
+        let snapshot = snapshot_url(var)?;
         let regions = set(var, "PERIMETER_REGIONS").unwrap_or_default();
         let regions = regions.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let url = |name| endpoint(var, name);
@@ -267,13 +290,11 @@ impl CollectorSettings {
 
 const SNAPSHOT: &str = "PERIMETER_SNAPSHOT";
 
-/// Where a snapshot is kept, if anything says so.
-///
-/// # Errors
-/// [`SettingsError::Object`].
-pub fn snapshot_url(var: Var<'_>) -> Result<Option<ObjectUrl>, SettingsError> {
-    let Some(text) = set(var, SNAPSHOT) else { return Ok(None) };
-    ObjectUrl::parse(&text).map(Some).ok_or(SettingsError::Object(SNAPSHOT, text))
+/// Where the snapshot is kept.
+fn snapshot_url(var: Var<'_>) -> Result<ObjectUrl, SettingsError> {
+    let missing = SettingsError::Missing(SNAPSHOT, "where the snapshot is kept, `s3://bucket/key`");
+    let text = set(var, SNAPSHOT).ok_or(missing)?;
+    ObjectUrl::parse(&text).ok_or(SettingsError::Object(SNAPSHOT, text))
 }
 
 fn set(var: Var<'_>, name: &str) -> Option<String> {

@@ -3,20 +3,14 @@
 //! Whoever may write the object says what stands, so it belongs to the collector alone.
 
 use std::fmt;
-use std::io::{self, Read, Write};
 
 use aws_sdk_s3::Client;
-use flate2::Compression;
-use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 
 use super::s3::{S3LogFiles, described};
+use crate::gzip;
 use crate::iam::state::snapshot::Snapshot;
 use crate::lambda::log_file::FetchError;
-
-/// The longest snapshot that is read, unpacked, in bytes. More would be somebody's bomb: 1,000 accounts of 100 roles
-/// each come to a third of it.
-const MAX_BYTES: u64 = 256 << 20;
+use crate::lambda::sweeper::{Fetched, Snapshots};
 
 /// The longest that is fetched, packed.
 const MAX_PACKED: u64 = 64 << 20;
@@ -62,13 +56,16 @@ impl SnapshotObject {
     ///
     /// # Errors
     /// [`FetchError`], also where it is too long or no snapshot.
-    pub async fn read(&self) -> Result<Snapshot, FetchError> {
+    pub async fn read(&self) -> Result<Fetched, FetchError> {
         let ObjectUrl { bucket, key } = &self.at;
         let packed = S3LogFiles::new(self.client.clone()).bytes(bucket, key, MAX_PACKED).await?;
-        let snapshot = unpacked(&packed).map_err(|error| error.to_string());
-        let snapshot = snapshot.and_then(|text| Snapshot::parse(&text).map_err(|error| error.to_string()));
-        let failed = |cause| FetchError { bucket: bucket.clone(), key: key.clone(), cause, lasting: true };
-        snapshot.map_err(failed)
+        match Snapshot::unpack(&packed) {
+            Ok(snapshot) => Ok(Fetched { snapshot, packed }),
+            Err(error) => {
+                let (bucket, key) = (bucket.clone(), key.clone());
+                Err(FetchError { bucket, key, cause: error.to_string(), lasting: true })
+            }
+        }
     }
 
     /// Keeps a snapshot in the place of the last.
@@ -77,52 +74,22 @@ impl SnapshotObject {
     /// In words.
     pub async fn write(&self, text: &[u8]) -> Result<(), String> {
         let failed = |cause: String| format!("{} cannot be written: {cause}", self.at);
-        let packed = packed(text).map_err(|error| failed(error.to_string()))?;
         let ObjectUrl { bucket, key } = &self.at;
         let put = self.client.put_object().bucket(bucket).key(key).content_type("application/gzip");
-        let put = put.body(packed.into()).send().await;
+        let put = put.body(gzip::pack(text).into()).send().await;
         put.map(drop).map_err(|error| failed(described(&error)))
     }
 }
 
-/// The text of a snapshot, whether it is packed or not.
-///
-/// # Errors
-/// Where it is damaged, or too long.
-pub fn unpacked(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes.to_vec());
+impl Snapshots for SnapshotObject {
+    async fn fetch(&self) -> Result<Fetched, String> {
+        self.read().await.map_err(|error| error.to_string())
     }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(bytes).take(MAX_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other(format!("longer than {} MiB when unpacked", MAX_BYTES >> 20)));
-    }
-    Ok(text)
-}
-
-fn packed(text: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text)?;
-    encoder.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_packed_is_unpacked_and_a_bomb_is_not() {
-        let text = br#"{"version":1}"#;
-        assert_eq!(unpacked(&packed(text).unwrap()).unwrap(), text);
-        assert_eq!(unpacked(text).unwrap(), text);
-        let mut bomb = packed(&vec![b' '; 64 << 20]).unwrap();
-        bomb = bomb.repeat(5);
-        assert!(bomb.len() < 1 << 20);
-        assert!(unpacked(&bomb).unwrap_err().to_string().contains("256 MiB"));
-        let cut = packed(text).unwrap();
-        assert!(unpacked(&cut[..cut.len() - 4]).is_err());
-    }
 
     #[test]
     fn an_object_is_named_whole() {

@@ -3,9 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use dynamodb_perimeter::aws::function::{CollectorSettings, StoreSettings};
+use dynamodb_perimeter::aws::function::{CollectorSettings, StoreSettings, SweeperSettings};
 use dynamodb_perimeter::lambda::auditor::Handler;
-use dynamodb_perimeter::lambda::{Function, runtime};
+use dynamodb_perimeter::lambda::{Function, collector, runtime, sweeper};
 use jiff::Timestamp;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -42,6 +42,7 @@ fn start() -> Result<(), lambda_runtime::Error> {
         match function {
             Function::Auditor => auditor(StoreSettings::read(&var, executable)?).await,
             Function::Collector => collector(CollectorSettings::read(&var, executable)?).await,
+            Function::Sweeper => sweeper(SweeperSettings::read(&var, executable)?).await,
         }
     })
 }
@@ -56,7 +57,16 @@ async fn auditor(settings: StoreSettings) -> Result<(), lambda_runtime::Error> {
 
 async fn collector(settings: CollectorSettings) -> Result<(), lambda_runtime::Error> {
     let perimeter = settings.common.perimeter().await?;
-    runtime::serve_collector(&settings.collector(&perimeter)?, Timestamp::now).await
+    let source = settings.collector(&perimeter)?;
+    let work = async |now| collector::run(&source, now).await;
+    runtime::serve_any(work, "NotCollected", Timestamp::now).await
+}
+
+async fn sweeper(settings: SweeperSettings) -> Result<(), lambda_runtime::Error> {
+    let perimeter = settings.store.common.perimeter().await?;
+    let (source, store) = (settings.snapshot(), settings.store.findings_table());
+    let work = async |now| sweeper::run(&source, &store, &perimeter, now).await;
+    runtime::serve_any(work, "NotSwept", Timestamp::now).await
 }
 
 /// One JSON object a line on standard error; standard output has the metrics alone.

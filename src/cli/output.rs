@@ -55,8 +55,15 @@ impl Output {
     }
 
     /// The same, where more files are in use than the arguments name.
-    pub fn open_apart(common: &Common, mut used: Vec<Used>) -> Result<Self, Failure> {
-        let Some(path) = &common.output else { return Ok(Self::stdout(common)) };
+    pub fn open_apart(common: &Common, used: Vec<Used>) -> Result<Self, Failure> {
+        match &common.output {
+            Some(path) => Self::open_file(common, path, used),
+            None => Ok(Self::stdout(common)),
+        }
+    }
+
+    /// Opens another file to write, as `--output` is.
+    pub fn open_file(common: &Common, path: &Path, mut used: Vec<Used>) -> Result<Self, Failure> {
         let refused = |why: &str| Failure::Said(format!("cannot write `{}`: {why}", path.display()));
         let failed = |error: io::Error| refused(&error.to_string());
         let color = common.color == clap::ColorChoice::Always;
@@ -233,27 +240,6 @@ fn beside(target: &Path) -> io::Result<NamedTempFile> {
         File::set_permissions(part.as_file(), permissions)?;
     }
     Ok(part)
-}
-
-/// Writes a file beside the result, in the place of the last once it is whole.
-///
-/// # Errors
-/// Where it cannot be written, or would replace one that is read.
-pub fn save(common: &Common, path: &Path, text: &[u8]) -> Result<(), Failure> {
-    let refused = |why: String| Failure::Said(format!("cannot write `{}`: {why}", path.display()));
-    let target = real(path);
-    if let Some(used) = common.used().iter().find(|used| real(&used.path) == target) {
-        return Err(refused(format!("it is {}; name another file", used.what)));
-    }
-    let written = if is_special(path) {
-        OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(text))
-    } else {
-        beside(&target).and_then(|mut part| {
-            part.write_all(text)?;
-            part.persist(&target).map(drop).map_err(|error| error.error)
-        })
-    };
-    written.map_err(|error| refused(error.to_string()))
 }
 
 /// Is it a result that is not whole yet?

@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 use super::output::{drawn, remark};
 use super::{Common, Failure};
 use crate::aws::findings_table::FindingsTable;
-use crate::aws::snapshot;
 use crate::aws::store_url::{StoreUrl, StoreUrlError};
 use crate::findings::store::FindingStore;
 use crate::iam::state::snapshot::Snapshot;
@@ -167,15 +166,13 @@ impl Settings {
 
 /// Reads what `--snapshot` names.
 pub fn read_snapshot(path: &Path) -> Result<Snapshot, Failure> {
-    let failed = |why: String| Failure::Said(format!("--snapshot {}: {why}", path.display()));
-    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    parse_snapshot(&bytes).map_err(failed)
+    let read = Snapshot::unpack(&read_file(path)?);
+    read.map_err(|error| Failure::Said(format!("--snapshot {}: {error}", path.display())))
 }
 
-/// Reads a snapshot, packed as the function `collector` keeps it or not.
-pub fn parse_snapshot(bytes: &[u8]) -> Result<Snapshot, String> {
-    let text = snapshot::unpacked(bytes).map_err(|error| error.to_string())?;
-    Snapshot::parse(&text).map_err(|error| error.to_string())
+/// The bytes of what `--snapshot` names: packed, as the function `collector` keeps it, or not.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::Said(format!("--snapshot {}: {error}", path.display())))
 }
 
 /// The endpoints of a file that `--endpoints` names.

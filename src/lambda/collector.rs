@@ -30,8 +30,14 @@ pub struct Told {
     pub endpoints: usize,
     pub regions: Vec<String>,
     pub remarks: Vec<String>,
+    /// The first of what could not be read: an answer of Lambda's has an end, and what is kept has all.
     pub unread: Vec<Unread>,
+    /// How many there are of them.
+    pub unread_count: usize,
 }
+
+/// So many are told.
+pub const TOLD: usize = 100;
 
 /// Collects, and logs what could not be read.
 ///
@@ -42,7 +48,7 @@ pub async fn run(source: &impl Collect, now: Timestamp) -> Result<Told, String> 
     for Unread { what, why } in &told.unread {
         tracing::warn!(what, why, "not read");
     }
-    let Told { accounts, roles, tables, endpoints, .. } = told;
-    tracing::info!(accounts, roles, tables, endpoints, "kept");
+    let Told { accounts, roles, tables, endpoints, unread_count, .. } = told;
+    tracing::info!(accounts, roles, tables, endpoints, unread_count, "kept");
     Ok(told)
 }

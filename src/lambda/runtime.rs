@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::auditor::Handler;
-use super::collector::{self, Collect, Told};
 use super::log_file::LogFiles;
 use super::metrics::Metrics;
 use super::reply::Reply;
@@ -53,18 +53,19 @@ pub async fn serve<S: FindingStore + StateStore + Send, L: LogFiles>(
     lambda_runtime::run(service).await
 }
 
-/// Collects, whatever the event, until Lambda ends the process.
+/// Does the same whatever the event, until Lambda ends the process. `failed`: the type of the error where it cannot.
 ///
 /// # Errors
 /// Where the Runtime API cannot be reached.
-pub async fn serve_collector(
-    source: &impl Collect,
+pub async fn serve_any<T: Serialize>(
+    work: impl AsyncFn(Timestamp) -> Result<T, String>,
+    failed: &str,
     clock: fn() -> Timestamp,
 ) -> Result<(), lambda_runtime::Error> {
-    let service = service_fn(async |_: LambdaEvent<Box<RawValue>>| -> Result<Told, Diagnostic> {
-        collector::run(source, clock()).await.map_err(|reason| {
-            tracing::error!(%reason, "nothing was kept");
-            Diagnostic { error_type: "NotCollected".to_owned(), error_message: reason }
+    let service = service_fn(async |_: LambdaEvent<Box<RawValue>>| -> Result<T, Diagnostic> {
+        work(clock()).await.map_err(|reason| {
+            tracing::error!(%reason, "event failed");
+            Diagnostic { error_type: failed.to_owned(), error_message: reason }
         })
     });
     lambda_runtime::run(service).await

@@ -318,7 +318,7 @@ impl Sweep<'_> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_perimeter"));
         command
             .current_dir(self.folder)
-            .args(["sweep", "--format", "json"])
+            .args(["sweep", "--store", "none", "--format", "json"])
             .args(arguments)
             .env("AWS_ENDPOINT_URL", self.url)
             .env("AWS_ENDPOINT_URL_CLOUDCONTROL", self.cloudcontrol)
@@ -335,6 +335,42 @@ impl Sweep<'_> {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok((serde_json::from_slice(&output.stdout).map_err(|_| error)?, output.status.code()))
     }
+}
+
+#[test]
+fn what_cannot_be_read_or_written_leaves_everything_as_it_is() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let (config, old) = (folder.path().join("perimeter.toml"), folder.path().join("old.json"));
+    std::fs::write(&config, perimeter(&["111122223333"]))?;
+    std::fs::write(&old, "old")?;
+    let sweep = |arguments: &[&str]| -> Result<(String, Option<i32>), Box<dyn Error>> {
+        let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", folder.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .arg("sweep")
+            .args(arguments)
+            .output()?;
+        assert!(output.stdout.is_empty());
+        Ok((String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code()))
+    };
+    let (said, code) = sweep(&["--save", "old.json"])?;
+    assert!(said.contains("whose credentials these are"), "{said}");
+    assert_eq!((std::fs::read(&old)?, code), (b"old".to_vec(), Some(2)));
+    for (arguments, hint) in [
+        (&["--save", "perimeter.toml"][..], "it is the configuration"),
+        (&["--save", "x", "--output", "x"], "it is the file of --save"),
+        (&["--save", "none/x"], "cannot write `none/x`"),
+        (&["--save", "x", "--snapshot", "old.json"], "cannot be used with"),
+        (&["--audit-role", "a b"], "no name of a role"),
+        (&["--region", "EU"], "no region"),
+    ] {
+        let (said, code) = sweep(arguments)?;
+        assert!(said.contains(hint) && code == Some(2), "{arguments:?}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path())?.count(), 2);
+    Ok(())
 }
 
 /// Without what tells one reading from another.
@@ -459,7 +495,7 @@ async fn the_function_keeps_what_the_command_reads() -> Tested {
     assert!(kept.starts_with(&[0x1f, 0x8b]));
     std::fs::write(folder.path().join("kept.json.gz"), &kept)?;
     let at = |key: &str| ObjectUrl { bucket: "kept".into(), key: key.into() };
-    let read = SnapshotObject::new(s3.clone(), at("state/snapshot.json.gz")).read().await?;
+    let read = SnapshotObject::new(s3.clone(), at("state/snapshot.json.gz")).read().await?.snapshot;
     assert_eq!((read.state.tables.len(), read.unread), (4, Vec::new()));
     let none = SnapshotObject::new(s3.clone(), at("none")).read().await.err().ok_or("it is there")?;
     assert!(none.to_string().contains("NoSuchKey"), "{none}");

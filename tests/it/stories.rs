@@ -340,7 +340,7 @@ pub fn swept_in(world: &World) -> Result<(Value, Option<i32>), Box<dyn Error>> {
     std::fs::write(&config, &world.perimeter)?;
     std::fs::write(&stands, world.snapshot.to_string())?;
     let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))
-        .args(["sweep", "--format", "json", "--config"])
+        .args(["sweep", "--store", "none", "--format", "json", "--config"])
         .arg(&config)
         .arg("--snapshot")
         .arg(&stands)
@@ -390,6 +390,35 @@ fn a_sweep_proves_every_table_against_everybody() -> Tested {
         (json!("arn:aws:iam::111122223333:role/idle"), Some(2))
     );
     assert!(result["untold"][0]["unknown"][0].to_string().contains("arn:aws:iam::aws:policy/Unlisted"));
+    Ok(())
+}
+
+#[test]
+fn what_could_not_be_read_is_neither_open_nor_closed() -> Tested {
+    // Nobody gets in, as far as it is known.
+    let mut partly = snapshot();
+    partly["unread"] = json!([{"what": "account 222233334444", "why": "AccessDenied: \u{1b}[31mno"}]);
+    let (result, code) = swept(&partly)?;
+    assert_eq!((ways(&result), code), (Vec::new(), Some(2)));
+    assert_eq!(result["unread"], partly["unread"]);
+
+    // As it is written where the organization could not be read.
+    let types = ["SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY"];
+    let types = types.map(|kind| json!({"Type": kind, "Status": "ENABLED"}));
+    partly["organization"] = json!({"roots": [{"Id": "unread", "PolicyTypes": types}],
+        "parents": {ACCOUNT: "unread", OTHER: "unread"}});
+    let (result, code) = swept(&partly)?;
+    assert_eq!((ways(&result), code), (Vec::new(), Some(2)), "{result:#}");
+    assert_eq!(result["closed_accounts"], json!([]));
+    assert!(result["untold"].as_array().is_some_and(|all| !all.is_empty()), "{result:#}");
+
+    // A table whose policy is not told is not taken for one without.
+    let mut untold = snapshot();
+    untold["organization"]["attached"]["ou-1"] = json!(["p-FullAWSAccess"]);
+    untold["tables"] = json!([{"arn": ORDERS, "untold": true}]);
+    let (result, code) = swept(&untold)?;
+    assert!(!ways(&result).contains(&"app orders".to_owned()), "{result:#}");
+    assert_eq!(code, Some(2), "{result:#}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! VPC endpoints for DynamoDB, in the shape in which `aws ec2 describe-vpc-endpoints` prints them.
 //!
-//! Asked of Cloud Control, since the SDK's crate for EC2 takes longer to build than all others together; docs/deployment
-//! has the figures in docs/changes.md, "Where endpoints come from".
+//! Asked of Cloud Control, since the SDK's crate for EC2 takes longer to build than all others together: docs/changes.md,
+//! "Where endpoints come from", has the figures.
 //!
 //! Source: Cloud Control API reference, `ListResources`, `GetResource`; CloudFormation reference, `AWS::EC2::VPCEndpoint`.
 

@@ -7,7 +7,7 @@ use super::Collector;
 use crate::aws::snapshot::SnapshotObject;
 use crate::iam::state::HolderKind;
 use crate::iam::state::snapshot::Snapshot;
-use crate::lambda::collector::{Collect, Told};
+use crate::lambda::collector::{Collect, TOLD, Told};
 
 /// Reads what stands, and keeps it in an object.
 #[derive(Clone, Debug)]
@@ -36,7 +36,8 @@ impl Collect for KeptSnapshot {
             endpoints: read.state.endpoints.len(),
             regions: collected.regions,
             remarks: collected.remarks,
-            unread: collected.unread,
+            unread_count: collected.unread.len(),
+            unread: collected.unread.into_iter().take(TOLD).collect(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A sweep, as it is read.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use super::short::counted;
 use crate::cli::output::Output;
 use crate::iam::state::snapshot::{Snapshot, Unread};
 use crate::reach::change::Opened;
-use crate::reach::sweep::Swept;
+use crate::watch::sweep::Report;
 
 /// Ways in that are shown for reading; beyond, they are counted.
 const SHOWN: usize = 200;
@@ -33,6 +34,12 @@ pub struct Shown {
     untold: Vec<Untold>,
     /// What should be in the snapshot and is not.
     unread: Vec<Unread>,
+    /// Changes that no event told of.
+    unseen_changes: usize,
+    /// Findings that were written.
+    findings: Vec<String>,
+    /// Findings that were resolved, and by what.
+    resolved: BTreeMap<String, String>,
 }
 
 /// A way in.
@@ -54,7 +61,8 @@ struct Untold {
 
 impl Shown {
     /// As it is written in every output.
-    pub fn of(swept: &Swept, snapshot: &Snapshot) -> Self {
+    pub fn of(report: &Report, snapshot: &Snapshot) -> Self {
+        let Report { swept, unseen, findings, resolved, .. } = report;
         let untold = swept.untold.iter().map(|(principal, unknown)| Untold {
             principal: principal.clone(),
             unknown: unknown.iter().cloned().collect(),
@@ -67,6 +75,9 @@ impl Shown {
             opened: swept.opened.iter().map(way).collect(),
             untold: untold.collect(),
             unread: snapshot.unread.clone(),
+            unseen_changes: *unseen,
+            findings: findings.iter().cloned().collect(),
+            resolved: resolved.clone(),
         }
     }
 }
@@ -126,7 +137,23 @@ pub fn text(out: &mut Output, shown: &Shown) -> io::Result<()> {
         0 => String::new(),
         all => format!(", {} unread", counted(all, "part", "parts")),
     };
-    writeln!(out, "\n  {open} from outside, {unknown}{unread}")
+    writeln!(out, "\n  {open} from outside, {unknown}{unread}")?;
+    kept(out, shown)
+}
+
+/// What became of findings, where anything did.
+fn kept(out: &mut Output, shown: &Shown) -> io::Result<()> {
+    let Shown { findings, resolved, unseen_changes, .. } = shown;
+    if findings.is_empty() && resolved.is_empty() && *unseen_changes == 0 {
+        return Ok(());
+    }
+    let written = counted(findings.len() as u64, "finding", "findings");
+    let unseen = counted(*unseen_changes as u64, "change", "changes");
+    writeln!(out, "  {written} kept, {} resolved, {unseen} that no event told of", resolved.len())?;
+    for (id, by) in resolved.iter().take(SHOWN) {
+        writeln!(out, "    {} resolved: {}", plain_line(id), plain_line(by))?;
+    }
+    Ok(())
 }
 
 /// Writes the ways in as a table for a spreadsheet.
