@@ -75,7 +75,10 @@ pub(super) fn described<E: ProvideErrorMetadata + Error + 'static>(error: &SdkEr
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        (None, _) => with_causes(error),
+        (None, _) => match error.raw_response() {
+            Some(answer) => format!("HTTP {}: {}", answer.status().as_u16(), with_causes(error)),
+            None => with_causes(error),
+        },
     }
 }
 

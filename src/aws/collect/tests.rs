@@ -525,6 +525,14 @@ fn answers_that_make_no_sense_end_nothing() {
     }
 }
 
+#[test]
+fn an_answer_that_is_no_answer_is_told_by_its_status() {
+    let aws = Aws::where_also(|call| call.is("ListResources").then(|| (404, "<!doctype html>".to_owned())));
+    let (collected, _) = aws.collect();
+    assert!(unread(&collected).values().all(|why| why.starts_with("HTTP 404: ")), "{collected:?}");
+    assert_eq!(collected.unread.len(), 6);
+}
+
 /// An organization whose units lie in each other, and lists without an end.
 #[test]
 fn what_has_no_end_is_given_up() {
