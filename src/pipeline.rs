@@ -186,7 +186,8 @@ impl<'k> Auditor<'k> {
         self
     }
 
-    /// The same for changes that go into a journal, with their records.
+    /// The same as they happen: changes go into a journal, with their records, and only of calls that make findings is it
+    /// asked what let them through.
     pub fn for_journal(self) -> Self {
         Self { journals: true, ..self.for_proofs() }
     }
@@ -219,8 +220,7 @@ impl<'k> Auditor<'k> {
     ) {
         match content {
             Content::Record(record) => match self.shortcut.verdict(record) {
-                // What a change does is not told by its text, and whether a call had to be let through, by no record.
-                Some(verdict) if !(in_full || self.proves && verdict != Verdict::Ignored) => {
+                Some(verdict) if !(in_full || self.needs_facts(verdict)) => {
                     tally.verdicts[verdict as usize] += 1;
                     take(Audited::Plain(verdict));
                 }
@@ -229,6 +229,21 @@ impl<'k> Auditor<'k> {
             Content::Forged(forged) => self.forged(forged, tally, take),
             Content::LogFile(file) => take(Audited::LogFile(file.clone())),
             Content::Fault(fault) => take(Audited::Fault(*fault)),
+        }
+    }
+
+    /// What a change does is not told by its text, and whether a call had to be let through, by no record. Where changes
+    /// go into a journal, as they happen, calls are asked about only where they make findings.
+    fn needs_facts(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Ignored => false,
+            Verdict::Change => self.proves,
+            Verdict::Inside
+            | Verdict::Outside
+            | Verdict::Exempt
+            | Verdict::Service
+            | Verdict::Denied
+            | Verdict::Undetermined => self.proves && !self.journals,
         }
     }
 
@@ -247,7 +262,7 @@ impl<'k> Auditor<'k> {
             tally.note_created(endpoint);
         }
         tally.note_unlisted(&case);
-        if self.proves {
+        if self.proves && (!self.journals || judgement.rule.is_some()) {
             self.hold(&judged, &mut tally.calls);
         }
         if self.proves && is_provable(&case) && tally.has_room() {

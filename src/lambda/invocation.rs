@@ -14,8 +14,8 @@ use super::trouble::{Trouble, Troubles};
 use crate::cloudtrail::envelope::LogFile;
 use crate::findings::store::{FindingStore, StoreError, WaitsFor};
 use crate::perimeter::Endpoint;
-use crate::pipeline::{Pending, Tally, keep};
-use crate::watch::judge::{Judged, Watcher};
+use crate::pipeline::{Calls, Pending, Tally, keep};
+use crate::watch::judge::{Ground, Judged, Watcher};
 use crate::watch::store::StateStore;
 
 /// What is under way. Messages are numbered; an event that is not in messages is the message 0.
@@ -147,11 +147,17 @@ impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
         let mut correcting = BTreeSet::new();
         let mut messages_of: HashMap<String, Vec<usize>> = HashMap::new();
         let (mut changes, mut changing) = (Vec::new(), BTreeSet::new());
+        let (mut calls, mut calling) = (Calls::default(), BTreeSet::new());
         for (message, mut tally) in tallies {
             let mut pending = tally.take_pending();
             if !pending.is_empty() {
                 changing.insert(message);
                 changes.append(&mut pending);
+            }
+            let asked = tally.take_calls();
+            if !asked.is_empty() {
+                calling.insert(message);
+                calls.join(asked);
             }
             if !tally.endpoints.is_empty() {
                 self.settling.insert(message);
@@ -207,17 +213,30 @@ impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
             self.note_down(&error);
             self.not_corrected(correcting, error.to_string());
         }
+        if !calls.is_empty() {
+            let explained = self.watched(async |watcher, ground| match ground {
+                Some(ground) => watcher.explain(ground, calls).await,
+                None => Ok(Judged::default()),
+            });
+            let explained = explained.await;
+            self.note_judged(explained, "asking what let calls through", calling);
+        }
     }
 
     /// Judges changes by what they do to what stands.
     async fn judge_changes(&mut self, changes: Vec<Pending>, messages: BTreeSet<usize>) {
-        if changes.is_empty() {
-            return;
+        if !changes.is_empty() {
+            let judged = self.watched(async |watcher, ground| watcher.judge(ground, changes).await).await;
+            self.note_judged(judged, "judging changes", messages);
         }
-        let judged = match self.down.clone() {
-            Some(reason) => Err(StoreError::Failed(reason)),
-            None => self.try_judge_changes(changes).await,
-        };
+    }
+
+    fn note_judged(
+        &mut self,
+        judged: Result<Judged, StoreError>,
+        doing: &'static str,
+        messages: BTreeSet<usize>,
+    ) {
         match judged {
             Ok(judged) => {
                 self.findings.extend(judged.findings);
@@ -228,13 +247,20 @@ impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
             Err(error) => {
                 self.note_down(&error);
                 for message in messages {
-                    self.trouble(message, stopped("judging changes", &error));
+                    self.trouble(message, stopped(doing, &error));
                 }
             }
         }
     }
 
-    async fn try_judge_changes(&self, changes: Vec<Pending>) -> Result<Judged, StoreError> {
+    /// Does something with what stands, where the store is not down.
+    async fn watched(
+        &self,
+        work: impl AsyncFnOnce(Watcher<'_, S>, Option<&Ground>) -> Result<Judged, StoreError>,
+    ) -> Result<Judged, StoreError> {
+        if let Some(reason) = self.down.clone() {
+            return Err(StoreError::Failed(reason));
+        }
         let handler = self.handler;
         let known = handler.endpoints.known();
         let auditor = judge(&handler.perimeter, &known);
@@ -242,7 +268,7 @@ impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
         let before = handler.ground.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ground = watcher.ground(before).await?;
         handler.ground.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&ground);
-        watcher.judge(ground.as_ref(), changes).await
+        work(watcher, ground.as_ref()).await
     }
 
     fn not_stored(&mut self, finding: &str, messages: Vec<usize>, error: &StoreError) {

@@ -108,8 +108,13 @@ impl Calls {
         Self { held: BTreeMap::new(), beyond: self.beyond + held, untold: self.untold }
     }
 
+    /// None is asked about.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Adds what others held.
-    pub(super) fn join(&mut self, other: Calls) {
+    pub fn join(&mut self, other: Calls) {
         self.beyond += other.beyond;
         self.untold += other.untold;
         for (key, kind) in other.held {

@@ -167,6 +167,25 @@ impl Auditor<'_> {
         (deltas, replays)
     }
 
+    /// Holds calls against what stood when they were made, between changes in their order.
+    pub fn replays(
+        &self,
+        state: &mut State,
+        taken_at: Timestamp,
+        changes: &[Pending],
+        calls: Calls,
+    ) -> (Vec<Delta>, Replays) {
+        let texts = Texts::default();
+        let times: Vec<Timestamp> = changes.iter().filter_map(|one| one.time).collect();
+        let mut timeline = Timeline::of(calls, &times, Some(taken_at));
+        for one in changes {
+            timeline.up_to(one.time, state, self.known.perimeter, &texts);
+            one.apply_to(state);
+        }
+        timeline.up_to(None, state, self.known.perimeter, &texts);
+        self.replayed(timeline)
+    }
+
     /// Judges a change by what it does to `state`, which is then as it leaves it.
     pub fn prove(&self, state: &mut State, mut one: Pending, texts: &Texts, now: Timestamp) -> Option<Found> {
         let begin = state.clone();

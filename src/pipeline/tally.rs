@@ -104,6 +104,11 @@ impl Tally {
         deltas
     }
 
+    /// The calls so far that are asked about, of which this forgets.
+    pub fn take_calls(&mut self) -> Calls {
+        std::mem::take(&mut self.calls)
+    }
+
     /// The changes so far, of which this forgets.
     pub fn take_pending(&mut self) -> Vec<Pending> {
         self.pending_weight = 0;

@@ -12,12 +12,12 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::store::{Entry, MAX_RECORD, Mark, StateStore};
+use super::store::{Entry, MAX_RECORD, Mark, StateStore, Window};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{Delta, FindingStore, StoreError};
 use crate::iam::state::snapshot::Snapshot;
 use crate::iam::state::{Edit, State};
-use crate::pipeline::{Auditor, Found, Pending};
+use crate::pipeline::{Auditor, Calls, Found, Pending};
 use crate::reach::texts::Texts;
 
 /// Changes put down, and findings written, at once.
@@ -227,6 +227,25 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             tracing::warn!(finding, "too long to tell later whether it is mended");
         }
         self.record(Some(delta), judged).await
+    }
+
+    /// Adds to findings of calls what let them through, by what stood when they were made; and finds where that is not
+    /// what happened. The calls' own findings have to be there: what is added here waits for nothing.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn explain(&self, ground: &Ground, calls: Calls) -> Result<Judged, StoreError> {
+        let Window { entries, damaged } = self.store.window(ground.taken_at).await?;
+        let mut judged = Judged { damaged, ..Judged::default() };
+        let changes =
+            entries.iter().filter_map(|entry| self.auditor.pending(&entry.record, entry.is_unseen).ok());
+        let changes: Vec<Pending> = changes.collect();
+        let mut state = State::clone(&ground.state);
+        let (deltas, _) = self.auditor.replays(&mut state, ground.taken_at, &changes, calls);
+        for delta in deltas {
+            self.record(Some(delta), &mut judged).await?;
+        }
+        Ok(judged)
     }
 
     async fn record(&self, delta: Option<Delta>, judged: &mut Judged) -> Result<(), StoreError> {
