@@ -106,7 +106,8 @@ impl<'k> Shortcut<'k> {
         let Some(change) = change::recognise(record, &own, self.perimeter) else {
             return Some(Verdict::Ignored);
         };
-        let plain = change.shows == Shows::Nothing
+        let plain = change.has_bearing()
+            && change.shows == Shows::Nothing
             && change.made_role.is_none()
             && is_api_call(record)
             && outcome(record) != Outcome::Denied

@@ -226,7 +226,7 @@ impl Collector {
                 }
                 Err(organization::Failed::NotInUse(_)) if !self.plan.is_organized => {
                     gathered.remarks.push(format!("account {account} is in no organization"));
-                    return json!({});
+                    return json!({ "outside": self.plan.accounts });
                 }
                 Err(organization::Failed::NotInUse(why) | organization::Failed::Unread(why)) => {
                     whys.push(format!("by account {account}: {why}"));

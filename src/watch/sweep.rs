@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::judge::{Ground, Judged, Watcher, number, replayed, undone};
 use super::store::{Base, Entry, StateStore};
@@ -33,6 +33,8 @@ const SWEEPER: &str = "sweeper";
 /// What is not known that a finding names.
 const NAMED: usize = 3;
 
+/// Clocks may differ by this.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// So many changes are each tried for having mended something.
 const FEW: usize = 100;
 
@@ -73,6 +75,10 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         if let Some(old) = old.as_ref().filter(|old| old.taken_at > sweeping.taken_at) {
             let why = format!("the snapshot is of {}, and the base of {}", sweeping.taken_at, old.taken_at);
             return Err(StoreError::Refused(why));
+        }
+        if sweeping.taken_at > self.now.saturating_add(SKEW).unwrap_or(self.now) {
+            // It would be the base for good: no later one could take its place.
+            return Err(StoreError::Refused(format!("the snapshot is of the future: {}", sweeping.taken_at)));
         }
         let mut report = Report::default();
         let mut judged = Judged::default();

@@ -530,7 +530,7 @@ fn an_unknown_handler_is_refused_with_the_names_of_those_that_there_are() {
     let error = api.init_error();
     assert_eq!(
         error["errorMessage"],
-        "there is no function `bootstrap`: the handler must be one of `auditor`, `collector`"
+        "there is no function `bootstrap`: the handler must be one of `auditor`, `collector`, `sweeper`"
     );
     assert_eq!(process.exit_code(), Some(1));
 }

@@ -520,7 +520,7 @@ fn a_finding_says_who_gets_in_and_by_what() -> Tested {
 }
 
 /// A call to a table, at so many minutes past midnight; with a message, it was refused.
-fn call(id: &str, minute: u32, [role, name, ip]: [&str; 3], refused: Option<&str>) -> Value {
+pub fn call(id: &str, minute: u32, [role, name, ip]: [&str; 3], refused: Option<&str>) -> Value {
     let inside = ip.starts_with("10.");
     let mut record = json!({
         "eventVersion": "1.11", "eventID": id, "eventTime": format!("2026-11-25T{:02}:{:02}:30Z", minute / 60, minute % 60),
@@ -550,7 +550,7 @@ fn call(id: &str, minute: u32, [role, name, ip]: [&str; 3], refused: Option<&str
 const CUSTOMERS: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers";
 
 /// The guard of the organization is detached at one o'clock, and attached again at two.
-fn gap() -> Vec<Value> {
+pub fn gap() -> Vec<Value> {
     let attachment = json!({"policyId": "p-guard", "targetId": "ou-1"});
     let mut changes = records(&[
         organizations("DetachPolicy", attachment.clone(), None),

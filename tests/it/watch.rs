@@ -13,6 +13,7 @@ use dynamodb_perimeter::iam::state::snapshot::Snapshot;
 use dynamodb_perimeter::iam::state::{ControlKind, HolderKind, State, Text};
 use dynamodb_perimeter::lambda::auditor::Handler;
 use dynamodb_perimeter::lambda::log_file::NoLogFiles;
+use dynamodb_perimeter::lambda::sweeper::{self, Fetched, Snapshots};
 use dynamodb_perimeter::perimeter::Perimeter;
 use dynamodb_perimeter::perimeter::config;
 use dynamodb_perimeter::perimeter::inventory::Inventory;
@@ -259,6 +260,36 @@ async fn a_sweep_resolves_what_is_mended_and_says_by_what() -> Tested {
     Ok(())
 }
 
+/// A snapshot, as it was kept.
+struct Kept(String);
+
+impl Snapshots for Kept {
+    async fn fetch(&self) -> Result<Fetched, String> {
+        let packed = gzip::pack(self.0.as_bytes());
+        let snapshot = Snapshot::unpack(&packed).map_err(|error| error.to_string())?;
+        Ok(Fetched { snapshot, packed })
+    }
+}
+
+#[tokio::test]
+async fn the_function_sweeps_what_was_kept_last() -> Tested {
+    let world = World::begin().await?;
+    let detached = stories::records(&stories::guards()[..1]);
+    let mut stands = stands_after(&detached);
+    stands["taken_at"] = json!("2026-11-25T01:00:00Z");
+    let told = sweeper::run(&Kept(stands.to_string()), &world.store, &perimeter(), now()).await?;
+    assert_eq!((told.unseen, told.opened, told.principals, told.tables), (1, 5, 4, 2));
+    assert_eq!(world.store.base_taken_at().await?, Some("2026-11-25T01:00:00Z".parse()?));
+    // An older one, one of the future, and one without a time are no base.
+    for taken_at in [json!("2026-11-24T00:00:00Z"), json!("2027-01-01T00:00:00Z"), Value::Null] {
+        let mut other = stories::snapshot();
+        other["taken_at"] = taken_at;
+        assert!(sweeper::run(&Kept(other.to_string()), &world.store, &perimeter(), now()).await.is_err());
+    }
+    assert_eq!(world.store.base_taken_at().await?, Some("2026-11-25T01:00:00Z".parse()?));
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_no_event_told_a_sweep_finds() -> Tested {
     let guards = stories::records(&stories::guards());
@@ -281,6 +312,31 @@ async fn what_no_event_told_a_sweep_finds() -> Tested {
             BTreeSet::from([&"no longer seen".to_owned()])
         );
         assert_eq!(world.standing().await?, BTreeSet::new());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_is_told_by_what_it_was_let_through_as_soon_as_it_is_found() -> Tested {
+    let outside = "203.0.113.7";
+    let open = stories::call("c-open", 90, ["app", "GetItem", outside], None);
+    let unexplained = stories::call("c-never", 30, ["app", "GetItem", outside], None);
+    let inside = stories::call("c-inside", 40, ["app", "GetItem", "10.0.0.7"], None);
+    let mut heard = stories::gap();
+    heard.extend([open, unexplained, inside]);
+    let mut backwards = heard.clone();
+    backwards[2..].reverse();
+    for records in [heard, backwards] {
+        let world = World::begin().await?;
+        world.hear(&records, 1).await?;
+        let found = world.findings().await?;
+        let of = |rule: &str| found.iter().find(|found| found.rule == rule);
+        let access = of("public-access").ok_or("no finding")?;
+        let by: Vec<&str> = access.allowed_by.iter().map(|by| by.policy.as_str()).collect();
+        assert_eq!((by, access.count), (vec!["FullAWSAccess", "p0"], 2));
+        let mismatch = of("model-mismatch").ok_or("no mismatch")?;
+        assert_eq!((mismatch.evidence.as_slice(), mismatch.count), (&["c-never".to_owned()][..], 1));
+        assert!(mismatch.reason.contains("OnlyFromVpc"), "{}", mismatch.reason);
     }
     Ok(())
 }

@@ -56,7 +56,10 @@ pub(super) async fn read(client: &Client, accounts: &BTreeSet<String>) -> Result
         let of = |id: &str| attached.get(id).cloned().unwrap_or_default();
         all.map(|id| (id.to_owned(), of(id))).collect::<BTreeMap<_, _>>()
     });
+    // All that there is was read, and these are not in it.
+    let outside: Vec<&String> = accounts.iter().filter(|account| !parents.contains_key(*account)).collect();
     let value = json!({
+        "outside": outside,
         "roots": roots.iter().map(root).collect::<Vec<_>>(),
         "parents": parents,
         "policies": policies,
@@ -219,7 +222,7 @@ async fn policies(client: &Client, unread: &mut Vec<Unread>) -> (Vec<Value>, Opt
         let (content, targets) = (content(client, &id).await, targets(client, &id).await);
         (id, summary, kind, content, targets)
     });
-    let (mut policies, mut attached) = (Vec::new(), Attached::new());
+    let (mut policies, mut attached) = (others(client).await, Attached::new());
     for (id, summary, kind, content, targets) in read.await {
         let content =
             content.map_err(|why| unread.push(Unread { what: format!("text of policy {id}"), why }));
@@ -242,6 +245,20 @@ async fn policies(client: &Client, unread: &mut Vec<Unread>) -> (Vec<Value>, Opt
         }
     }
     (super::sorted_by(policies, "Id"), is_told.then_some(attached))
+}
+
+/// Policies of the types that decide no request, by their ids: so nobody takes one that is attached for a guard. A type
+/// that cannot be listed is left out: what is attached of it is then not known, and said to be so when it matters.
+async fn others(client: &Client) -> Vec<Value> {
+    let deciding = [PolicyType::ServiceControlPolicy, PolicyType::ResourceControlPolicy];
+    let kinds = PolicyType::values().iter().map(|name| PolicyType::from(*name));
+    let kinds: Vec<PolicyType> = kinds.filter(|kind| !deciding.contains(kind)).collect();
+    let listed = each(kinds, |kind| async move { (list(client, &kind).await, kind) }).await;
+    let of_kind = |(listed, kind): (Result<Vec<PolicySummary>, String>, PolicyType)| {
+        let ids = listed.unwrap_or_default().into_iter().filter_map(|summary| summary.id);
+        ids.map(move |id| object([("Id", Some(id.into())), ("Type", Some(kind.as_str().into()))]))
+    };
+    listed.into_iter().flat_map(of_kind).collect()
 }
 
 async fn list(client: &Client, kind: &PolicyType) -> Result<Vec<PolicySummary>, String> {

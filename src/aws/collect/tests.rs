@@ -252,6 +252,10 @@ fn organizations(call: &Call) -> Value {
         ("ListPolicies", _) if body["Filter"] == "SERVICE_CONTROL_POLICY" => {
             json!({ "Policies": [{ "Id": "p-scp", "Name": "guard", "Type": "SERVICE_CONTROL_POLICY" }] })
         }
+        ("ListPolicies", _) if body["Filter"] == "TAG_POLICY" => {
+            json!({ "Policies": [{ "Id": "p-tags", "Name": "tags", "Type": "TAG_POLICY" }] })
+        }
+        ("ListPolicies", _) if body["Filter"] != "RESOURCE_CONTROL_POLICY" => json!({ "Policies": [] }),
         ("ListPolicies", _) => {
             json!({ "Policies": [{ "Id": "p-rcp", "Name": "lock", "Type": "RESOURCE_CONTROL_POLICY" }] })
         }
@@ -334,6 +338,7 @@ fn everything_is_read_page_by_page() {
     assert_eq!(state.managed["arn:aws:iam::aws:policy/M"].text(), Text::known(r#"{"Statement":[]}"#));
     let organization = &state.organization;
     assert_eq!(organization.path_of(OWN), ["r-1", "ou-1", "ou-1-1", OWN]);
+    assert!(organization.others.contains("p-tags"));
     let levels = |kind| organization.levels(OWN, kind).iter().map(Vec::len).collect::<Vec<_>>();
     assert_eq!(levels(ControlKind::Service), [1, 0, 1, 0], "and where nothing is attached, that is known");
     assert_eq!(levels(ControlKind::Resource), [0, 0, 0, 1]);

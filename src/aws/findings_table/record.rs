@@ -54,6 +54,7 @@ async fn try_record(
 ) -> Result<Kept, Failure> {
     let before = load(table, id).await?;
     let mut after = joined(&before, delta, now);
+    narrow_span(table, id, &mut after, delta).await?;
     put_beside(table, &before, &after, delta, written).await?;
     let mut change = Change::of(id, &before, item::write_finding(id, &after, before.version + 1)?)?;
     let (shown, shown_before) = (shown(&after.sightings.seen, &after.sightings.gone), before.shown());
@@ -215,6 +216,28 @@ async fn try_withdraw(table: &FindingsTable, id: &str, keys: &[EventKey]) -> Res
     change.deletes =
         keys.iter().filter(|key| shown.contains(key)).map(|key| Key::evidence(id, *key)).collect();
     change.commit(table).await
+}
+
+/// Of what was taken out, before it came or after, no time is left.
+async fn narrow_span(
+    table: &FindingsTable,
+    id: &str,
+    after: &mut Kept,
+    delta: &Delta,
+) -> Result<(), Failure> {
+    let Sightings { seen, gone, .. } = &after.sightings;
+    if gone.keys().is_empty() {
+        return Ok(());
+    }
+    let counts = shown(seen, gone);
+    let new: Vec<&Evidence> =
+        delta.sightings.evidence.iter().filter(|one| counts.contains(&one.key)).collect();
+    let mut left = evidence_of(table, id, after).await?;
+    left.retain(|known| !new.iter().any(|one| one.key == known.key));
+    left.extend(new.into_iter().cloned());
+    let count = after.count();
+    after.sightings.narrow_span(&left, count);
+    Ok(())
 }
 
 /// What is shown of a finding, of those events that are left.

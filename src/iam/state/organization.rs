@@ -24,7 +24,7 @@ pub struct Organization {
     pub attached: BTreeMap<String, BTreeSet<String>>,
     /// Types of policies that are switched on, or off. One that is not here is untold.
     pub types: BTreeMap<ControlKind, bool>,
-    /// Accounts that have left: no policy is above them.
+    /// Accounts that are no members, or not any more: no policy is above them.
     pub left: BTreeSet<String>,
 }
 

@@ -188,6 +188,7 @@ struct WrittenOrganization {
     parents: BTreeMap<String, String>,
     policies: Vec<WrittenControl>,
     attached: BTreeMap<String, BTreeSet<String>>,
+    outside: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -321,6 +322,7 @@ impl WrittenOrganization {
             organization.types = ControlKind::ALL.map(|kind| (kind, on.contains(&kind))).into();
         }
         organization.parents = self.parents;
+        organization.left = self.outside;
         organization.attached = self.attached;
         for WrittenControl { id, name, kind, content } in self.policies {
             let Some(kind) = ControlKind::parse(&kind) else {

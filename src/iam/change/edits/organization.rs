@@ -34,12 +34,18 @@ fn kind<'e>(event: &'e Event<'_>) -> Option<Cow<'e, str>> {
 
 fn created(event: &Event<'_>) -> Option<Edit> {
     let content = needed_policy(event.request(), "content");
-    let id = event.answer("id").or_else(|| event.answer("policyId"))?.into_owned();
+    let id = event.answer("id").or_else(|| event.answer("policyId")).map(Cow::into_owned);
     let kind = kind(event).map(|name| ControlKind::parse(&name));
-    Some(match kind {
-        Some(None) => Edit::OtherControl(id),
-        kind => Edit::Control { id, kind: kind.flatten(), name: text(event, "name"), text: Some(content) },
-    })
+    match kind {
+        // Whatever its id is.
+        Some(None) => Some(Edit::OtherControl(id.unwrap_or_default())),
+        kind => Some(Edit::Control {
+            id: id?,
+            kind: kind.flatten(),
+            name: text(event, "name"),
+            text: Some(content),
+        }),
+    }
 }
 
 fn changed(event: &Event<'_>) -> Option<Edit> {
