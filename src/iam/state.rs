@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::document::Kind;
+
 pub use edit::{Edit, Made, Part};
 pub use organization::{Control, ControlKind, Organization};
 pub use shared::Shared;
@@ -173,6 +175,24 @@ pub struct Endpoint {
 }
 
 impl State {
+    /// The texts of all policies that count, with their kinds; trust policies, of which none has a say in who reaches
+    /// what, are left out.
+    pub fn texts(&self) -> impl Iterator<Item = (Text, Kind)> {
+        let inline = self.holders.values().flat_map(|holder| holder.inline.values().cloned());
+        let managed = self.managed.values().map(|policy| policy.text());
+        let identity = inline.chain(managed).map(|text| (text, Kind::Identity));
+        let controls = self.organization.policies.values().map(|policy| {
+            let kind = match policy.kind {
+                Some(ControlKind::Resource) => Kind::ResourceControl,
+                Some(ControlKind::Service) | None => Kind::ServiceControl,
+            };
+            (policy.text.clone(), kind)
+        });
+        let tables = self.tables.values().filter_map(|table| Some((table.policy.clone()?, Kind::Table)));
+        let endpoints = self.endpoints.values().filter_map(|one| Some((one.policy.clone()?, Kind::Endpoint)));
+        identity.chain(controls).chain(tables).chain(endpoints)
+    }
+
     /// The holders that a managed policy is put on, as a policy or as a boundary; of a group, its users too.
     pub fn holders_of(&self, policy: &str) -> Vec<&HolderId> {
         let has =
