@@ -93,6 +93,7 @@ fn finding(
         evidence: vec!["7edfed01-2d6b-4ac3-b2b8-c020536b7b64".into()],
         reason: "role checkout reached DynamoDB (GetItem) from the public address 203.0.113.25, through no endpoint.".into(),
         allowed_by: Vec::new(),
+        session: None,
         remedy: rule.remedy.into(),
         controls: rule.controls.iter().map(|control| (*control).into()).collect(),
         history: Vec::new(),
