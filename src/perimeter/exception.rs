@@ -196,3 +196,49 @@ pub fn coverage(
     let ends = speaking.map(|entry| entry.window.until.map_or(Coverage::Endless, Coverage::Until));
     ends.max().unwrap_or(Coverage::Uncovered)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::perimeter::Window;
+
+    fn said(unique_id: &str, time: &str, issued: Option<&str>) -> BreakGlassUse {
+        let until = "2026-06-01T00:00:00Z".parse().ok();
+        let perimeter = Perimeter {
+            break_glass: vec![BreakGlass {
+                principal: "arn:aws:iam::111122223333:role/emergency".into(),
+                unique_ids: vec!["AROAPINNED".into()],
+                tables: vec!["orders".into()],
+                window: Window { from: None, until },
+                max_session: Some(SignedDuration::from_hours(1)),
+                ticket: None,
+            }],
+            ..Perimeter::default()
+        };
+        let mut principal = Principal::of_arn("arn:aws:iam::111122223333:role/emergency");
+        principal.unique_id = Some(unique_id.into());
+        let when = When { time: time.parse().ok(), issued: issued.and_then(|time| time.parse().ok()) };
+        let tables = ["arn:aws:dynamodb:eu-west-1:111122223333:table/orders".to_owned()];
+        break_glass(&perimeter, &principal, when, (&tables, false)).0
+    }
+
+    #[test]
+    fn a_session_is_too_long_from_the_first_second_past_its_length() {
+        let issued = Some("2026-05-01T00:00:00Z");
+        let of = |time| said("AROAPINNED", time, issued);
+        assert_eq!(of("2026-05-01T01:00:00Z"), BreakGlassUse::InForce);
+        assert_eq!(of("2026-05-01T01:00:01Z"), BreakGlassUse::TooLong);
+        // What does not say when its session began is held to the window alone.
+        assert_eq!(said("AROAPINNED", "2026-05-01T09:00:00Z", None), BreakGlassUse::InForce);
+    }
+
+    #[test]
+    fn a_session_that_outlives_the_window_is_out_of_it_however_short() {
+        let issued = Some("2026-05-31T23:30:00Z");
+        assert_eq!(said("AROAPINNED", "2026-05-31T23:59:59Z", issued), BreakGlassUse::InForce);
+        assert_eq!(said("AROAPINNED", "2026-06-01T00:00:00Z", issued), BreakGlassUse::OutOfWindow);
+        assert_eq!(said("AROAMADEAGAIN", "2026-06-01T00:00:00Z", issued), BreakGlassUse::Recreated);
+    }
+}

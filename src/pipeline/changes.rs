@@ -460,3 +460,64 @@ fn opened(effect: &Effect) -> String {
         request.principal, request.action, request.resource
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perimeter::BreakGlass;
+
+    const ALLOW: &str = r#"{"Statement":[{"Effect":"Allow","Action":"dynamodb:*","Resource":"*"}]}"#;
+    const LESS: &str = r#"{"Statement":[{"Effect":"Deny","Action":"dynamodb:*","Resource":"*"}]}"#;
+
+    fn id(name: &str) -> HolderId {
+        HolderId { account: "111122223333".into(), kind: HolderKind::Role, name: name.into() }
+    }
+
+    /// Does each of these edits, one after another, give more to the emergency role?
+    fn widening(edits: &[Edit]) -> Vec<bool> {
+        let entry = BreakGlass {
+            principal: "arn:aws:iam::111122223333:role/emergency".into(),
+            unique_ids: Vec::new(),
+            tables: Vec::new(),
+            window: Default::default(),
+            max_session: None,
+            ticket: None,
+        };
+        let perimeter = Perimeter { break_glass: vec![entry], ..Perimeter::default() };
+        let mut state = State::default();
+        let step = |edit: &Edit| {
+            let before = state.clone();
+            state.apply(edit);
+            widens(edit, [&before, &state], &perimeter)
+        };
+        edits.iter().map(step).collect()
+    }
+
+    #[test]
+    fn only_what_is_more_than_before_widens() {
+        let inline = |text: Option<&str>| Edit::Inline {
+            holder: id("emergency"),
+            name: "p".into(),
+            text: text.map(Text::known),
+        };
+        let attached =
+            |policy: &str, is: bool| Edit::Attached { holder: id("emergency"), policy: policy.into(), is };
+        let told = widening(&[inline(Some(ALLOW)), inline(Some(ALLOW)), inline(Some(LESS)), inline(None)]);
+        assert_eq!(told, [true, false, false, true]);
+        let (policy, shut) = ("arn:aws:iam::111122223333:policy/p", "arn:aws:iam::aws:policy/AWSDenyAll");
+        let told = widening(&[
+            attached(policy, true),
+            attached(policy, true),
+            attached(policy, false),
+            attached(shut, true),
+        ]);
+        assert_eq!(told, [true, false, false, false]);
+        let boundary = |policy: Option<&str>| Edit::Boundary {
+            holder: id("emergency"),
+            policy: policy.map(str::to_owned),
+        };
+        assert_eq!(widening(&[boundary(Some(policy)), boundary(None)]), [false, true]);
+        let other = Edit::Attached { holder: id("ordinary"), policy: policy.into(), is: true };
+        assert_eq!(widening(&[other]), [false]);
+    }
+}
