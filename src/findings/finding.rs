@@ -11,7 +11,7 @@ use crate::audit::rule::{Rule, Severity};
 use crate::audit::rules;
 use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
-use crate::perimeter::session::Session;
+use crate::perimeter::session::{Place, Session};
 
 use super::lifecycle::{Lapse, NOBODY};
 
@@ -238,9 +238,10 @@ fn remedy(guard: Option<String>, rule: Option<&Rule>) -> Cow<'static, str> {
     }
 }
 
-/// Where a session was used from: of several places the first; its story has all of them.
+/// Where a session was used from: of several places one that is not approved; its story has all of them.
 fn place(session: &Session) -> Option<Origin> {
-    let place = session.origins.first()?;
+    let is_approved = |place: &&Place| place.kind.starts_with("approved");
+    let place = session.origins.iter().find(|place| !is_approved(place)).or(session.origins.first())?;
     let kind = OriginKind::ALL.into_iter().find(|kind| kind.name() == place.kind)?;
     let (endpoint, vpc) = (place.endpoint.clone(), place.vpc.clone());
     Some(Origin { kind, endpoint, vpc, vpc_account: place.vpc_account.clone(), ip: None })
