@@ -15,6 +15,7 @@ mod layers;
 mod proofs;
 mod reading;
 mod s3;
+mod sessions;
 mod settings;
 mod store;
 mod stories;
