@@ -12,6 +12,7 @@ mod apply;
 mod differences;
 mod edit;
 mod organization;
+pub mod piece;
 mod shared;
 pub mod snapshot;
 
@@ -117,7 +118,7 @@ pub struct HolderId {
 }
 
 /// A role, user or group, and what is put on it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Holder {
     /// Its ARN, with the path. `None`: only its name was told.
     pub arn: Option<String>,
@@ -139,7 +140,7 @@ pub struct Holder {
 }
 
 /// A managed policy.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Managed {
     /// By version id, as `v3`.
     pub versions: BTreeMap<String, Text>,
@@ -156,7 +157,7 @@ impl Managed {
 }
 
 /// A table or a stream.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Table {
     pub policy: Option<Text>,
     /// `None`: nothing told.
@@ -164,7 +165,7 @@ pub struct Table {
 }
 
 /// An endpoint for DynamoDB.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Endpoint {
     /// The VPC's id, where it was told.
     pub vpc: Option<String>,
