@@ -136,9 +136,11 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             let Some(one) = one.as_ref().filter(|_| place <= last) else { continue };
             let from = read.get(n..).unwrap_or_default();
             let is_read = entry.fetched.as_ref().is_some_and(|fetched| fetched.failed.is_empty());
-            if new.contains(&place) && !is_read {
+            if new.contains(&place) && !is_read && !is_final(entry, ground) {
                 let change = Change { one, entry, later: &edits_of(from) };
-                if let Some(fetched) = looking.fetch(self.auditor, &change, &state).await {
+                let fetched = looking.fetch(self.auditor, &change, &state).await;
+                // What failed as before is kept already.
+                if let Some(fetched) = fetched.filter(|fetched| entry.fetched.as_ref() != Some(fetched)) {
                     self.keep_fetched(entry, fetched).await?;
                 }
             }
@@ -203,9 +205,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             };
             let later = later(&entry, read.get(n..).unwrap_or_default());
             let change = Change { one, entry: &entry, later: &later };
-            // What was proven by an earlier base stays so: this one has it already.
-            let is_final = entry.mark.is_done && entry.mark.base.is_some_and(|base| base != ground.taken_at);
-            if n < first || is_final {
+            if n < first || is_final(&entry, ground) {
                 carry_out(self.auditor, &change, &mut state);
                 continue;
             }
@@ -297,6 +297,11 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         }
         Ok(())
     }
+}
+
+/// What was proven by an earlier base stays so: this one has it already.
+fn is_final(entry: &Entry, ground: &Ground) -> bool {
+    entry.mark.is_done && entry.mark.base.is_some_and(|base| base != ground.taken_at)
 }
 
 /// The mark of a change after it was judged.

@@ -226,8 +226,8 @@ fn is_shown(auditor: &Auditor<'_>, change: &Change<'_>, state: &State, pieces: &
     let mut after = state.clone();
     let told = effective(auditor, change, Some(&fetched), &mut after).unwrap_or_default();
     told.iter().for_each(|edit| after.apply(edit));
-    // Of what was not known before it cannot be told whether it is news.
-    after != begin || begin != *state
+    // Of what was not known before it cannot be told whether it is news; and what is of no concern is none.
+    told.is_empty() || after != begin || begin != *state
 }
 
 fn is_told(wanted: &Wanted, state: &State) -> bool {

@@ -12,7 +12,7 @@ use dynamodb_perimeter::findings::store::{FindingStore, Query};
 use dynamodb_perimeter::gzip;
 use dynamodb_perimeter::iam::state::piece::{Piece, Wanted};
 use dynamodb_perimeter::iam::state::{
-    Control, ControlKind, Holder, HolderId, HolderKind, Managed, Table, Text,
+    Control, ControlKind, Endpoint, Holder, HolderId, HolderKind, Managed, Table, Text,
 };
 use dynamodb_perimeter::lambda::auditor::Handler;
 use dynamodb_perimeter::lambda::log_file::NoLogFiles;
@@ -259,6 +259,27 @@ async fn a_policy_of_the_organization_and_one_of_a_table_are_read() -> Tested {
     let world = World::looking(table(&stranger)).await?;
     world.hear(&stories::records(&[left_out()]), 1).await?;
     assert_eq!(world.other().await?.map(|(rule, _)| rule).as_deref(), Some("external-grant"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn endpoints_of_other_services_are_of_no_concern() -> Tested {
+    let left_out = |id: &str| {
+        let request = json!({"ModifyVpcEndpointRequest": {"VpcEndpointId": id, "omitted": true}});
+        Step("ec2", "ModifyVpcEndpoint", request, Value::Null, None)
+    };
+    let of = |read: Option<Endpoint>| {
+        let answers = vec![Ok(vec![Piece::Endpoint("vpce-0a1".into(), read)])];
+        Script::of(vec![(Wanted::Endpoint("vpce-0a1".into()), answers)])
+    };
+    let elsewhere = of(None);
+    assert_eq!(told(left_out("vpce-0a1"), elsewhere.clone()).await?, None);
+    assert_eq!(elsewhere.asked(), 1, "nothing is waited for");
+    let here =
+        Endpoint { vpc: Some("vpc-0prod0eu".into()), policy: Some(Text::known(&allow("*").to_string())) };
+    assert!(
+        told(left_out("vpce-0a1"), of(Some(here))).await?.is_none_or(|(rule, _)| rule != "change-unreadable")
+    );
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub enum Wanted {
     Account(String),
 }
 
-/// What was answered. `None`: there is no such thing.
+/// What was answered. `None`: there is no such thing; of an endpoint, or it leads to another service.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Piece {
     Holder(HolderId, Option<Holder>),
@@ -92,14 +92,22 @@ fn account_of(policy: &str) -> String {
 
 /// What this says in the place of an edit that leaves it out. `None`: it does not show what was written, or does not yet.
 pub fn told_by(edit: &Edit, state: &State, pieces: &[Piece]) -> Option<Vec<Edit>> {
-    if left_out(edit).is_none() {
-        return Some(vec![edit.clone()]);
+    let Some(wanted) = left_out(edit) else { return Some(vec![edit.clone()]) };
+    if is_elsewhere(&wanted, edit, state, pieces) {
+        return Some(Vec::new());
     }
     let filled = pieces.iter().find_map(|piece| filled(edit, piece));
     filled.or_else(|| {
         let of_part = |piece: &&Piece| matches!(edit, Edit::Untold(part) if piece.is_of(part));
         Some(pieces.iter().find(of_part)?.edits_from(state))
     })
+}
+
+/// Is it an endpoint that leads to another service, as most do? One that is made may not be seen yet.
+fn is_elsewhere(wanted: &Wanted, edit: &Edit, state: &State, pieces: &[Piece]) -> bool {
+    let Wanted::Endpoint(id) = wanted else { return false };
+    let is_none = pieces.iter().any(|piece| matches!(piece, Piece::Endpoint(of, None) if of == id));
+    is_none && !matches!(edit, Edit::EndpointMade { .. }) && !state.endpoints.contains_key(id)
 }
 
 /// The same edit, with the text that was read.
