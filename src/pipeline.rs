@@ -30,6 +30,7 @@ use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
 use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{CALLER_HALF, Correction, Delta, Half, StoreError, Waiting};
+use crate::iam::change::Shows;
 use crate::ids::{Arn, is_account, service_of};
 use crate::perimeter::exception::Coverage;
 use crate::perimeter::inventory::{self, Inventory};
@@ -268,7 +269,8 @@ impl<'k> Auditor<'k> {
         if self.proves && (!self.journals || judgement.rule.is_some()) {
             self.hold(&judged, &mut tally.calls);
         }
-        if self.proves && is_provable(&case) && tally.has_room() {
+        let is_provable = is_provable(&case) || self.journals && leaves_out_of_whom(&case);
+        if self.proves && is_provable && tally.has_room() {
             let text = self.journals.then(|| String::from_utf8_lossy(record.json).into());
             tally.note_pending(Pending::new(judged.key(), case.clone(), judged.event(), text));
         } else {
@@ -573,6 +575,23 @@ fn in_passing(case: &Case, part: &Part, verdict: Verdict) -> Option<Sightings> {
         // It takes nothing from how long the uses are covered.
         coverage: Coverage::Until(Timestamp::MIN),
     })
+}
+
+/// Events of IAM that carry a policy's text, and so may be padded until CloudTrail leaves out all parameters.
+const WITH_POLICY: [&str; 7] = [
+    "PutRolePolicy",
+    "PutUserPolicy",
+    "PutGroupPolicy",
+    "CreateRole",
+    "CreatePolicy",
+    "CreatePolicyVersion",
+    "UpdateAssumeRolePolicy",
+];
+
+/// Is it a change that leaves out even of whom it is, and that may be read back?
+fn leaves_out_of_whom(case: &Case) -> bool {
+    let is_untold = matches!(&case.subject, Subject::Change { change, .. } if change.edits.is_empty() && change.shows == Shows::Unreadable);
+    is_untold && case.outcome == Outcome::Authorised && WITH_POLICY.contains(&case.event_name())
 }
 
 /// Which finding a judged record belongs to, where a rule fits it: with that rule and its severity.

@@ -12,6 +12,7 @@ mod apply;
 mod differences;
 mod edit;
 mod organization;
+pub mod piece;
 mod shared;
 pub mod snapshot;
 
@@ -119,7 +120,7 @@ pub struct HolderId {
 }
 
 /// A role, user or group, and what is put on it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Holder {
     /// Its ARN, with the path. `None`: only its name was told.
     pub arn: Option<String>,
@@ -141,7 +142,7 @@ pub struct Holder {
 }
 
 /// A managed policy.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Managed {
     /// By version id, as `v3`.
     pub versions: BTreeMap<String, Text>,
@@ -158,7 +159,7 @@ impl Managed {
 }
 
 /// A table or a stream.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Table {
     pub policy: Option<Text>,
     /// `None`: nothing told.
@@ -166,7 +167,7 @@ pub struct Table {
 }
 
 /// An endpoint for DynamoDB.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Endpoint {
     /// The VPC's id, where it was told.
     pub vpc: Option<String>,

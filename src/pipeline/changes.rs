@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 
 use super::calls::Timeline;
-use super::{Auditor, Calls, Replays, key_of, reread, sightings_of};
+use super::{Auditor, Calls, Replays, key_of, leaves_out_of_whom, reread, sightings_of};
 use crate::audit::case::{Case, Event, Proven, Subject};
 use crate::audit::rules;
 use crate::audit::verdict::judge;
 use crate::findings::sample::EventKey;
 use crate::findings::store::Delta;
-use crate::iam::change::Ours;
+use crate::iam::change::{Ours, Shows};
 use crate::iam::state::{Edit, Endpoint, HolderId, HolderKind, State, Text};
 use crate::perimeter::Perimeter;
 use crate::reach::change::{Between, Effect, EffectKind, effect};
@@ -47,6 +47,27 @@ impl Pending {
     /// The id of the event.
     pub fn event_id(&self) -> Option<&str> {
         self.event.id.as_deref()
+    }
+
+    /// `eventName`.
+    pub fn event_name(&self) -> &str {
+        self.case.event_name()
+    }
+
+    /// The account and the region that it was recorded for.
+    pub fn place(&self) -> (Option<&str>, Option<&str>) {
+        (self.case.account.as_deref(), self.case.region.as_deref())
+    }
+
+    /// Does the event leave out what it changes?
+    pub fn is_unreadable(&self) -> bool {
+        matches!(&self.case.subject, Subject::Change { change, .. } if change.shows == Shows::Unreadable)
+    }
+
+    /// Does it leave out even of whom it is, and was it made in IAM, where an account can be read as a whole?
+    pub fn leaves_out_of_whom(&self) -> bool {
+        let is_of_iam = self.event.source.as_deref().is_some_and(|source| source.starts_with("iam."));
+        is_of_iam && leaves_out_of_whom(&self.case)
     }
 
     /// The record, as JSON, where it goes into a journal.
@@ -220,6 +241,19 @@ impl Auditor<'_> {
         let key = EventKey::of(&[b"standing\0", id.as_bytes(), b"\0", salt].concat());
         let sightings = sightings_of(case, &judgement, key, event)?;
         Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
+    }
+
+    /// What is approved.
+    pub fn perimeter(&self) -> &Perimeter {
+        self.known.perimeter
+    }
+
+    /// A change as its event would be with what it left out; it stays the event that it is.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn completed(&self, record: &str, of: &Pending) -> Result<Pending, String> {
+        Ok(Pending { time: of.time, key: of.key, event: of.event.clone(), ..self.pending(record, false)? })
     }
 
     /// A change out of a journal. `is_unseen`: no event told of it, and the record was made up for it.

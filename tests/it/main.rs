@@ -12,6 +12,7 @@ mod grid;
 mod halves;
 mod lambda;
 mod layers;
+mod lookup;
 mod proofs;
 mod reading;
 mod s3;
