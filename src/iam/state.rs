@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::document::Kind;
 
@@ -173,6 +174,33 @@ pub struct Endpoint {
     pub vpc: Option<String>,
     /// `None`: AWS's default, which lets everything through.
     pub policy: Option<Text>,
+}
+
+impl Endpoint {
+    /// What an endpoint has of this text: nothing of its own, where it says no more than AWS's default.
+    ///
+    /// Source: AWS PrivateLink guide, "Control access to VPC endpoints using endpoint policies", "Default endpoint policy".
+    pub fn own_policy(text: Text) -> Option<Text> {
+        let is_default =
+            text.as_str().and_then(|text| serde_json::from_str(text).ok()).is_some_and(is_default);
+        (!is_default).then_some(text)
+    }
+}
+
+/// One statement, that lets everything through.
+fn is_default(policy: Value) -> bool {
+    let statement = match policy.get("Statement") {
+        Some(Value::Array(statements)) if statements.len() == 1 => statements.first(),
+        statement => statement,
+    };
+    let is_all = |value: &Value| *value == "*" || *value == json!(["*"]) || *value == json!({"AWS": "*"});
+    let fields = statement.and_then(Value::as_object);
+    fields.is_some_and(|fields| {
+        let is_whole = |key: &str| fields.get(key).is_some_and(is_all);
+        ["Principal", "Action", "Resource"].into_iter().all(is_whole)
+            && fields.get("Effect").is_some_and(|effect| effect == "Allow")
+            && !fields.contains_key("Condition")
+    })
 }
 
 impl State {

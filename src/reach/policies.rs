@@ -123,7 +123,7 @@ impl<'s> Layout<'s> {
             Arn::parse(arn).is_some_and(|arn| self.perimeter.mode_of(arn.account) != Mode::Enforce)
         };
         let own = |table: &Table| table.policy.is_some() || table.tags.is_some() || is_observed(&table.arn);
-        let mut laid = self.laid(who, owners, |table| own(table) && may_reach(who, table));
+        let mut laid = self.laid(who, owners, None, |table| own(table) && may_reach(who, table));
         if self.asks_all(owners) {
             laid.bundle.tables.insert(0, Table { arn: "*".into(), policy: None, tags: None });
         }
@@ -144,10 +144,7 @@ impl<'s> Layout<'s> {
 
     /// The same, each table by itself; of those, one alone or all.
     pub fn each(&self, who: &Who, owners: &BTreeSet<String>, only: Option<&str>) -> Laid {
-        self.laid(who, owners, |table| match only {
-            Some(only) => table.arn == only,
-            None => may_reach(who, table),
-        })
+        self.laid(who, owners, only, |table| only.is_some() || may_reach(who, table))
     }
 
     /// The policies between one caller and one table, and those of the endpoint that the call came through.
@@ -196,7 +193,13 @@ impl<'s> Layout<'s> {
         }
     }
 
-    fn laid(&self, who: &Who, owners: &BTreeSet<String>, takes: impl Fn(&Table) -> bool) -> Laid {
+    fn laid(
+        &self,
+        who: &Who,
+        owners: &BTreeSet<String>,
+        only: Option<&str>,
+        takes: impl Fn(&Table) -> bool,
+    ) -> Laid {
         let mut reader = Reader::new(self.texts);
         let owner = owners.first().map_or("", String::as_str);
         let service_control = self.levels(who.account(), ControlKind::Service, &mut reader);
@@ -206,7 +209,7 @@ impl<'s> Layout<'s> {
             principals: self.principals(who, &mut reader),
             service_control,
             resource_control,
-            tables: self.tables(owners, &mut reader).into_iter().filter(|table| takes(table)).collect(),
+            tables: self.tables(owners, only, &mut reader).into_iter().filter(|table| takes(table)).collect(),
             endpoints: self.endpoints(&mut reader),
             ..Bundle::default()
         };
@@ -319,9 +322,11 @@ impl<'s> Layout<'s> {
         levels.map(|level| level.into_iter().filter_map(&mut policy).collect()).collect()
     }
 
-    fn tables(&self, owners: &BTreeSet<String>, reader: &mut Reader<'_>) -> Vec<Table> {
+    /// Tables of these accounts, or one of them: what another's policy says then has no say.
+    fn tables(&self, owners: &BTreeSet<String>, only: Option<&str>, reader: &mut Reader<'_>) -> Vec<Table> {
         let is_of_owners = |arn: &&String| Arn::parse(arn).is_some_and(|arn| owners.contains(arn.account));
-        let tables = self.state.tables.iter().filter(|(arn, _)| is_of_owners(arn));
+        let is_asked = |arn: &&String| only.is_none_or(|only| *arn == only) && is_of_owners(arn);
+        let tables = self.state.tables.iter().filter(|(arn, _)| is_asked(arn));
         let read = |(arn, table): (&String, &Arc<state::Table>)| {
             let table = read_table(arn, table, reader);
             Table { tags: table.tags.filter(|_| self.has_tags), ..table }

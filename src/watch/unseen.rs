@@ -108,14 +108,14 @@ fn told_by(edit: &Edit, state: &State, perimeter: &Perimeter) -> Vec<Told> {
             let told = of_organization(edit, state);
             told.into_iter().map(|told| Told { account: account.clone(), ..told }).collect()
         }
-        Edit::TableMade { .. } | Edit::TableGone(_) | Edit::TablePolicy { .. } | Edit::TableTagged { .. } => {
-            of_table(edit)
-        }
+        Edit::TableMade { .. } | Edit::TablePolicy { .. } | Edit::TableTagged { .. } => of_table(edit),
         Edit::EndpointMade { .. } | Edit::EndpointPolicy { .. } | Edit::EndpointGone(_) => {
             of_endpoint(edit, state, perimeter)
         }
+        // The event of a table's deletion is a call, and no change.
+        Edit::TableGone(_)
         // No difference between two states is told by these.
-        Edit::Renamed { .. }
+        | Edit::Renamed { .. }
         | Edit::OtherControl(_)
         | Edit::Replica(_)
         | Edit::DefaultVersion { .. }
@@ -295,14 +295,6 @@ fn of_table(edit: &Edit) -> Vec<Told> {
                 ("tags", set.as_ref().map(tags)),
             ]);
             vec![told(table, "CreateTable", request, json!({"tableDescription": {"tableArn": table}}))]
-        }
-        Edit::TableGone(table) => {
-            vec![told(
-                table,
-                "DeleteTable",
-                parameters(&[("tableName", Some(Value::from(table.as_str())))]),
-                Value::Null,
-            )]
         }
         Edit::TablePolicy { table, text: Some(written) } => {
             let request = parameters(&[named(table), ("policy", text(written))]);

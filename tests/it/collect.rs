@@ -29,9 +29,9 @@ use crate::s3::Moto;
 type Tested = Result<(), Box<dyn Error>>;
 
 /// The account that moto gives to keys that it does not know.
-const MANAGEMENT: &str = "123456789012";
-const REGION: &str = "eu-west-1";
-const ENDPOINT: &str = "com.amazonaws.eu-west-1.dynamodb";
+pub const MANAGEMENT: &str = "123456789012";
+pub const REGION: &str = "eu-west-1";
+pub const ENDPOINT: &str = "com.amazonaws.eu-west-1.dynamodb";
 
 fn policy(statements: Value) -> String {
     json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
@@ -71,14 +71,14 @@ fn perimeter(accounts: &[&str]) -> String {
 
 /// Keys of an account. moto knows by them whose they are.
 #[derive(Clone)]
-struct Keys(Credentials);
+pub struct Keys(pub Credentials);
 
 impl Keys {
-    fn management() -> Self {
+    pub fn management() -> Self {
         Self(Credentials::new("test", "test", None, None, "test"))
     }
 
-    async fn of(url: &str, account: &str) -> Result<Self, Box<dyn Error>> {
+    pub async fn of(url: &str, account: &str) -> Result<Self, Box<dyn Error>> {
         let config = aws_sdk_sts::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(Self::management().0)
@@ -314,11 +314,11 @@ fn nothing() -> String {
     format!("http://{address}")
 }
 
-struct Sweep<'s> {
-    folder: &'s Path,
-    url: &'s str,
-    cloudcontrol: &'s str,
-    keys: Keys,
+pub struct Sweep<'s> {
+    pub folder: &'s Path,
+    pub url: &'s str,
+    pub cloudcontrol: &'s str,
+    pub keys: Keys,
 }
 
 impl Sweep<'_> {
@@ -338,7 +338,7 @@ impl Sweep<'_> {
         Ok(command.output()?)
     }
 
-    fn swept(&self, arguments: &[&str]) -> Result<(Value, Option<i32>), Box<dyn Error>> {
+    pub fn swept(&self, arguments: &[&str]) -> Result<(Value, Option<i32>), Box<dyn Error>> {
         let output = self.run(arguments)?;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         Ok((serde_json::from_slice(&output.stdout).map_err(|_| error)?, output.status.code()))

@@ -12,6 +12,8 @@ mod grid;
 mod halves;
 mod lambda;
 mod layers;
+mod live_stories;
+mod long_stories;
 mod lookup;
 mod proofs;
 mod reading;

@@ -110,6 +110,17 @@ pub struct World {
     pub perimeter: String,
 }
 
+impl World {
+    /// The perimeter, with the endpoint that the changes come through.
+    pub fn with_endpoint(&self) -> String {
+        if self.perimeter.contains("[[endpoint]]") {
+            return self.perimeter.clone();
+        }
+        let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";
+        format!("{}{endpoint}", self.perimeter)
+    }
+}
+
 impl Default for World {
     fn default() -> Self {
         Self { snapshot: snapshot(), perimeter: PERIMETER.to_owned() }
@@ -314,8 +325,7 @@ pub fn records(story: &[Step]) -> Vec<Value> {
 pub fn scanned(world: &World, folder: &Path, records: &[Value]) -> Result<Value, Box<dyn Error>> {
     let (config, before, log) =
         (folder.join("perimeter.toml"), folder.join("snapshot.json"), folder.join("log.ndjson"));
-    let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";
-    std::fs::write(&config, format!("{}{endpoint}", world.perimeter))?;
+    std::fs::write(&config, world.with_endpoint())?;
     std::fs::write(&before, world.snapshot.to_string())?;
     std::fs::write(&log, records.iter().map(|record| format!("{record}\n")).collect::<String>())?;
     let output = Command::new(env!("CARGO_BIN_EXE_perimeter"))

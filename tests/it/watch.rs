@@ -10,7 +10,7 @@ use dynamodb_perimeter::findings::finding::{Finding, Status};
 use dynamodb_perimeter::findings::store::{FindingStore, Query};
 use dynamodb_perimeter::gzip;
 use dynamodb_perimeter::iam::state::snapshot::Snapshot;
-use dynamodb_perimeter::iam::state::{ControlKind, HolderKind, State, Text};
+use dynamodb_perimeter::iam::state::{ControlKind, Edit, HolderKind, State, Text};
 use dynamodb_perimeter::lambda::auditor::Handler;
 use dynamodb_perimeter::lambda::log_file::NoLogFiles;
 use dynamodb_perimeter::lambda::sweeper::{self, Fetched, Snapshots};
@@ -24,10 +24,10 @@ use dynamodb_perimeter::watch::sweep::{Report, Sweeping};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::stories::{self, PERIMETER, Step};
+use crate::stories::{self, Step};
 
-type Failed = Box<dyn Error + Send + Sync>;
-type Tested = Result<(), Failed>;
+pub type Failed = Box<dyn Error + Send + Sync>;
+pub type Tested = Result<(), Failed>;
 
 const NOW: &str = "2026-11-25T06:00:00Z";
 
@@ -35,29 +35,36 @@ fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-fn perimeter() -> Perimeter {
-    let endpoint = "[[endpoint]]\nid = \"vpce-0f0\"\nregion = \"eu-west-1\"\naccount = \"111122223333\"\nvpc = \"vpc-0prod0eu\"\n";
-    config::parse(&format!("{PERIMETER}{endpoint}")).unwrap().perimeter
+/// The perimeter that a world is judged by.
+pub fn perimeter(of: &stories::World) -> Perimeter {
+    config::parse(&of.with_endpoint()).unwrap().perimeter
 }
 
 /// An organization under watch.
-struct World {
+pub struct World {
     store: FindingsTable,
+    perimeter: Perimeter,
     handler: Handler<FindingsTable, NoLogFiles>,
 }
 
 impl World {
     async fn begin() -> Result<Self, Failed> {
+        Self::begin_in(&stories::World::default()).await
+    }
+
+    /// Begins with what stands there.
+    pub async fn begin_in(world: &stories::World) -> Result<Self, Failed> {
         let store = StoreUrl::Memory.open().await?.ok_or("a store")?;
-        let snapshot = stories::snapshot();
+        let snapshot = &world.snapshot;
         let taken_at = snapshot["taken_at"].as_str().ok_or("no time")?.parse()?;
         store.rebase(&Base { taken_at, snapshot: gzip::pack(snapshot.to_string().as_bytes()) }).await?;
         let kept = store.clone();
-        Ok(Self { store, handler: Handler::new(perimeter(), move || kept, || NoLogFiles) })
+        let handler = Handler::new(perimeter(world), move || kept, || NoLogFiles);
+        Ok(Self { store, perimeter: perimeter(world), handler })
     }
 
     /// Events in messages of that many each.
-    async fn hear(&self, records: &[Value], together: usize) -> Tested {
+    pub async fn hear(&self, records: &[Value], together: usize) -> Tested {
         for some in records.chunks(together) {
             let message = |(n, record): (usize, &Value)| json!({"messageId": n.to_string(), "eventSource": "aws:sqs", "body": record.to_string()});
             let batch: Vec<Value> = some.iter().enumerate().map(message).collect();
@@ -67,20 +74,20 @@ impl World {
         Ok(())
     }
 
-    async fn sweep(&self, snapshot: &Value, at: &str) -> Result<Report, Failed> {
+    pub async fn sweep(&self, snapshot: &Value, at: &str) -> Result<Report, Failed> {
         let mut snapshot = snapshot.clone();
         snapshot["taken_at"] = json!(at);
         let text = snapshot.to_string();
         let read = Snapshot::parse(text.as_bytes())?;
-        let (perimeter, inventory) = (perimeter(), Inventory::default());
-        let auditor = Auditor::new(&perimeter, &inventory).for_store().for_journal();
+        let (perimeter, inventory) = (&self.perimeter, Inventory::default());
+        let auditor = Auditor::new(perimeter, &inventory).for_store().for_journal();
         let watcher = Watcher { store: &self.store, auditor: &auditor, now: now() };
         let (taken_at, packed) = (at.parse()?, gzip::pack(text.as_bytes()));
-        let sweeping = Sweeping { perimeter: &perimeter, snapshot: &read, taken_at, packed, threads: 1 };
+        let sweeping = Sweeping { perimeter, snapshot: &read, taken_at, packed, threads: 1 };
         Ok(watcher.sweep(sweeping).await?)
     }
 
-    async fn findings(&self) -> Result<Vec<Finding>, Failed> {
+    pub async fn findings(&self) -> Result<Vec<Finding>, Failed> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let (page, next) = self.store.list(&Query::default(), after, now()).await?;
@@ -98,13 +105,14 @@ impl World {
     }
 
     /// What stands against the perimeter: rule and subject.
-    async fn standing(&self) -> Result<BTreeSet<String>, Failed> {
+    pub async fn standing(&self) -> Result<BTreeSet<String>, Failed> {
         let unresolved = self.findings().await?.into_iter().filter(|found| found.status != Status::Resolved);
         Ok(unresolved.map(|found| short(&found)).collect())
     }
 }
 
-fn short(found: &Finding) -> String {
+/// Rule and subject.
+pub fn short(found: &Finding) -> String {
     let last = |arn: &String| arn.rsplit([':', '/']).next().unwrap_or_default().to_owned();
     let resources: Vec<String> = found.resources.iter().map(last).collect();
     format!("{} {}", found.rule, resources.join(" "))
@@ -125,11 +133,23 @@ fn told() -> Vec<(&'static str, Vec<Step>)> {
 
 /// What stands after these events, as a snapshot of it would have it.
 fn stands_after(records: &[Value]) -> Value {
-    let (perimeter, inventory) = (perimeter(), Inventory::default());
+    stands_after_in(&stories::World::default(), records)
+}
+
+pub fn stands_after_in(world: &stories::World, records: &[Value]) -> Value {
+    let (perimeter, inventory) = (perimeter(world), Inventory::default());
     let auditor = Auditor::new(&perimeter, &inventory).for_store().for_journal();
-    let mut state = Snapshot::parse(stories::snapshot().to_string().as_bytes()).unwrap().state;
+    let mut state = Snapshot::parse(world.snapshot.to_string().as_bytes()).unwrap().state;
     for record in records {
         auditor.pending(&record.to_string(), false).unwrap().apply_to(&mut state);
+        // That is a call, and no change.
+        if record["eventName"] == "DeleteTable" {
+            let name = record["requestParameters"]["tableName"].as_str().unwrap_or_default();
+            state.apply(&Edit::TableGone(format!(
+                "arn:aws:dynamodb:eu-west-1:{}:table/{name}",
+                stories::ACCOUNT
+            )));
+        }
     }
     written(&state)
 }
@@ -193,7 +213,7 @@ fn written(state: &State) -> Value {
     json!({
         "version": 1, "accounts": accounts,
         "organization": {"roots": [{"Id": "r-1", "PolicyTypes": types}], "parents": organization.parents,
-            "policies": policies.collect::<Vec<_>>(), "attached": organization.attached},
+            "policies": policies.collect::<Vec<_>>(), "attached": organization.attached, "outside": organization.left},
         "tables": tables.collect::<Vec<_>>(), "endpoints": {"VpcEndpoints": endpoints.collect::<Vec<_>>()},
     })
 }
@@ -221,7 +241,8 @@ async fn the_function_finds_what_a_scan_finds() -> Tested {
 
 #[tokio::test]
 async fn order_repetition_and_delay_are_of_no_matter() -> Tested {
-    for (name, story) in told() {
+    // `long_stories` has the same of guards and roles, which take long to prove.
+    for (name, story) in told().into_iter().skip(2) {
         let in_order = stories::records(&story);
         let mut expected = None;
         let backwards: Vec<Value> = in_order.iter().rev().cloned().collect();
@@ -230,7 +251,7 @@ async fn order_repetition_and_delay_are_of_no_matter() -> Tested {
         let late: Vec<Value> = odd.into_iter().chain(even).map(|(_, record)| record).collect();
         let twice: Vec<Value> = in_order.iter().chain(in_order.iter().rev()).cloned().collect();
         for (how, records, together) in
-            [("in order", in_order, 1), ("backwards", backwards, 1), ("late", late, 3), ("twice", twice, 4)]
+            [("in order", in_order, 1), ("backwards", backwards, 6), ("late", late, 8), ("twice", twice, 13)]
         {
             let world = World::begin().await?;
             world.hear(&records, together).await?;
@@ -277,14 +298,14 @@ async fn the_function_sweeps_what_was_kept_last() -> Tested {
     let detached = stories::records(&stories::guards()[..1]);
     let mut stands = stands_after(&detached);
     stands["taken_at"] = json!("2026-11-25T01:00:00Z");
-    let told = sweeper::run(&Kept(stands.to_string()), &world.store, &perimeter(), now()).await?;
+    let told = sweeper::run(&Kept(stands.to_string()), &world.store, &world.perimeter, now()).await?;
     assert_eq!((told.unseen, told.opened, told.principals, told.tables), (1, 5, 4, 2));
     assert_eq!(world.store.base_taken_at().await?, Some("2026-11-25T01:00:00Z".parse()?));
     // An older one, one of the future, and one without a time are no base.
     for taken_at in [json!("2026-11-24T00:00:00Z"), json!("2027-01-01T00:00:00Z"), Value::Null] {
         let mut other = stories::snapshot();
         other["taken_at"] = taken_at;
-        assert!(sweeper::run(&Kept(other.to_string()), &world.store, &perimeter(), now()).await.is_err());
+        assert!(sweeper::run(&Kept(other.to_string()), &world.store, &world.perimeter, now()).await.is_err());
     }
     assert_eq!(world.store.base_taken_at().await?, Some("2026-11-25T01:00:00Z".parse()?));
     Ok(())
@@ -359,7 +380,20 @@ const LOST: [(&str, usize, &[&str]); 10] = [
 ];
 
 #[tokio::test]
+async fn some_events_may_be_dropped() -> Tested {
+    // Of each story one, most of them of those by which something is lost.
+    let chosen = [("guards", 8), ("roles", 5), ("roles", 15), ("tables", 3), ("endpoints", 3)];
+    may_be_dropped(|name, n| chosen.contains(&(name, n))).await
+}
+
+#[tokio::test]
+#[ignore = "takes long: run scripts/test-more"]
 async fn any_event_may_be_dropped() -> Tested {
+    may_be_dropped(|_, _| true).await
+}
+
+/// Tells each story without each of those events, one at a time.
+async fn may_be_dropped(which: impl Fn(&str, usize) -> bool) -> Tested {
     for (name, story) in told() {
         let records = stories::records(&story);
         let stands = stands_after(&records);
@@ -367,7 +401,7 @@ async fn any_event_may_be_dropped() -> Tested {
         whole.hear(&records, 8).await?;
         whole.sweep(&stands, "2026-11-25T03:00:00Z").await?;
         let expected = whole.standing().await?;
-        for n in 0..records.len() {
+        for n in (0..records.len()).filter(|n| which(name, *n)) {
             let mut heard = records.clone();
             heard.remove(n);
             let world = World::begin().await?;

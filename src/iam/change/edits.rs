@@ -393,6 +393,12 @@ mod tests {
                 r#"{"ModifyVpcEndpointRequest":{"VpcEndpointId":"vpce-0a","ResetPolicy":true}}"#,
                 policy(None),
             ),
+            // The default, written out.
+            (
+                "ModifyVpcEndpoint",
+                r#"{"vpcEndpointId":"vpce-0a","policyDocument":"{\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\",\"Resource\":\"*\"}]}"}"#,
+                policy(None),
+            ),
             (
                 "ModifyVpcEndpoint",
                 r#"{"ModifyVpcEndpointRequest":{"VpcEndpointId":"vpce-0a","AddRouteTableId":{"tag":1,"content":"rtb-0a"}}}"#,

@@ -359,7 +359,8 @@ impl WrittenEndpoint {
     }
 
     fn read(self) -> (String, Endpoint) {
-        (self.vpc_endpoint_id, Endpoint { vpc: self.vpc_id, policy: maybe(self.policy_document.as_ref()) })
+        let policy = maybe(self.policy_document.as_ref()).and_then(Endpoint::own_policy);
+        (self.vpc_endpoint_id, Endpoint { vpc: self.vpc_id, policy })
     }
 }
 

@@ -29,6 +29,9 @@ account = "111122223333"
 fn state(guard: &str, table: &str) -> State {
     let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let open = full.replace(r#""Action""#, r#""Principal":"*","Action""#);
+    // An endpoint's, which says more than AWS's default.
+    let own = open.replace(r#""Action":"*""#, r#""Action":"dynamodb:*""#);
+    assert_ne!(own, open);
     let text = format!(
         r#"{{"version":1,
         "accounts":{{"111122223333":{{
@@ -47,7 +50,7 @@ fn state(guard: &str, table: &str) -> State {
             "attached":{{"r-1":["p-1","p-2"],"111122223333":["p-1"]}}}},
         "tables":[{{"arn":"{ORDERS}","tags":{{}}{table}}}],
         "endpoints":{{"VpcEndpoints":[{{"VpcEndpointId":"vpce-0a","VpcId":"vpc-0prod0eu","ServiceName":"com.amazonaws.eu-west-1.dynamodb",
-            "PolicyDocument":{open}}}]}}}}"#
+            "PolicyDocument":{own}}}]}}}}"#
     );
     Snapshot::parse(text.as_bytes()).unwrap().state
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::event::{Event, text_of};
 use super::{policy, text};
-use crate::iam::state::{Edit, Part};
+use crate::iam::state::{Edit, Endpoint, Part};
 
 pub(super) fn edits(event: &Event<'_>) -> Vec<Edit> {
     match event.name {
@@ -22,7 +22,7 @@ fn made(event: &Event<'_>) -> Option<Edit> {
         return Some(Edit::Untold(Part::Endpoint(endpoint)));
     }
     let vpc = text(event, "vpcId").or_else(|| event.answer("vpcId").map(|id| id.into_owned()));
-    Some(Edit::EndpointMade { endpoint, vpc, policy })
+    Some(Edit::EndpointMade { endpoint, vpc, policy: policy.and_then(Endpoint::own_policy) })
 }
 
 fn modified(event: &Event<'_>) -> Option<Edit> {
@@ -32,7 +32,7 @@ fn modified(event: &Event<'_>) -> Option<Edit> {
         return Some(Edit::EndpointPolicy { endpoint, text: None });
     }
     match policy(request, "policyDocument") {
-        Some(text) => Some(Edit::EndpointPolicy { endpoint, text: Some(text) }),
+        Some(text) => Some(Edit::EndpointPolicy { endpoint, text: Endpoint::own_policy(text) }),
         None => request.omitted.then_some(Edit::Untold(Part::Endpoint(endpoint))),
     }
 }
