@@ -192,7 +192,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         judged: &mut Judged,
     ) -> Result<Result<(), Overtaken>, StoreError> {
         let is_new = |entry: &Entry| entry.mark.base.is_none() || !entry.mark.is_done;
-        let Some(first) = entries.iter().position(is_new) else { return Ok(Ok(())) };
+        let Some(mut first) = entries.iter().position(is_new) else { return Ok(Ok(())) };
         let mut state = State::clone(&ground.state);
         let texts = Texts::default();
         let read = self.read(&entries);
@@ -205,13 +205,19 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             };
             let later = later(&entry, read.get(n..).unwrap_or_default());
             let change = Change { one, entry: &entry, later: &later };
-            if n < first || is_final(&entry, ground) {
+            // What was read beside a change may be of a later one, which is perhaps only known by now.
+            let is_settled = n < first && entry.fetched.is_none();
+            if is_settled || is_final(&entry, ground) {
                 carry_out(self.auditor, &change, &mut state);
                 continue;
             }
             let found = prove(self.auditor, &change, &mut state, &texts, self.now);
+            let before = entry.mark.clone();
             if self.settle(&mut entry, Some(ground.taken_at), found, judged).await?.is_err() {
                 return Ok(Err(Overtaken));
+            }
+            if entry.mark != before {
+                first = first.min(n);
             }
         }
         Ok(Ok(()))

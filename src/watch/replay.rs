@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::store::{Entry, Fetched};
 use super::unseen;
 use crate::audit::rules;
-use crate::iam::state::piece::{Piece, told_by};
+use crate::iam::state::piece::{Piece, left_out, told_by};
 use crate::iam::state::{Edit, State};
 use crate::perimeter::Perimeter;
 use crate::pipeline::{Auditor, Found, Pending};
@@ -45,8 +45,19 @@ pub(super) fn effective(
     }
     let edits = change.one.edits();
     pieces.iter().for_each(|piece| state.prepare(piece, edits, change.later));
-    let told = |edit: &Edit| told_by(edit, state, pieces).unwrap_or_else(|| vec![edit.clone()]);
-    Some(edits.iter().flat_map(told).collect())
+    let told = |edit: &Edit| {
+        let told = told_by(edit, state, pieces).filter(|told| !is_of_another(edit, told, change.later));
+        told.unwrap_or_else(|| vec![edit.clone()])
+    };
+    let told: Vec<Edit> = edits.iter().flat_map(told).collect();
+    (told != edits).then_some(told)
+}
+
+/// Is the text that was read the one that a later change wrote in its place? What this one wrote is then gone: whoever
+/// opened something for a moment must not pass for whoever closed it.
+fn is_of_another(edit: &Edit, told: &[Edit], later: &[Edit]) -> bool {
+    let is_text = left_out(edit).is_some() && !matches!(edit, Edit::Untold(_) | Edit::Made(_));
+    is_text && told.iter().any(|told| later.contains(told))
 }
 
 fn learn(change: &Change<'_>, state: &mut State) {

@@ -263,6 +263,21 @@ async fn a_policy_of_the_organization_and_one_of_a_table_are_read() -> Tested {
 }
 
 #[tokio::test]
+async fn a_text_that_a_later_change_wrote_is_not_taken_for_the_one_that_was_left_out() -> Tested {
+    let mended = iam("PutRolePolicy", stories::put_policy("idle", &allow("s3:*")), None);
+    let records = unguarded(vec![padded(), mended]);
+    let backwards: Vec<Value> = records.iter().rev().cloned().collect();
+    for records in [records, backwards] {
+        let harmless = with("idle", &[("more", &allow("s3:*"))], &[]);
+        let world = World::looking(idle(vec![Ok(vec![harmless])])).await?;
+        world.hear(&records, 1).await?;
+        let (rule, reason) = world.other().await?.ok_or("it is not told")?;
+        assert_eq!(rule, "change-unreadable", "{reason}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn endpoints_of_other_services_are_of_no_concern() -> Tested {
     let left_out = |id: &str| {
         let request = json!({"ModifyVpcEndpointRequest": {"VpcEndpointId": id, "omitted": true}});
