@@ -6,5 +6,6 @@ mod identity;
 pub mod lifecycle;
 pub mod replaced;
 pub mod sample;
+mod session;
 mod sightings;
 pub mod store;

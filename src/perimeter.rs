@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::audit::rule::Severity;
 use crate::ids::{AccountId, EndpointId, VpcKey};
@@ -15,6 +15,7 @@ pub mod exception;
 pub mod inventory;
 pub mod origin;
 pub mod principal;
+pub mod session;
 
 /// A checked `perimeter.toml`. Made by [`config::parse`].
 #[derive(Clone, Debug, Default)]
@@ -116,6 +117,8 @@ pub struct BreakGlass {
     /// Patterns of table ARNs or, without `arn:`, of table names; none given: every table.
     pub tables: Vec<String>,
     pub window: Window,
+    /// How long a session of it may be, counted from when its credentials were issued; none given: as long as it is.
+    pub max_session: Option<SignedDuration>,
     pub ticket: Option<String>,
 }
 

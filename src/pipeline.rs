@@ -12,13 +12,15 @@ mod waiting;
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::audit::case::{Case, Event, Known, Subject, is_approved};
 use crate::audit::reason::reason;
 use crate::audit::rule::{Rule, Severity, Subject as RuleSubject};
+use crate::audit::rules;
 use crate::audit::shortcut::Shortcut;
-use crate::audit::verdict::{Judgement, Verdict, judge};
+use crate::audit::verdict::{Judgement, Verdict, judge, of_session};
 use crate::cloudtrail::cursor::Cursor;
 use crate::cloudtrail::elements::{Element, Fault};
 use crate::cloudtrail::envelope::{self, Content, Forged, LogFile};
@@ -28,11 +30,13 @@ use crate::cloudtrail::record::{Key, KeyOrder, Read, Record};
 use crate::findings::finding::{Evidence, IdentityRef, Sightings};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{CALLER_HALF, Correction, Delta, Half, StoreError, Waiting};
+use crate::iam::change::Shows;
 use crate::ids::{Arn, is_account, service_of};
 use crate::perimeter::exception::Coverage;
 use crate::perimeter::inventory::{self, Inventory};
 use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
+use crate::perimeter::session::{Caller, Part};
 use crate::perimeter::{Endpoint, Perimeter};
 
 pub use calls::{Calls, Replays};
@@ -148,7 +152,7 @@ impl Judged<'_> {
 }
 
 /// Who made the call that another account's copy tells of, by `sharedEventID`.
-pub type Halves<'h> = &'h (dyn Fn(&str) -> Option<Principal> + Sync);
+pub type Halves<'h> = &'h (dyn Fn(&str) -> Option<Caller> + Sync);
 
 impl<'k> Auditor<'k> {
     /// Judges by `perimeter` and `inventory`.
@@ -265,11 +269,15 @@ impl<'k> Auditor<'k> {
         if self.proves && (!self.journals || judgement.rule.is_some()) {
             self.hold(&judged, &mut tally.calls);
         }
-        if self.proves && is_provable(&case) && tally.has_room() {
+        let is_provable = is_provable(&case) || self.journals && leaves_out_of_whom(&case);
+        if self.proves && is_provable && tally.has_room() {
             let text = self.journals.then(|| String::from_utf8_lossy(record.json).into());
             tally.note_pending(Pending::new(judged.key(), case.clone(), judged.event(), text));
         } else {
             self.sight(&judged, record, tally);
+        }
+        if !(case.own_call && self.ignores_own) {
+            self.told_of_session(&judged).into_iter().for_each(|delta| tally.add(delta));
         }
         if !record.get(Key::Addendum).is_absent() {
             corrections(record, &case).into_iter().for_each(|correction| tally.note_correction(correction));
@@ -287,7 +295,7 @@ impl<'k> Auditor<'k> {
         }
         let shared = record.get(Key::SharedEventId).text();
         match self.halves.zip(shared).and_then(|(halves, shared)| halves(&shared)) {
-            Some(principal) => (Case::by(record, self.known, principal), Some(case)),
+            Some(caller) => (Case::by(record, self.known, caller), Some(case)),
             None => (case, None),
         }
     }
@@ -320,6 +328,7 @@ impl<'k> Auditor<'k> {
     fn sight(&self, judged: &Judged<'_>, record: &Record<'_>, tally: &mut Tally) {
         // Without a store only the list at the end is wanted: most of a flood is a number in a sample.
         if !self.keeps
+            && judged.case.session.is_none()
             && let Some((_, severity, identity)) = identity(judged)
             && let Some(known) = tally.deltas.get_mut(&identity)
             && let Some(grown) = known.sightings.see_plainly(
@@ -334,6 +343,23 @@ impl<'k> Auditor<'k> {
         } else if let Some(delta) = self.delta(record, judged) {
             tally.add(delta);
         }
+    }
+
+    /// What a record adds to the finding of a break-glass session where it is no finding of that by itself: a call that
+    /// is a finding of something worse; the session's opening, or a change that was made in it, which count only
+    /// as far as they tell its story.
+    fn told_of_session(&self, judged: &Judged<'_>) -> Option<Delta> {
+        let Judged { case, judgement, .. } = *judged;
+        let part = case.session.as_deref()?;
+        if judgement.rule.is_some_and(|(rule, _)| session_of(case, rule).is_some()) {
+            return None;
+        }
+        let event = || if self.keeps { judged.event() } else { judged.id() };
+        let sightings = match of_session(case, judgement.verdict, self.known.perimeter) {
+            Some(judgement) => sightings_of(case, &judgement, judged.key(), event())?,
+            None => in_passing(case, part, judgement.verdict)?,
+        };
+        Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
     }
 
     /// What a record adds to a finding, where it makes one.
@@ -352,23 +378,21 @@ impl<'k> Auditor<'k> {
         Some(Delta { waiting, halves, sightings })
     }
 
-    /// Judges a record again that was waiting. Returns what it adds to which finding now, or nothing
+    /// Judges a record again that was waiting. Returns what it adds to which findings now, or nothing
     /// where it is no finding any more.
     ///
     /// # Errors
     /// Where what was kept cannot be read.
-    pub fn again(
-        &self,
-        waiting: &Waiting,
-        principal: Option<Principal>,
-    ) -> Result<Option<Delta>, StoreError> {
+    pub fn again(&self, waiting: &Waiting, caller: Option<Caller>) -> Result<Vec<Delta>, StoreError> {
         let judged = reread(waiting.record.as_bytes(), |record| {
-            let case = match principal {
-                Some(principal) => Case::by(record, self.known, principal),
+            let case = match caller {
+                Some(caller) => Case::by(record, self.known, caller),
                 None => Case::of(record, self.known),
             };
             let judgement = judge(&case, self.known.perimeter);
-            self.delta(record, &Judged { case: &case, judgement: &judgement, source: Source::Record(record) })
+            let judged = Judged { case: &case, judgement: &judgement, source: Source::Record(record) };
+            let own = self.delta(record, &judged);
+            own.into_iter().chain(self.told_of_session(&judged)).collect()
         });
         judged.ok_or_else(|| {
             let cause = "the record that was kept cannot be read".to_owned();
@@ -495,6 +519,7 @@ fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
         addresses: Vec::new(),
         allowed_by: Vec::new(),
         guard: None,
+        session: None,
         coverage: Coverage::Uncovered,
     };
     Some(Delta { sightings, waiting: Vec::new(), halves })
@@ -509,6 +534,66 @@ fn is_provable(case: &Case) -> bool {
     }
 }
 
+/// The session whose finding a record of that rule belongs to.
+fn session_of<'c>(case: &'c Case, rule: &Rule) -> Option<&'c Part> {
+    let is_of_session =
+        [&rules::BREAK_GLASS_USE, &rules::BREAK_GLASS_OUT_OF_WINDOW].iter().any(|one| one.id == rule.id);
+    case.session.as_deref().filter(|_| is_of_session)
+}
+
+/// What tells a session's finding: whose session it is, and which. Not by what rule, for it may be used in its window and
+/// out of it; nor what was touched or from where.
+fn identity_of(part: &Part) -> IdentityRef<'_> {
+    IdentityRef {
+        rule: rules::BREAK_GLASS_USE.id,
+        account: part.principal.account.as_deref(),
+        principal: Some(&part.name),
+        resources: &[],
+        origin: OriginKind::Unknown,
+        endpoint: None,
+    }
+}
+
+/// What tells a session's story and is no use of it: nobody is shown it before there is one.
+fn in_passing(case: &Case, part: &Part, verdict: Verdict) -> Option<Sightings> {
+    let is_told = verdict == Verdict::Change && case.outcome == Outcome::Authorised;
+    is_told.then(|| Sightings {
+        identity: identity_of(part).to_identity(rules::BREAK_GLASS_USE.id),
+        severity: Severity::Info,
+        region: None,
+        principal: part.principal.clone(),
+        origin: Origin::unknown(),
+        seen: Sample::default(),
+        gone: Sample::default(),
+        span: None,
+        evidence: Vec::new(),
+        named: Vec::new(),
+        addresses: Vec::new(),
+        allowed_by: Vec::new(),
+        guard: None,
+        session: Some(Box::new(part.session.clone())),
+        // It takes nothing from how long the uses are covered.
+        coverage: Coverage::Until(Timestamp::MIN),
+    })
+}
+
+/// Events of IAM that carry a policy's text, and so may be padded until CloudTrail leaves out all parameters.
+const WITH_POLICY: [&str; 7] = [
+    "PutRolePolicy",
+    "PutUserPolicy",
+    "PutGroupPolicy",
+    "CreateRole",
+    "CreatePolicy",
+    "CreatePolicyVersion",
+    "UpdateAssumeRolePolicy",
+];
+
+/// Is it a change that leaves out even of whom it is, and that may be read back?
+fn leaves_out_of_whom(case: &Case) -> bool {
+    let is_untold = matches!(&case.subject, Subject::Change { change, .. } if change.edits.is_empty() && change.shows == Shows::Unreadable);
+    is_untold && case.outcome == Outcome::Authorised && WITH_POLICY.contains(&case.event_name())
+}
+
 /// Which finding a judged record belongs to, where a rule fits it: with that rule and its severity.
 fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, IdentityRef<'j>)> {
     let (rule, severity) = judged.judgement.rule?;
@@ -518,6 +603,9 @@ fn identity<'j>(judged: &Judged<'j>) -> Option<(&'static Rule, Severity, Identit
 /// A change of what stands is known by what it changes: who made it, and from where, is in the evidence. So it is the
 /// same finding whether its event is there or a sweep finds it done.
 fn identity_as<'c>(case: &'c Case, rule: &'static Rule) -> IdentityRef<'c> {
+    if let Some(part) = session_of(case, rule) {
+        return identity_of(part);
+    }
     let is_of_state = matches!(&case.subject, Subject::Change { change, .. } if !change.edits.is_empty());
     if is_of_state && matches!(rule.subject, RuleSubject::Change | RuleSubject::ProvenChange) {
         return IdentityRef {
@@ -556,12 +644,14 @@ fn sightings_of(case: &Case, judgement: &Judgement, key: EventKey, event: Event)
     let mut seen = Sample::default();
     seen.insert(key);
     let ip = case.origin.ip.clone();
+    let part = session_of(case, rule);
+    let origin = Origin { ip: None, ..case.origin.clone() };
     Some(Sightings {
-        identity: identity.to_identity(rule.id),
+        identity: identity.to_identity(if part.is_some() { rules::BREAK_GLASS_USE.id } else { rule.id }),
         severity,
         region: case.region.clone(),
-        principal: case.principal.clone(),
-        origin: Origin { ip: None, ..case.origin.clone() },
+        principal: part.map_or(&case.principal, |part| &part.principal).clone(),
+        origin: if part.is_some() { Origin::unknown() } else { origin },
         seen,
         gone: Sample::default(),
         span: case.time.map(|time| (time, time)),
@@ -570,6 +660,7 @@ fn sightings_of(case: &Case, judgement: &Judgement, key: EventKey, event: Event)
         named: Vec::new(),
         allowed_by: Vec::new(),
         guard: None,
+        session: part.map(|part| Box::new(part.session.clone())),
         coverage: judgement.coverage,
     })
 }

@@ -5,6 +5,7 @@
 //! for unknown where there is none: never for harmless.
 
 mod alike;
+mod alike_callers;
 pub mod change;
 mod grants;
 mod policies;

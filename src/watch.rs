@@ -6,6 +6,8 @@
 //! event, resolves what is mended, and makes the snapshot the new base.
 
 pub mod judge;
+pub mod lookup;
+mod replay;
 pub mod store;
 pub mod sweep;
 mod unseen;

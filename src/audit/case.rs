@@ -11,10 +11,11 @@ use crate::cloudtrail::record::{Identity, Key, Record};
 use crate::cloudtrail::tables::{self, Tables};
 use crate::iam::change::{self, Change, Ours, Own, Shows};
 use crate::ids::{self, Arn};
-use crate::perimeter::exception::{self, BreakGlassUse};
+use crate::perimeter::exception::{self, BreakGlassUse, When};
 use crate::perimeter::inventory::Inventory;
 use crate::perimeter::origin::{self, Origin, OriginKind, Passage};
 use crate::perimeter::principal::{Principal, PrincipalKind, principal};
+use crate::perimeter::session::{self, Caller, Part};
 use crate::perimeter::{Mode, Perimeter};
 
 /// What cases are made with.
@@ -101,6 +102,10 @@ pub struct Case {
     pub via: Option<String>,
     /// What `[[break_glass]]` says.
     pub break_glass: BreakGlassUse,
+    /// Its part in a break-glass session: it opens one, or is made in one.
+    pub session: Option<Box<Part>>,
+    /// It opens one that may last longer than allowed.
+    pub opens_too_long: bool,
     /// A `[[service]]` entry lists it.
     pub listed_service: bool,
     /// The principal's account is in an environment.
@@ -115,6 +120,8 @@ pub struct Case {
     pub unlisted_owner: bool,
     /// It makes a role under a name that a break-glass pattern speaks of.
     pub makes_break_glass: bool,
+    /// What stood before a change is known: what its text alone may have widened does not count.
+    pub is_weighed: bool,
     /// What a change does to who reaches what, where that was proven.
     pub proven: Option<Proven>,
 }
@@ -147,11 +154,14 @@ impl Case {
         let identity = record.identity();
         let principal = principal(record, &identity);
         let owner = owner_of_names(&principal).map(str::to_owned);
-        Self::gather(record, known, &identity, principal, owner.as_deref())
+        let is_spoken_of = principal.arn.as_ref().is_some_and(|arn| known.perimeter.speaks_of(arn));
+        let session = if is_spoken_of { session::used(record, &identity, &principal) } else { None };
+        let session = session.map(Box::new);
+        Self::gather(record, known, &identity, Caller { principal, session }, owner.as_deref())
     }
 
     /// Reads the facts of a record whose caller is known from elsewhere.
-    pub fn by(record: &Record<'_>, known: Known<'_>, caller: Principal) -> Self {
+    pub fn by(record: &Record<'_>, known: Known<'_>, caller: Caller) -> Self {
         let identity = record.identity();
         // Whose a table without an account is hangs on the copy, and not on what the other one says.
         let recorded = principal(record, &identity);
@@ -162,9 +172,10 @@ impl Case {
         record: &Record<'_>,
         known: Known<'_>,
         identity: &Identity<'_>,
-        principal: Principal,
+        caller: Caller,
         owner_of_names: Option<&str>,
     ) -> Self {
+        let Caller { principal, session: used_in } = caller;
         let source = record.get(Key::EventSource).text().unwrap_or_default();
         let is_call = is_dynamodb(&source);
         let subject = subject(record, known.perimeter, &source, is_call);
@@ -187,13 +198,33 @@ impl Case {
         let (origin, passage) = origin::origin(record, known.perimeter, known.inventory);
         let time = origin::event_time(record);
         let via = via(identity, &origin);
+        let issued = used_in.as_ref().and_then(|part| part.session.issued);
+        let (break_glass, grants) = exception::break_glass(
+            known.perimeter,
+            &principal,
+            When { time, issued },
+            (&resources, tables_untold),
+        );
+        let outcome = outcome(record);
+        let opens =
+            (outcome == Outcome::Authorised).then(|| opens(&subject, record, identity, known.perimeter));
+        let (session, opens_too_long) = match opens.flatten() {
+            Some((part, is_too_long)) => (Some(Box::new(part)), is_too_long),
+            None => (used_in.filter(|_| is_used(break_glass)), false),
+        };
+        let session = session.map(|mut part| {
+            if !part.is_opening() {
+                part.session.used_by(name.as_deref(), &resources, &grants);
+                part.session.used_from(&origin);
+                part.session.out_of_window =
+                    matches!(break_glass, BreakGlassUse::OutOfWindow | BreakGlassUse::TooLong);
+            }
+            part
+        });
         Case {
-            break_glass: exception::break_glass(
-                known.perimeter,
-                &principal,
-                time,
-                (&resources, tables_untold),
-            ),
+            break_glass,
+            session,
+            opens_too_long,
             listed_service: exception::service(known.perimeter, &principal, via.as_deref()).is_some(),
             principal_listed: principal
                 .account
@@ -206,6 +237,7 @@ impl Case {
             principal_external: is_external(known.perimeter, &principal, &owner, &resources),
             own_call: is_own(known.perimeter, &principal, &resources),
             makes_break_glass: makes_break_glass(&subject, known.perimeter),
+            is_weighed: false,
             proven: None,
             name,
             error: shown(record, Key::ErrorCode),
@@ -213,7 +245,7 @@ impl Case {
             region: shown(record, Key::AwsRegion),
             mode: owner.mode,
             unlisted_owner: owner.unlisted,
-            outcome: outcome(record),
+            outcome,
             management,
             tables_untold,
             read_only: record.get(Key::ReadOnly).is_true(),
@@ -253,6 +285,8 @@ impl Case {
             read_only: false,
             via: None,
             break_glass: BreakGlassUse::None,
+            session: None,
+            opens_too_long: false,
             listed_service: false,
             principal_listed: false,
             principal_ours: false,
@@ -260,6 +294,7 @@ impl Case {
             own_call: false,
             unlisted_owner: false,
             makes_break_glass: false,
+            is_weighed: false,
             proven: None,
         }
     }
@@ -291,6 +326,11 @@ impl Case {
     /// The name of the call or change.
     pub fn event_name(&self) -> &str {
         self.name.as_deref().unwrap_or("an unnamed event")
+    }
+
+    /// Is it a change that a break-glass principal makes?
+    pub fn is_by_break_glass(&self) -> bool {
+        self.break_glass != BreakGlassUse::None
     }
 
     /// Does the record reach for a whole table at once, out of DynamoDB?
@@ -326,6 +366,43 @@ fn subject(record: &Record<'_>, perimeter: &Perimeter, source: &str, is_call: bo
         }
     }
     if is_call { Subject::Call } else { Subject::Nothing("neither DynamoDB nor what guards it") }
+}
+
+/// Is that a use by a principal that an entry means, in its window or not?
+fn is_used(break_glass: BreakGlassUse) -> bool {
+    match break_glass {
+        BreakGlassUse::InForce
+        | BreakGlassUse::OutOfWindow
+        | BreakGlassUse::TooLong
+        | BreakGlassUse::Untold => true,
+        BreakGlassUse::None | BreakGlassUse::Recreated => false,
+    }
+}
+
+/// The break-glass session that a change opens, and whether it may last longer than the entries in force allow. That of
+/// a role that was made again under the name is none.
+fn opens(
+    subject: &Subject,
+    record: &Record<'_>,
+    identity: &Identity<'_>,
+    perimeter: &Perimeter,
+) -> Option<(Part, bool)> {
+    let Subject::Change { change, .. } = subject else { return None };
+    let source = record.get(Key::EventSource).text()?;
+    ids::service_of(&source).filter(|service| service == "sts")?;
+    let role = change.resources.iter().find(|arn| perimeter.speaks_of(arn))?;
+    let mut part = session::opened(record, identity, role)?;
+    let when = When { time: origin::event_time(record), issued: None };
+    let (found, grants) = exception::break_glass(perimeter, &part.principal, when, (&[], true));
+    let is_in_force = match found {
+        BreakGlassUse::InForce | BreakGlassUse::Untold => true,
+        BreakGlassUse::OutOfWindow | BreakGlassUse::TooLong => false,
+        BreakGlassUse::None | BreakGlassUse::Recreated => return None,
+    };
+    let is_too_long = is_in_force && part.session.is_longer_than(&grants);
+    part.session.used_by(None, &[], &grants);
+    part.session.out_of_window = is_too_long;
+    Some((part, is_too_long))
 }
 
 /// What belongs to the product itself.

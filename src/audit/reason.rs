@@ -4,6 +4,7 @@ use super::case::{Case, Subject};
 use super::rules;
 use super::verdict::{Judgement, Verdict};
 use crate::cloudtrail::outcome::Outcome;
+use crate::iam::change::Shows;
 use crate::perimeter::exception::BreakGlassUse;
 use crate::perimeter::origin::{OriginKind, Passage};
 use crate::perimeter::principal::PrincipalKind;
@@ -53,17 +54,47 @@ fn changed(case: &Case, judgement: &Judgement, what: &str, through_dynamodb: boo
     let proven = case.proven.as_ref();
     let proven = proven.filter(|proven| judgement.rule.is_some_and(|(rule, _)| rule.id == proven.rule.id));
     if let Some(proven) = proven {
-        return format!("{}{from}: {what}; {}{failed}", who(case), proven.why);
+        return format!("{}{from}: {what}; {}{}{failed}", who(case), proven.why, in_use(case));
     }
     let shown = match judgement.rule {
         Some((rule, _)) if rule.id == "break-glass-name" => ", whose name fits a break-glass pattern",
         Some((rule, _)) if rule.id == "change-unreadable" => ", and the record does not say to what",
         Some((rule, _)) if rule.id == "unguarded-table" => ", which starts without a resource policy",
         Some((rule, _)) if rule.id == "network-path" => ", which may lead to an approved VPC, or out of one",
-        Some((rule, _)) if rule.id == "break-glass-trust" => ", for one of whom a break-glass entry speaks",
+        Some((rule, _)) if rule.id == "break-glass-out-of-window" => opened_for(case),
+        Some((rule, _)) if rule.id == "break-glass-trust" => given(case),
         _ => "",
     };
-    format!("{}{from}: {what}{shown}{failed}", who(case))
+    let in_use = if judgement.rule.is_some() { in_use(case) } else { "" };
+    format!("{}{from}: {what}{shown}{in_use}{failed}", who(case))
+}
+
+/// What a break-glass principal has more than before.
+fn given(case: &Case) -> &'static str {
+    match &case.subject {
+        Subject::Change { change, .. } if change.shows == Shows::BreakGlassTrusted => {
+            ", and so says who may become a break-glass role; what it said before is not known"
+        }
+        Subject::Change { change, .. }
+            if matches!(change.shows, Shows::BreakGlassWidened | Shows::BreakGlassTagged) =>
+        {
+            ", which may widen the permissions of a break-glass principal; what it had before is not known"
+        }
+        _ => ", for one of whom a break-glass entry speaks",
+    }
+}
+
+/// A break-glass principal that widens its own kind is in use, for certain.
+fn in_use(case: &Case) -> &'static str {
+    let Subject::Change { change, .. } = &case.subject else { return "" };
+    let is_wider =
+        matches!(change.shows, Shows::BreakGlassTrusted | Shows::BreakGlassWidened | Shows::BreakGlassTagged);
+    if is_wider && case.is_by_break_glass() { "; a break-glass principal in use did it" } else { "" }
+}
+
+/// A session that is opened out of what its grant allows; a call through DynamoDB says it at its end.
+fn opened_for(case: &Case) -> &'static str {
+    if case.opens_too_long { ", for longer than its break-glass grant allows" } else { "" }
 }
 
 fn call(case: &Case, verdict: Verdict) -> String {
@@ -179,6 +210,7 @@ fn unclear(case: &Case) -> String {
 fn break_glass(case: &Case) -> Option<&'static str> {
     match case.break_glass {
         BreakGlassUse::OutOfWindow => Some("its break-glass grant covers neither this time nor this table"),
+        BreakGlassUse::TooLong => Some("its session began longer ago than its break-glass grant allows"),
         BreakGlassUse::Recreated => {
             Some("the name is a break-glass one, the unique id is not the one approved")
         }

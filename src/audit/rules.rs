@@ -148,7 +148,7 @@ mod tests {
         ("break-glass-recreated", Severity::Critical, Subject::Call),
         ("forged-event", Severity::High, Subject::Call),
         ("break-glass-name", Severity::Critical, Subject::Change),
-        ("break-glass-trust", Severity::Critical, Subject::ProvenChange),
+        ("break-glass-trust", Severity::Critical, Subject::Change),
         ("perimeter-opened", Severity::Critical, Subject::ProvenChange),
         ("guard-removed", Severity::Critical, Subject::ProvenChange),
         ("guard-weakened", Severity::Medium, Subject::ProvenChange),

@@ -106,9 +106,12 @@ impl<'k> Shortcut<'k> {
         let Some(change) = change::recognise(record, &own, self.perimeter) else {
             return Some(Verdict::Ignored);
         };
+        // Of what opens a break-glass session, or is done in one, its story tells.
         let plain = change.has_bearing()
             && change.shows == Shows::Nothing
             && change.made_role.is_none()
+            && !matches!(ids::service_of(source).as_deref(), Some("sts"))
+            && !self.may_be_break_glass(record, Key::UserIdentity)
             && is_api_call(record)
             && outcome(record) != Outcome::Denied
             && self.is_of_ours(record, &change);

@@ -97,6 +97,24 @@ pub fn contradicted(case: &Case, verdict: Verdict, perimeter: &Perimeter) -> Jud
     judgement(case, verdict, &[(rule, rule.severity)], perimeter)
 }
 
+/// A call made in a break-glass session, as a use of break-glass: told in the session's finding, whatever else the call
+/// is a finding of.
+pub fn of_session(case: &Case, verdict: Verdict, perimeter: &Perimeter) -> Option<Judgement> {
+    case.session.as_ref()?;
+    let is_access = match (&case.subject, verdict) {
+        (Subject::Change { through_dynamodb, .. }, Verdict::Change) => {
+            *through_dynamodb && access(case) != Verdict::Denied
+        }
+        (Subject::Call, verdict) => verdict != Verdict::Denied,
+        (Subject::Nothing(_) | Subject::Unreliable(_) | Subject::Forged(_) | Subject::Change { .. }, _) => {
+            false
+        }
+    };
+    let rule = break_glass(case).filter(|_| is_access)?;
+    let judgement = judgement(case, verdict, &[(rule, rule.severity)], perimeter);
+    judgement.rule.is_some().then_some(judgement)
+}
+
 fn judgement(case: &Case, verdict: Verdict, fits: &[Fit], perimeter: &Perimeter) -> Judgement {
     let rule = most_severe(fits, perimeter);
     let coverage = rule.map_or(Coverage::Uncovered, |(rule, _)| {
@@ -180,7 +198,14 @@ fn fitting(case: &Case, verdict: Verdict) -> Vec<Fit> {
         Verdict::Outside => outside(case, &mut fits),
         Verdict::Change => change(case, &mut fits),
     }
-    fits.into_iter().map(|rule| (rule, rule.severity)).collect()
+    fits.into_iter().map(|rule| (rule, severity_in(rule, case))).collect()
+}
+
+/// That a break-glass principal may do more is critical while it is in use, which is certain where it does that itself.
+fn severity_in(rule: &Rule, case: &Case) -> Severity {
+    let Subject::Change { change, .. } = &case.subject else { return rule.severity };
+    let is_idle = change.shows == Shows::BreakGlassWidened && !case.is_by_break_glass();
+    if rule.id == rules::BREAK_GLASS_TRUST.id && is_idle { Severity::High } else { rule.severity }
 }
 
 /// From inside, or by a service: break-glass is told of all the same.
@@ -202,7 +227,7 @@ fn break_glass(case: &Case) -> Option<&'static Rule> {
     match case.break_glass {
         BreakGlassUse::None | BreakGlassUse::Untold => None,
         BreakGlassUse::InForce => Some(&rules::BREAK_GLASS_USE),
-        BreakGlassUse::OutOfWindow => Some(&rules::BREAK_GLASS_OUT_OF_WINDOW),
+        BreakGlassUse::OutOfWindow | BreakGlassUse::TooLong => Some(&rules::BREAK_GLASS_OUT_OF_WINDOW),
         BreakGlassUse::Recreated => Some(&rules::BREAK_GLASS_RECREATED),
     }
 }
@@ -256,6 +281,9 @@ fn change(case: &Case, fits: &mut Vec<&'static Rule>) {
     if case.makes_break_glass {
         fits.push(&rules::BREAK_GLASS_NAME);
     }
+    if case.opens_too_long {
+        fits.push(&rules::BREAK_GLASS_OUT_OF_WINDOW);
+    }
     fits.extend(case.proven.as_ref().map(|proven| proven.rule));
     fits.extend(shown(change.shows, case));
     if !through_dynamodb {
@@ -281,6 +309,11 @@ fn shown(shows: Shows, case: &Case) -> Option<&'static Rule> {
         Shows::LoggingWeakened => Some(&rules::LOGGING_WEAKENED),
         Shows::ProductChanged => Some(&rules::PRODUCT_CHANGED),
         Shows::BreakGlassCredential => Some(&rules::BREAK_GLASS_TRUST),
+        // By what stood before it is told better.
+        Shows::BreakGlassTrusted | Shows::BreakGlassWidened if case.is_weighed => None,
+        Shows::BreakGlassTrusted | Shows::BreakGlassWidened => Some(&rules::BREAK_GLASS_TRUST),
+        // Roles are tagged for many reasons; in the middle of an emergency, by the one whose role it is, for few.
+        Shows::BreakGlassTagged => case.is_by_break_glass().then_some(&rules::BREAK_GLASS_TRUST),
         // What is no opening by itself is told of only where something is held to the perimeter. Of a
         // network that is asked where the VPC is known.
         Shows::NetworkPath => Some(&rules::NETWORK_PATH),
@@ -299,7 +332,8 @@ fn most_severe(fits: &[Fit], perimeter: &Perimeter) -> Option<Fit> {
             Some(None) => continue,
             // A rule that is milder where it fits stays so.
             Some(Some(set)) if *severity == rule.severity => *set,
-            Some(Some(_)) | None => *severity,
+            Some(Some(set)) => *set.min(severity),
+            None => *severity,
         };
         if worst.is_none_or(|(_, so_far)| severity > so_far) {
             worst = Some((rule, severity));

@@ -10,6 +10,8 @@ pub mod accounts;
 mod endpoints;
 mod identity;
 mod kept;
+mod lookup;
+mod one;
 mod organization;
 mod tables;
 
@@ -20,12 +22,15 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use self::accounts::{NoIdentity, Own};
 pub use self::kept::KeptSnapshot;
+pub use self::lookup::PartLookup;
+use super::s3::described;
 use crate::iam::state::snapshot::Unread;
 use crate::ids::Arn;
 use crate::perimeter::Perimeter;
@@ -44,6 +49,9 @@ const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// A request is given up after this long, however often it was made.
 const OPERATION: Duration = Duration::from_secs(120);
+
+/// Whoever waits for a part waits no longer for a connection.
+const CONNECTION: Duration = Duration::from_secs(2);
 
 /// What is said meanwhile of what is being read.
 pub type Tell<'t> = &'t (dyn Fn(&str) + Sync);
@@ -197,7 +205,7 @@ impl Collector {
         for (account, session) in assumed.await {
             match session {
                 Ok(config) => drop(sessions.insert(account, config)),
-                Err(why) => gathered.unread(format!("account {account}"), why),
+                Err(failed) => gathered.unread(format!("account {account}"), failed.why),
             }
         }
         sessions
@@ -371,6 +379,20 @@ pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build()
 }
 
+/// How a part is asked for that somebody waits for: a service that cannot be reached is to be told by then.
+pub fn retries_of_part() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(2)
+}
+
+/// The same; `patience` is how long all of it may take.
+pub fn timeouts_of_part(patience: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout((patience / 8).min(CONNECTION))
+        .operation_attempt_timeout(patience / 2)
+        .operation_timeout(patience * 4 / 5)
+        .build()
+}
+
 /// The configuration of whoever is at the terminal: their profile, their single sign-on, their environment.
 #[cfg(feature = "cli")]
 pub async fn config_at_hand() -> SdkConfig {
@@ -395,6 +417,25 @@ impl Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "account {} in {}", self.account, self.region)
+    }
+}
+
+/// Why a request came to nothing.
+#[derive(Debug)]
+struct Failed {
+    /// There was no answer at all: as there will be none to the next.
+    is_unreached: bool,
+    why: String,
+}
+
+impl Failed {
+    fn of<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E>) -> Self {
+        let is_unreached = matches!(error, SdkError::DispatchFailure(_) | SdkError::TimeoutError(_));
+        Self { is_unreached, why: described(error) }
+    }
+
+    fn said(why: String) -> Self {
+        Self { is_unreached: false, why }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::findings::store::{
     WaitsFor,
 };
 use crate::perimeter::Endpoint;
-use crate::perimeter::principal::Principal;
+use crate::perimeter::session::Caller;
 
 mod bounds;
 mod correct;
@@ -117,7 +117,7 @@ impl FindingStore for FindingsTable {
         self.partition(schema::ENDPOINTS, None).await?.iter().map(item::read_endpoint).collect()
     }
 
-    async fn half(&self, shared_id: &str) -> Result<Option<Principal>, StoreError> {
+    async fn half(&self, shared_id: &str) -> Result<Option<Caller>, StoreError> {
         let found = self.get(&Key::half(shared_id)).await?;
         found.as_ref().map(item::read_half).transpose()
     }

@@ -13,7 +13,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::SharedCredentialsProvider;
 
-use super::collect::{self, AUDIT_ROLE, Collector, KeptSnapshot, Plan, PlanError, ServiceUrls};
+use super::collect::{self, AUDIT_ROLE, Collector, KeptSnapshot, PartLookup, Plan, PlanError, ServiceUrls};
 use super::findings_table::FindingsTable;
 use super::s3::S3LogFiles;
 use super::snapshot::{ObjectUrl, SnapshotObject};
@@ -44,6 +44,26 @@ pub struct StoreSettings {
     pub table: TableUrl,
     /// Another endpoint of DynamoDB.
     pub dynamodb: Option<String>,
+}
+
+/// What the function `auditor` is told.
+#[derive(Clone, Debug)]
+pub struct AuditorSettings {
+    /// Where findings are kept.
+    pub store: StoreSettings,
+    /// What reads from AWS what events do not carry. `None`: nothing does.
+    pub lookup: Option<LookupSettings>,
+}
+
+/// How what events do not carry is read.
+#[derive(Clone, Debug)]
+pub struct LookupSettings {
+    /// The role that is assumed in other accounts.
+    pub role: String,
+    /// Other endpoints of services.
+    pub urls: ServiceUrls,
+    /// How long it may take in one invocation.
+    pub patience: Duration,
 }
 
 /// What the function `sweeper` is told.
@@ -103,6 +123,9 @@ pub enum SettingsError {
         "AWS_REGION is not set, and no region is known: set it, or add `?region=…` to PERIMETER_STORE, if there is one"
     )]
     NoRegion,
+    /// Whether and how long to read back is not told right.
+    #[error("{0}: `{1}` is not one of {2}")]
+    Value(&'static str, String, &'static str),
     /// What is to be read is not told right.
     #[error("PERIMETER_AUDIT_ROLE, PERIMETER_REGIONS: {0}")]
     Plan(#[from] PlanError),
@@ -183,6 +206,18 @@ impl Settings {
         SnapshotObject::new(self.s3_client(), at)
     }
 
+    /// What clients of other services than these are made from.
+    fn sdk_config(&self, retries: RetryConfig, timeouts: TimeoutConfig) -> SdkConfig {
+        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(credentials)
+            .retry_config(retries)
+            .timeout_config(timeouts)
+            .build()
+    }
+
     fn s3_client(&self) -> aws_sdk_s3::Client {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -229,6 +264,70 @@ impl StoreSettings {
     }
 }
 
+impl AuditorSettings {
+    /// Reads the environment as [`Settings::read`] does.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn read(var: Var<'_>, executable: Option<&Path>) -> Result<Self, SettingsError> {
+        Ok(Self { store: StoreSettings::read(var, executable)?, lookup: LookupSettings::read(var)? })
+    }
+}
+
+impl LookupSettings {
+    /// `None`: nothing is read back, as where nobody says otherwise.
+    fn read(var: Var<'_>) -> Result<Option<Self>, SettingsError> {
+        let role = set(var, AUDIT_ROLE_VAR);
+        let is_on = match set(var, LOOKUP).as_deref() {
+            Some("on") => true,
+            Some("off") => false,
+            None => role.is_some(),
+            Some(other) => return Err(SettingsError::Value(LOOKUP, other.to_owned(), "`on` and `off`")),
+        };
+        let patience = patience(var)?;
+        let role = role.unwrap_or_else(|| AUDIT_ROLE.to_owned());
+        let is_on = is_on && !patience.is_zero();
+        Ok(is_on.then(|| Self { role, urls: service_urls(var), patience }))
+    }
+
+    /// What reads, in the region of the function and those of the perimeter.
+    ///
+    /// # Errors
+    /// [`SettingsError::Plan`].
+    pub fn lookup(&self, common: &Settings, perimeter: &Perimeter) -> Result<PartLookup, SettingsError> {
+        let plan = Plan::new(perimeter, &self.role, std::slice::from_ref(&common.region))?;
+        let config = common.sdk_config(collect::retries_of_part(), collect::timeouts_of_part(self.patience));
+        Ok(PartLookup::new(Collector::new(config, self.urls.clone(), plan)))
+    }
+}
+
+const LOOKUP: &str = "PERIMETER_LOOKUP";
+const LOOKUP_SECONDS: &str = "PERIMETER_LOOKUP_SECONDS";
+const AUDIT_ROLE_VAR: &str = "PERIMETER_AUDIT_ROLE";
+/// How long reading back may take in one invocation, unless it is told.
+const PATIENCE: u64 = 10;
+/// Lambda ends every invocation by then.
+const MAX_PATIENCE: u64 = 900;
+
+fn patience(var: Var<'_>) -> Result<Duration, SettingsError> {
+    let Some(text) = set(var, LOOKUP_SECONDS) else { return Ok(Duration::from_secs(PATIENCE)) };
+    match text.parse() {
+        Ok(seconds @ 0..=MAX_PATIENCE) => Ok(Duration::from_secs(seconds)),
+        _ => Err(SettingsError::Value(LOOKUP_SECONDS, text, "the seconds from 0 to 900")),
+    }
+}
+
+fn service_urls(var: Var<'_>) -> ServiceUrls {
+    let url = |name| endpoint(var, name);
+    ServiceUrls {
+        sts: url("AWS_ENDPOINT_URL_STS"),
+        iam: url("AWS_ENDPOINT_URL_IAM"),
+        organizations: url("AWS_ENDPOINT_URL_ORGANIZATIONS"),
+        dynamodb: url("AWS_ENDPOINT_URL_DYNAMODB"),
+        cloudcontrol: url("AWS_ENDPOINT_URL_CLOUDCONTROL"),
+    }
+}
+
 impl SweeperSettings {
     /// Reads the environment as [`Settings::read`] does.
     ///
@@ -253,19 +352,12 @@ impl CollectorSettings {
         let snapshot = snapshot_url(var)?;
         let regions = set(var, "PERIMETER_REGIONS").unwrap_or_default();
         let regions = regions.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        let url = |name| endpoint(var, name);
         Ok(Self {
             common: Settings::read(var, executable)?,
             snapshot,
-            role: set(var, "PERIMETER_AUDIT_ROLE").unwrap_or_else(|| AUDIT_ROLE.to_owned()),
+            role: set(var, AUDIT_ROLE_VAR).unwrap_or_else(|| AUDIT_ROLE.to_owned()),
             regions,
-            urls: ServiceUrls {
-                sts: url("AWS_ENDPOINT_URL_STS"),
-                iam: url("AWS_ENDPOINT_URL_IAM"),
-                organizations: url("AWS_ENDPOINT_URL_ORGANIZATIONS"),
-                dynamodb: url("AWS_ENDPOINT_URL_DYNAMODB"),
-                cloudcontrol: url("AWS_ENDPOINT_URL_CLOUDCONTROL"),
-            },
+            urls: service_urls(var),
         })
     }
 
@@ -275,14 +367,7 @@ impl CollectorSettings {
     /// [`SettingsError::Plan`].
     pub fn collector(&self, perimeter: &Perimeter) -> Result<KeptSnapshot, SettingsError> {
         let plan = Plan::new(perimeter, &self.role, &self.regions)?;
-        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.common.region.clone()))
-            .credentials_provider(credentials)
-            .retry_config(collect::retries())
-            .timeout_config(collect::timeouts())
-            .build();
+        let config = self.common.sdk_config(collect::retries(), collect::timeouts());
         let collector = Collector::new(config, self.urls.clone(), plan);
         Ok(KeptSnapshot { collector, object: self.common.snapshot(self.snapshot.clone()) })
     }
@@ -399,5 +484,23 @@ mod tests {
         let settings = read(&[&[region, snapshot], &more[..]].concat()).unwrap();
         assert_eq!((settings.role.as_str(), settings.regions.len()), (AUDIT_ROLE, 2));
         assert_eq!((settings.urls.iam.as_deref(), settings.urls.sts), (Some("http://iam"), None));
+    }
+
+    #[test]
+    fn nothing_is_read_back_unless_somebody_says_so() {
+        let base = [("PERIMETER_STORE", "dynamodb://findings?region=eu-west-1")];
+        let lookup = |more: &[(&str, &str)]| {
+            with(&[&base, more].concat(), AuditorSettings::read).map(|settings| settings.lookup)
+        };
+        assert!(lookup(&[]).unwrap().is_none());
+        assert!(lookup(&[("PERIMETER_AUDIT_ROLE", "audit"), ("PERIMETER_LOOKUP", "off")]).unwrap().is_none());
+        assert!(lookup(&[("PERIMETER_LOOKUP", "on"), ("PERIMETER_LOOKUP_SECONDS", "0")]).unwrap().is_none());
+        let on = lookup(&[("PERIMETER_LOOKUP", "on")]).unwrap().unwrap();
+        assert_eq!((on.role.as_str(), on.patience), (AUDIT_ROLE, Duration::from_secs(PATIENCE)));
+        let role = lookup(&[("PERIMETER_AUDIT_ROLE", "audit"), ("PERIMETER_LOOKUP_SECONDS", "3")]);
+        let role = role.unwrap().unwrap();
+        assert_eq!((role.role.as_str(), role.patience), ("audit", Duration::from_secs(3)));
+        assert!(lookup(&[("PERIMETER_LOOKUP", "yes")]).unwrap_err().contains("`on` and `off`"));
+        assert!(lookup(&[("PERIMETER_LOOKUP_SECONDS", "901")]).unwrap_err().contains("from 0 to 900"));
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use dynamodb_perimeter::aws::function::{CollectorSettings, StoreSettings, SweeperSettings};
+use dynamodb_perimeter::aws::function::{AuditorSettings, CollectorSettings, SettingsError, SweeperSettings};
 use dynamodb_perimeter::lambda::auditor::Handler;
 use dynamodb_perimeter::lambda::{Function, collector, runtime, sweeper};
 use jiff::Timestamp;
@@ -40,19 +40,27 @@ fn start() -> Result<(), lambda_runtime::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match function {
-            Function::Auditor => auditor(StoreSettings::read(&var, executable)?).await,
+            Function::Auditor => auditor(AuditorSettings::read(&var, executable)?).await,
             Function::Collector => collector(CollectorSettings::read(&var, executable)?).await,
             Function::Sweeper => sweeper(SweeperSettings::read(&var, executable)?).await,
         }
     })
 }
 
-async fn auditor(settings: StoreSettings) -> Result<(), lambda_runtime::Error> {
-    let perimeter = settings.common.perimeter().await?;
-    let elsewhere = settings.common.clone();
-    let handler = Handler::new(perimeter, move || settings.findings_table(), move || elsewhere.log_files());
+async fn auditor(settings: AuditorSettings) -> Result<(), lambda_runtime::Error> {
+    let AuditorSettings { store, lookup } = settings;
+    let perimeter = store.common.perimeter().await?;
+    let elsewhere = store.common.clone();
+    let looking = lookup.map(|of| Ok((of.lookup(&store.common, &perimeter)?, of.patience)));
+    let looking = looking.transpose().map_err(|error: SettingsError| error)?;
+    let handler = Handler::new(perimeter, move || store.findings_table(), move || elsewhere.log_files());
     let name = var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    runtime::serve(&handler, &name, Timestamp::now).await
+    match looking {
+        Some((lookup, patience)) => {
+            runtime::serve(&handler.looking_up(lookup, patience), &name, Timestamp::now).await
+        }
+        None => runtime::serve(&handler, &name, Timestamp::now).await,
+    }
 }
 
 async fn collector(settings: CollectorSettings) -> Result<(), lambda_runtime::Error> {

@@ -27,7 +27,7 @@ use crate::cloudtrail::archive::Reader;
 use crate::cloudtrail::cursor::Cause;
 use crate::cloudtrail::elements::Fault;
 use crate::findings::store::FindingStore;
-use crate::perimeter::principal::Principal;
+use crate::perimeter::session::Caller;
 use crate::pipeline::{Audited, Auditor, Tally};
 
 /// Arguments of `scan`.
@@ -76,7 +76,7 @@ impl Scan {
             runtime.block_on(settings.learn_store(store))?;
         }
         self.tell(common, &settings, &url);
-        let halves = |shared: &str| -> Option<Principal> {
+        let halves = |shared: &str| -> Option<Caller> {
             // What the store cannot say now is settled when the findings are recorded.
             store.as_ref().and_then(|store| runtime.block_on(store.half(shared)).ok().flatten())
         };

@@ -254,6 +254,7 @@ mod tests {
             addresses: Vec::new(),
             allowed_by: Vec::new(),
             guard: None,
+            session: None,
             evidence: vec![Evidence { key, event, ip: None, reason: "because.".into() }],
             named: Vec::new(),
             coverage: Coverage::Uncovered,

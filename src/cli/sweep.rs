@@ -61,7 +61,9 @@ impl Sweep {
         match common.format {
             Format::Text => view::text(&mut out, &shown)?,
             Format::Json => json::pretty(&mut out, &shown)?,
-            Format::Ndjson => shown.opened.iter().try_for_each(|way| json::line(&mut out, way))?,
+            Format::Ndjson => {
+                shown.opened.iter().try_for_each(|way| json::line(&mut out, &view::way(way)))?
+            }
             Format::Csv => view::csv(&mut out, &shown)?,
         }
         out.finish()?;

@@ -14,6 +14,7 @@ pub struct Identity<'a> {
     pub principal_id: Field<'a>,
     pub account: Field<'a>,
     pub user_name: Field<'a>,
+    pub access_key: Field<'a>,
     pub invoked_by: Field<'a>,
     pub on_behalf_of: Field<'a>,
     pub in_scope_of: Field<'a>,
@@ -21,6 +22,8 @@ pub struct Identity<'a> {
     pub source_identity: Field<'a>,
     /// `sessionContext.assumedRoot`: a root session made by `sts:AssumeRoot`.
     pub assumed_root: Field<'a>,
+    /// `sessionContext.attributes.creationDate`: when the session's credentials were issued.
+    pub issued: Field<'a>,
     pub issuer: Issuer<'a>,
     /// The element, or one inside it, is there and is no object, or holds a field twice with
     /// different values.
@@ -68,6 +71,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> 
             b"principalId" => &mut identity.principal_id,
             b"accountId" => &mut identity.account,
             b"userName" => &mut identity.user_name,
+            b"accessKeyId" => &mut identity.access_key,
             b"invokedBy" => &mut identity.invoked_by,
             b"onBehalfOf" => &mut identity.on_behalf_of,
             b"inScopeOf" => &mut identity.in_scope_of,
@@ -82,15 +86,29 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> 
 }
 
 fn session<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Result<(), Stop> {
-    let mut role = None;
+    let (mut role, mut attributes) = (None, None);
     let object = members(cursor, &mut |cursor, key| {
         let field = match key {
             b"sourceIdentity" => &mut identity.source_identity,
             b"assumedRoot" => &mut identity.assumed_root,
             b"sessionIssuer" => return once(cursor, &mut role, identity, issuer),
+            b"attributes" => return once(cursor, &mut attributes, identity, issue),
             _ => return Ok(false),
         };
         set(field, cursor.value()?, &mut identity.unreadable);
+        Ok(true)
+    })?;
+    identity.unreadable |= !object;
+    Ok(())
+}
+
+/// Of the attributes no more is read than when the session began.
+fn issue<'a>(cursor: &mut Cursor<'a>, identity: &mut Identity<'a>) -> Result<(), Stop> {
+    let object = members(cursor, &mut |cursor, key| {
+        if key != b"creationDate" {
+            return Ok(false);
+        }
+        set(&mut identity.issued, cursor.value()?, &mut identity.unreadable);
         Ok(true)
     })?;
     identity.unreadable |= !object;

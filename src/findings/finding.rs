@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::rule::{Rule, Severity};
 use crate::audit::rules;
-use crate::perimeter::origin::Origin;
+use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
+use crate::perimeter::session::{Place, Session};
 
 use super::lifecycle::{Lapse, NOBODY};
 
@@ -92,6 +93,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     pub reason: String,
     pub allowed_by: Vec<AllowedBy>,
+    /// The story of a break-glass session, where the finding is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Box<Session>>,
     pub remedy: Cow<'static, str>,
     pub controls: Vec<Cow<'static, str>>,
     pub history: Vec<Step>,
@@ -169,20 +173,27 @@ impl Kept {
         self.history.extend(self.uncovered());
         let Kept { mut sightings, status, history, .. } = self;
         let (evidence, reason) = sightings.shown();
+        let shown_as = sightings.rule().to_owned();
         let Sightings { identity, severity, region, principal, origin, seen, span, mut addresses, .. } =
             sightings;
-        let (allowed_by, guard) = (sightings.allowed_by, sightings.guard);
-        let rule = rules::find(&identity.rule);
+        let (allowed_by, guard, session) = (sightings.allowed_by, sightings.guard, sightings.session);
+        let told = session.as_deref().map(|session| super::session::story(session, &principal, span));
+        let rule = rules::find(&shown_as);
+        let origin = session.as_deref().and_then(place).unwrap_or(origin);
+        let resources = match &session {
+            Some(session) => session.tables.clone(),
+            None => identity.resources.clone(),
+        };
         let ip = if addresses.len() == 1 { addresses.pop() } else { None };
         Finding {
             id: identity.id(),
             severity,
             status,
             title: rule.map_or_else(|| identity.rule.clone(), |rule| rule.title.into()),
-            rule: identity.rule.into_owned(),
+            rule: shown_as,
             account: identity.account,
             region,
-            resources: identity.resources,
+            resources,
             principal,
             origin: Origin { ip, ..origin },
             first_seen: span.map(|(first, _)| first),
@@ -190,8 +201,9 @@ impl Kept {
             count,
             count_is_exact: seen.is_exact(),
             evidence,
-            reason: reason.unwrap_or_else(|| UNTOLD.to_owned()),
+            reason: told.or(reason).unwrap_or_else(|| UNTOLD.to_owned()),
             allowed_by,
+            session,
             remedy: remedy(guard, rule),
             controls: rule
                 .map_or(&[][..], |rule| rule.controls)
@@ -226,6 +238,15 @@ fn remedy(guard: Option<String>, rule: Option<&Rule>) -> Cow<'static, str> {
     }
 }
 
+/// Where a session was used from: of several places one that is not approved; its story has all of them.
+fn place(session: &Session) -> Option<Origin> {
+    let is_approved = |place: &&Place| place.kind.starts_with("approved");
+    let place = session.origins.iter().find(|place| !is_approved(place)).or(session.origins.first())?;
+    let kind = OriginKind::ALL.into_iter().find(|kind| kind.name() == place.kind)?;
+    let (endpoint, vpc) = (place.endpoint.clone(), place.vpc.clone());
+    Some(Origin { kind, endpoint, vpc, vpc_account: place.vpc_account.clone(), ip: None })
+}
+
 fn minute(time: Timestamp) -> Timestamp {
     let second = time.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).unwrap_or(time)
@@ -236,7 +257,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::findings::sample::{EventKey, Sample};
     use crate::perimeter::exception::Coverage;
-    use crate::perimeter::origin::OriginKind;
 
     /// One record of one finding, by its number.
     pub(crate) fn sightings(event: u64) -> Sightings {
@@ -264,6 +284,7 @@ pub(crate) mod tests {
             addresses: Vec::new(),
             allowed_by: Vec::new(),
             guard: None,
+            session: None,
             coverage: Coverage::Uncovered,
         }
     }

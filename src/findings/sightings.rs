@@ -14,9 +14,11 @@ use super::identity::Identity;
 use super::sample::{EventKey, Sample};
 use crate::audit::case::{Case, Event};
 use crate::audit::rule::Severity;
+use crate::audit::rules;
 use crate::perimeter::exception::Coverage;
 use crate::perimeter::origin::Origin;
 use crate::perimeter::principal::Principal;
+use crate::perimeter::session::Session;
 
 /// Records shown as evidence of one finding.
 pub const EVIDENCE: usize = 16;
@@ -82,6 +84,9 @@ pub struct Sightings {
     /// The least that would have stopped one of them, as a sentence.
     #[serde(default)]
     pub guard: Option<String>,
+    /// The break-glass session that it tells of, if it is of one.
+    #[serde(default)]
+    pub session: Option<Box<Session>>,
     /// How long `[[suppress]]` entries cover all of it.
     pub coverage: Coverage,
 }
@@ -100,9 +105,26 @@ impl Sightings {
             join_address(&mut self.addresses, address);
         });
         join_smaller(&mut self.guard, &other.guard);
+        self.join_session(other.session);
         self.allow(other.allowed_by);
         join_shown(&mut self.evidence, other.evidence);
         join_shown(&mut self.named, other.named);
+    }
+
+    fn join_session(&mut self, other: Option<Box<Session>>) {
+        match (&mut self.session, other) {
+            (Some(known), Some(other)) => known.join(*other),
+            (known @ None, other) => *known = other,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// The rule that it is shown under: that of a session is the worst of what was done in it.
+    pub fn rule(&self) -> &str {
+        match &self.session {
+            Some(session) if session.out_of_window => rules::BREAK_GLASS_OUT_OF_WINDOW.id,
+            Some(_) | None => &self.identity.rule,
+        }
     }
 
     /// The earliest and the latest of those records that are left, where all of them are shown: some were taken out.
@@ -184,20 +206,33 @@ impl Sightings {
     /// Of two that differ in what does not tell findings apart, always the same is shown.
     fn join_parties(&mut self, principal: &Principal, origin: &Origin) {
         self.principal.kind = self.principal.kind.min(principal.kind);
+        if self.session.is_some() {
+            self.join_role(principal);
+        }
         join_smaller(&mut self.principal.unique_id, &principal.unique_id);
         join_smaller(&mut self.principal.account, &principal.account);
         join_smaller(&mut self.origin.vpc, &origin.vpc);
         join_smaller(&mut self.origin.vpc_account, &origin.vpc_account);
     }
 
+    /// The record of a session's opening may have the role without its path: the longer name is the whole one.
+    fn join_role(&mut self, principal: &Principal) {
+        let rank = |arn: &Option<String>| arn.as_ref().map_or(0, String::len);
+        let (known, other) = (rank(&self.principal.arn), rank(&principal.arn));
+        if other > known || (other == known && principal.arn < self.principal.arn) {
+            self.principal.arn.clone_from(&principal.arn);
+        }
+    }
+
     /// Bytes that it takes in memory, roughly.
     pub fn weight(&self) -> usize {
+        let session = self.session.as_ref().map_or(0, |session| size_of::<Session>() + session.weight());
         let texts = self.identity.resources.iter().chain(&self.addresses).map(String::len).sum::<usize>();
         let evidence = self.evidence.iter().map(Shown::weight).sum::<usize>();
         let named = self.named.iter().map(Shown::weight).sum::<usize>();
         let allowed = self.allowed_by.iter().map(AllowedBy::weight).sum::<usize>();
         let texts = texts + self.guard.as_ref().map_or(0, String::len) + allowed;
-        2 * size_of::<Self>() + 2 * texts + self.seen.weight() + evidence + named
+        2 * size_of::<Self>() + 2 * texts + self.seen.weight() + evidence + named + session
     }
 }
 

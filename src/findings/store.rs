@@ -10,6 +10,7 @@ use super::sample::EventKey;
 use crate::audit::rule::Severity;
 use crate::perimeter::Endpoint;
 use crate::perimeter::principal::Principal;
+use crate::perimeter::session::{Caller, Part};
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +150,9 @@ pub struct Half {
     pub key: EventKey,
     /// Who called.
     pub principal: Principal,
+    /// In which break-glass session.
+    #[serde(default)]
+    pub session: Option<Box<Part>>,
 }
 
 /// What goes into the store for one finding at once.
@@ -256,7 +260,7 @@ pub trait FindingStore: Sync {
     fn endpoints(&self) -> impl Future<Output = Result<Vec<Endpoint>, StoreError>> + Send;
 
     /// Who made the call that another account's copy tells of, by `sharedEventID`.
-    fn half(&self, shared_id: &str) -> impl Future<Output = Result<Option<Principal>, StoreError>> + Send;
+    fn half(&self, shared_id: &str) -> impl Future<Output = Result<Option<Caller>, StoreError>> + Send;
 
     /// A page of the records that wait for something.
     fn waiting(

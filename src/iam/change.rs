@@ -34,6 +34,7 @@ mod product;
 mod sample;
 mod session;
 mod table;
+mod wider;
 
 pub use own::Own;
 
@@ -101,6 +102,12 @@ pub enum Shows {
     CredentialCreated,
     /// It does so for a user or role that a break-glass entry speaks of.
     BreakGlassCredential,
+    /// It writes the trust policy of such a role, with an `Allow` in it.
+    BreakGlassTrusted,
+    /// It gives such a user or role permissions, or takes a boundary away. What it had before is not known.
+    BreakGlassWidened,
+    /// It puts tags on such a user or role, by which policies may let more through.
+    BreakGlassTagged,
 }
 
 /// What else a change is read against: answered by whoever knows the perimeter.

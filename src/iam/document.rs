@@ -78,6 +78,17 @@ pub struct Statement {
     pub conditions: Vec<Condition>,
 }
 
+impl Statement {
+    /// May it speak of actions of that service?
+    pub fn may_be_of(&self, service: &str) -> bool {
+        let speaks = |action: &ActionPattern| match action.text.split_once(':') {
+            Some((of, _)) => crate::glob::matches(of, service),
+            None => true,
+        };
+        self.actions.negated || self.actions.items.iter().any(speaks)
+    }
+}
+
 /// What an element lists, or everything but that.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Element<T> {

@@ -104,6 +104,15 @@ pub enum Values {
 }
 
 impl Values {
+    /// Puts another text in the place of one.
+    pub fn replace(&mut self, from: &str, to: &str) {
+        let texts = match self {
+            Values::One(text) => std::slice::from_mut(text),
+            Values::Many(texts) => texts.as_mut_slice(),
+        };
+        texts.iter_mut().filter(|text| text.as_str() == from).for_each(|text| to.clone_into(text));
+    }
+
     /// All of them.
     pub fn all(&self) -> &[String] {
         match self {

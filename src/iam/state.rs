@@ -12,6 +12,7 @@ mod apply;
 mod differences;
 mod edit;
 mod organization;
+pub mod piece;
 mod shared;
 pub mod snapshot;
 
@@ -20,6 +21,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::document::Kind;
 
 pub use edit::{Edit, Made, Part};
 pub use organization::{Control, ControlKind, Organization};
@@ -118,7 +121,7 @@ pub struct HolderId {
 }
 
 /// A role, user or group, and what is put on it.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Holder {
     /// Its ARN, with the path. `None`: only its name was told.
     pub arn: Option<String>,
@@ -140,7 +143,7 @@ pub struct Holder {
 }
 
 /// A managed policy.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Managed {
     /// By version id, as `v3`.
     pub versions: BTreeMap<String, Text>,
@@ -157,7 +160,7 @@ impl Managed {
 }
 
 /// A table or a stream.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Table {
     pub policy: Option<Text>,
     /// `None`: nothing told.
@@ -165,7 +168,7 @@ pub struct Table {
 }
 
 /// An endpoint for DynamoDB.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Endpoint {
     /// The VPC's id, where it was told.
     pub vpc: Option<String>,
@@ -201,6 +204,24 @@ fn is_default(policy: Value) -> bool {
 }
 
 impl State {
+    /// The texts of all policies that count, with their kinds; trust policies, of which none has a say in who reaches
+    /// what, are left out.
+    pub fn texts(&self) -> impl Iterator<Item = (Text, Kind)> {
+        let inline = self.holders.values().flat_map(|holder| holder.inline.values().cloned());
+        let managed = self.managed.values().map(|policy| policy.text());
+        let identity = inline.chain(managed).map(|text| (text, Kind::Identity));
+        let controls = self.organization.policies.values().map(|policy| {
+            let kind = match policy.kind {
+                Some(ControlKind::Resource) => Kind::ResourceControl,
+                Some(ControlKind::Service) | None => Kind::ServiceControl,
+            };
+            (policy.text.clone(), kind)
+        });
+        let tables = self.tables.values().filter_map(|table| Some((table.policy.clone()?, Kind::Table)));
+        let endpoints = self.endpoints.values().filter_map(|one| Some((one.policy.clone()?, Kind::Endpoint)));
+        identity.chain(controls).chain(tables).chain(endpoints)
+    }
+
     /// The holders that a managed policy is put on, as a policy or as a boundary; of a group, its users too.
     pub fn holders_of(&self, policy: &str) -> Vec<&HolderId> {
         let has =

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use futures_util::stream::{self, StreamExt};
@@ -23,6 +24,7 @@ use crate::perimeter::Perimeter;
 use crate::perimeter::inventory::Inventory;
 use crate::pipeline::Auditor;
 use crate::watch::judge::Ground;
+use crate::watch::lookup::{Lookup, NoLookup};
 use crate::watch::store::StateStore;
 
 /// Reasons written at once.
@@ -32,13 +34,17 @@ const AT_ONCE: usize = 16;
 type Lazily<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
 
 /// Takes events, one after another or several at once, for as long as the process lives.
-pub struct Handler<S, L> {
+pub struct Handler<S, L, K = NoLookup> {
     pub(super) perimeter: Arc<Perimeter>,
     pub(super) endpoints: Endpoints,
     /// What changes are judged against, as it was read last.
     pub(super) ground: Mutex<Option<Ground>>,
     pub(super) store: Lazily<S>,
     pub(super) files: Lazily<L>,
+    /// What reads from AWS what an event does not carry.
+    pub(super) lookup: K,
+    /// How long that may take in one invocation.
+    pub(super) patience: Duration,
 }
 
 /// Judges as this function does: there is a store, and what it writes itself is no news.
@@ -46,7 +52,7 @@ pub(super) fn judge<'k>(perimeter: &'k Perimeter, inventory: &'k Inventory) -> A
     Auditor::new(perimeter, inventory).for_store().for_journal().ignoring_own_calls()
 }
 
-impl<S: FindingStore + StateStore, L: LogFiles> Handler<S, L> {
+impl<S, L> Handler<S, L> {
     /// Keeps what it finds in a store; log files that events name are fetched from `files`. Each is
     /// made when it is first needed.
     pub fn new(
@@ -60,9 +66,19 @@ impl<S: FindingStore + StateStore, L: LogFiles> Handler<S, L> {
             perimeter: Arc::new(perimeter),
             store: LazyLock::new(Box::new(store)),
             files: LazyLock::new(Box::new(files)),
+            lookup: NoLookup,
+            patience: Duration::ZERO,
         }
     }
 
+    /// Reads back from AWS what events do not carry, for so long in one invocation.
+    pub fn looking_up<K: Lookup>(self, lookup: K, patience: Duration) -> Handler<S, L, K> {
+        let Handler { perimeter, endpoints, ground, store, files, .. } = self;
+        Handler { perimeter, endpoints, ground, store, files, lookup, patience }
+    }
+}
+
+impl<S: FindingStore + StateStore, L: LogFiles, K: Lookup> Handler<S, L, K> {
     /// Handles an event, as Lambda gives it. `now` is the time of what follows from it.
     ///
     /// # Errors

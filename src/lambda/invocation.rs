@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::auditor::{Handler, judge};
 use super::event;
@@ -16,12 +17,15 @@ use crate::findings::store::{FindingStore, StoreError, WaitsFor};
 use crate::perimeter::Endpoint;
 use crate::pipeline::{Calls, Pending, Tally, keep};
 use crate::watch::judge::{Ground, Judged, Watcher};
+use crate::watch::lookup::{Looking, Lookup};
 use crate::watch::store::StateStore;
 
 /// What is under way. Messages are numbered; an event that is not in messages is the message 0.
-pub(super) struct Invocation<'h, S, L> {
-    handler: &'h Handler<S, L>,
+pub(super) struct Invocation<'h, S, L, K> {
+    handler: &'h Handler<S, L, K>,
     now: Timestamp,
+    /// Until when it may read back what events do not carry.
+    until: Instant,
     metrics: &'h mut Metrics,
     /// What went wrong with each message.
     pub troubles: Vec<Troubles>,
@@ -38,9 +42,9 @@ pub(super) struct Invocation<'h, S, L> {
     pub down: Option<String>,
 }
 
-impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
+impl<'h, S: FindingStore + StateStore, L: LogFiles, K: Lookup> Invocation<'h, S, L, K> {
     pub fn new(
-        handler: &'h Handler<S, L>,
+        handler: &'h Handler<S, L, K>,
         now: Timestamp,
         metrics: &'h mut Metrics,
         messages: usize,
@@ -48,6 +52,7 @@ impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
         Self {
             handler,
             now,
+            until: Instant::now() + handler.patience,
             metrics,
             troubles: std::iter::repeat_with(Troubles::default).take(messages).collect(),
             findings: BTreeSet::new(),
@@ -226,7 +231,12 @@ impl<'h, S: FindingStore + StateStore, L: LogFiles> Invocation<'h, S, L> {
     /// Judges changes by what they do to what stands.
     async fn judge_changes(&mut self, changes: Vec<Pending>, messages: BTreeSet<usize>) {
         if !changes.is_empty() {
-            let judged = self.watched(async |watcher, ground| watcher.judge(ground, changes).await).await;
+            let (handler, until) = (self.handler, self.until);
+            let judged = self.watched(async |watcher, ground| {
+                let looking = Looking { lookup: &handler.lookup, until };
+                watcher.judge(ground, changes, looking).await
+            });
+            let judged = judged.await;
             self.note_judged(judged, "judging changes", messages);
         }
     }

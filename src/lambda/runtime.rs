@@ -17,6 +17,7 @@ use super::log_file::LogFiles;
 use super::metrics::Metrics;
 use super::reply::Reply;
 use crate::findings::store::FindingStore;
+use crate::watch::lookup::Lookup;
 use crate::watch::store::StateStore;
 
 /// How long an error at the start may take to be told.
@@ -35,8 +36,8 @@ pub const NEEDED: [&str; 4] = [
 ///
 /// # Errors
 /// Where the Runtime API cannot be reached.
-pub async fn serve<S: FindingStore + StateStore + Send, L: LogFiles>(
-    handler: &Handler<S, L>,
+pub async fn serve<S: FindingStore + StateStore + Send, L: LogFiles, K: Lookup>(
+    handler: &Handler<S, L, K>,
     function: &str,
     clock: fn() -> Timestamp,
 ) -> Result<(), lambda_runtime::Error> {

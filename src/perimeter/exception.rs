@@ -1,5 +1,7 @@
 //! Which exception covers a call: break-glass, a listed service, a suppression.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -17,44 +19,66 @@ pub enum BreakGlassUse {
     InForce,
     /// An entry speaks of the principal, and not at this time or not for this table.
     OutOfWindow,
+    /// An entry covers the call, but for its session, which began longer ago than the entry allows.
+    TooLong,
     /// An entry speaks of the principal's name, and another principal bears it now.
     Recreated,
     /// An entry speaks of the principal, and the record does not show whether of the tables too.
     Untold,
 }
 
-/// What the `[[break_glass]]` entries say of a call by `principal` at `time` to the tables, of which there may
-/// be others where the second value says so. Where several speak of the principal, one that allows the call
-/// counts; else the worst.
-pub fn break_glass(
-    perimeter: &Perimeter,
+/// When a call was made, and when the credentials that it was made with were issued, where that is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct When {
+    pub time: Option<Timestamp>,
+    pub issued: Option<Timestamp>,
+}
+
+/// What the `[[break_glass]]` entries say of a call by `principal` to the tables, of which there may be others
+/// where the second value says so; and which entries say that. Where several speak of the principal, one that
+/// allows the call counts; else the worst.
+pub fn break_glass<'p>(
+    perimeter: &'p Perimeter,
     principal: &Principal,
-    time: Option<Timestamp>,
+    when: When,
     tables: (&[String], bool),
-) -> BreakGlassUse {
-    let Some(arn) = &principal.arn else { return BreakGlassUse::None };
+) -> (BreakGlassUse, Vec<&'p BreakGlass>) {
+    let Some(arn) = &principal.arn else { return (BreakGlassUse::None, Vec::new()) };
     let speaking = perimeter.break_glass.iter().filter(|entry| speaks_of(perimeter, &entry.principal, arn));
-    let uses = speaking.map(|entry| used(entry, principal, time, tables));
-    let rank = |found: &BreakGlassUse| match found {
+    let mut said = (BreakGlassUse::None, Vec::new());
+    for entry in speaking {
+        let found = used(entry, principal, when, tables);
+        match rank(found).cmp(&rank(said.0)) {
+            Ordering::Greater => said = (found, vec![entry]),
+            Ordering::Equal => said.1.push(entry),
+            Ordering::Less => {}
+        }
+    }
+    said
+}
+
+fn rank(found: BreakGlassUse) -> u8 {
+    match found {
         BreakGlassUse::None => 0,
         BreakGlassUse::OutOfWindow => 1,
-        BreakGlassUse::Recreated => 2,
-        BreakGlassUse::Untold => 3,
-        BreakGlassUse::InForce => 4,
-    };
-    uses.max_by_key(rank).unwrap_or(BreakGlassUse::None)
+        BreakGlassUse::TooLong => 2,
+        BreakGlassUse::Recreated => 3,
+        BreakGlassUse::Untold => 4,
+        BreakGlassUse::InForce => 5,
+    }
 }
 
 fn used(
     entry: &BreakGlass,
     principal: &Principal,
-    time: Option<Timestamp>,
+    when: When,
     (tables, untold): (&[String], bool),
 ) -> BreakGlassUse {
     let pinned = |id: &String| Some(id) == principal.unique_id.as_ref();
     if !entry.unique_ids.is_empty() && !entry.unique_ids.iter().any(pinned) {
-        BreakGlassUse::Recreated
-    } else if !entry.window.contains(time) {
+        return BreakGlassUse::Recreated;
+    }
+    let found = if !entry.window.contains(when.time) {
         BreakGlassUse::OutOfWindow
     } else if covers_all(&entry.tables) {
         BreakGlassUse::InForce
@@ -64,7 +88,21 @@ fn used(
         BreakGlassUse::InForce
     } else {
         BreakGlassUse::OutOfWindow
+    };
+    if found != BreakGlassUse::OutOfWindow && is_too_long(entry, when) {
+        BreakGlassUse::TooLong
+    } else {
+        found
     }
+}
+
+/// Was the call made later than a session of the allowed length would have ended? The owner's copy of a call from
+/// another account does not tell when the session began, and a user's own key has no beginning.
+fn is_too_long(entry: &BreakGlass, when: When) -> bool {
+    let Some(((longest, time), issued)) = entry.max_session.zip(when.time).zip(when.issued) else {
+        return false;
+    };
+    time.duration_since(issued) > longest
 }
 
 /// Does the pattern of a break-glass entry speak of `arn`? Its account, where it is a wildcard,
@@ -157,4 +195,50 @@ pub fn coverage(
     });
     let ends = speaking.map(|entry| entry.window.until.map_or(Coverage::Endless, Coverage::Until));
     ends.max().unwrap_or(Coverage::Uncovered)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::perimeter::Window;
+
+    fn said(unique_id: &str, time: &str, issued: Option<&str>) -> BreakGlassUse {
+        let until = "2026-06-01T00:00:00Z".parse().ok();
+        let perimeter = Perimeter {
+            break_glass: vec![BreakGlass {
+                principal: "arn:aws:iam::111122223333:role/emergency".into(),
+                unique_ids: vec!["AROAPINNED".into()],
+                tables: vec!["orders".into()],
+                window: Window { from: None, until },
+                max_session: Some(SignedDuration::from_hours(1)),
+                ticket: None,
+            }],
+            ..Perimeter::default()
+        };
+        let mut principal = Principal::of_arn("arn:aws:iam::111122223333:role/emergency");
+        principal.unique_id = Some(unique_id.into());
+        let when = When { time: time.parse().ok(), issued: issued.and_then(|time| time.parse().ok()) };
+        let tables = ["arn:aws:dynamodb:eu-west-1:111122223333:table/orders".to_owned()];
+        break_glass(&perimeter, &principal, when, (&tables, false)).0
+    }
+
+    #[test]
+    fn a_session_is_too_long_from_the_first_second_past_its_length() {
+        let issued = Some("2026-05-01T00:00:00Z");
+        let of = |time| said("AROAPINNED", time, issued);
+        assert_eq!(of("2026-05-01T01:00:00Z"), BreakGlassUse::InForce);
+        assert_eq!(of("2026-05-01T01:00:01Z"), BreakGlassUse::TooLong);
+        // What does not say when its session began is held to the window alone.
+        assert_eq!(said("AROAPINNED", "2026-05-01T09:00:00Z", None), BreakGlassUse::InForce);
+    }
+
+    #[test]
+    fn a_session_that_outlives_the_window_is_out_of_it_however_short() {
+        let issued = Some("2026-05-31T23:30:00Z");
+        assert_eq!(said("AROAPINNED", "2026-05-31T23:59:59Z", issued), BreakGlassUse::InForce);
+        assert_eq!(said("AROAPINNED", "2026-06-01T00:00:00Z", issued), BreakGlassUse::OutOfWindow);
+        assert_eq!(said("AROAMADEAGAIN", "2026-06-01T00:00:00Z", issued), BreakGlassUse::Recreated);
+    }
 }

@@ -48,6 +48,21 @@ pub enum OriginKind {
 }
 
 impl OriginKind {
+    /// All, from what is approved to what is not known.
+    pub const ALL: [OriginKind; 11] = [
+        OriginKind::ApprovedEndpoint,
+        OriginKind::ApprovedTransit,
+        OriginKind::TrustedAddress,
+        OriginKind::UnapprovedVpc,
+        OriginKind::ForeignEndpoint,
+        OriginKind::UnknownEndpoint,
+        OriginKind::Public,
+        OriginKind::PrivateUnattributed,
+        OriginKind::AwsService,
+        OriginKind::AwsInternal,
+        OriginKind::Unknown,
+    ];
+
     /// As it is written in every output.
     pub fn name(self) -> &'static str {
         match self {

@@ -312,6 +312,7 @@ fn number(case: &Case, judgement: &Judgement, call: &Call, refusal: Option<&Refu
         (
             (call, refusal, judgement.verdict, rule, case.outcome, &case.error),
             (&case.account, &case.via, case.break_glass, case.passage, case.read_only, case.management),
+            case.session.as_ref().map(|part| &part.name),
         )
     );
     EventKey::of(told.as_bytes())

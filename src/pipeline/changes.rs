@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 
 use super::calls::Timeline;
-use super::{Auditor, Calls, Replays, key_of, reread, sightings_of};
+use super::{Auditor, Calls, Replays, key_of, leaves_out_of_whom, reread, sightings_of};
 use crate::audit::case::{Case, Event, Proven, Subject};
 use crate::audit::rules;
 use crate::audit::verdict::judge;
 use crate::findings::sample::EventKey;
 use crate::findings::store::Delta;
-use crate::iam::change::Ours;
+use crate::iam::change::{Ours, Shows};
 use crate::iam::state::{Edit, Endpoint, HolderId, HolderKind, State, Text};
 use crate::perimeter::Perimeter;
 use crate::reach::change::{Between, Effect, EffectKind, effect};
@@ -47,6 +47,27 @@ impl Pending {
     /// The id of the event.
     pub fn event_id(&self) -> Option<&str> {
         self.event.id.as_deref()
+    }
+
+    /// `eventName`.
+    pub fn event_name(&self) -> &str {
+        self.case.event_name()
+    }
+
+    /// The account and the region that it was recorded for.
+    pub fn place(&self) -> (Option<&str>, Option<&str>) {
+        (self.case.account.as_deref(), self.case.region.as_deref())
+    }
+
+    /// Does the event leave out what it changes?
+    pub fn is_unreadable(&self) -> bool {
+        matches!(&self.case.subject, Subject::Change { change, .. } if change.shows == Shows::Unreadable)
+    }
+
+    /// Does it leave out even of whom it is, and was it made in IAM, where an account can be read as a whole?
+    pub fn leaves_out_of_whom(&self) -> bool {
+        let is_of_iam = self.event.source.as_deref().is_some_and(|source| source.starts_with("iam."));
+        is_of_iam && leaves_out_of_whom(&self.case)
     }
 
     /// The record, as JSON, where it goes into a journal.
@@ -189,6 +210,7 @@ impl Auditor<'_> {
     /// Judges a change by what it does to `state`, which is then as it leaves it.
     pub fn prove(&self, state: &mut State, mut one: Pending, texts: &Texts, now: Timestamp) -> Option<Found> {
         let begin = state.clone();
+        one.case.is_weighed = true;
         for edit in one.edits().to_vec() {
             let before = state.clone();
             state.apply(&edit);
@@ -219,6 +241,19 @@ impl Auditor<'_> {
         let key = EventKey::of(&[b"standing\0", id.as_bytes(), b"\0", salt].concat());
         let sightings = sightings_of(case, &judgement, key, event)?;
         Some(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })
+    }
+
+    /// What is approved.
+    pub fn perimeter(&self) -> &Perimeter {
+        self.known.perimeter
+    }
+
+    /// A change as its event would be with what it left out; it stays the event that it is.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn completed(&self, record: &str, of: &Pending) -> Result<Pending, String> {
+        Ok(Pending { time: of.time, key: of.key, event: of.event.clone(), ..self.pending(record, false)? })
     }
 
     /// A change out of a journal. `is_unseen`: no event told of it, and the record was made up for it.
@@ -319,6 +354,10 @@ fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> 
                 None
             }
         }
+        _ if widens(edit, [before, after], perimeter) => found(
+            &rules::BREAK_GLASS_TRUST,
+            "a break-glass principal may do more than before, as far as its policies tell",
+        ),
         Edit::EndpointMade { vpc, policy, .. } if is_approved(vpc.as_deref(), perimeter) => match policy {
             None => found(
                 &rules::ENDPOINT_OPENED,
@@ -349,10 +388,54 @@ fn by_text(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> 
     }
 }
 
-fn is_break_glass(role: &HolderId, state: &State, perimeter: &Perimeter) -> bool {
-    let arn = state.holders.get(role).and_then(|holder| holder.arn.clone());
-    let arn = arn.unwrap_or_else(|| format!("arn:aws:iam::{}:role/{}", role.account, role.name));
+fn is_break_glass(id: &HolderId, state: &State, perimeter: &Perimeter) -> bool {
+    let kind = match id.kind {
+        HolderKind::Role => "role",
+        HolderKind::User => "user",
+        HolderKind::Group => return false,
+    };
+    let arn = state.holders.get(id).and_then(|holder| holder.arn.clone());
+    let arn = arn.unwrap_or_else(|| format!("arn:aws:iam::{}:{kind}/{}", id.account, id.name));
     perimeter.speaks_of(&arn)
+}
+
+/// A policy that says nothing.
+const EMPTY: &str = r#"{"Statement":[]}"#;
+
+/// Does an edit give more to a break-glass principal? Texts are compared by their statements. A principal that the
+/// edit makes has nothing before it.
+fn widens(edit: &Edit, [before, after]: [&State; 2], perimeter: &Perimeter) -> bool {
+    let of = |id: &HolderId| is_break_glass(id, after, perimeter);
+    let had = |id: &HolderId| before.holders.get(id);
+    match edit {
+        Edit::Inline { holder, name, text } if of(holder) => {
+            let known = had(holder).and_then(|had| had.inline.get(name));
+            let is_whole = had(holder).is_some_and(|had| !had.is_partial);
+            let old = known.map_or(is_whole.then_some(EMPTY), Text::as_str);
+            match text {
+                Some(text) => is_wider(old, text.as_str()),
+                // A `Deny` may have gone with it.
+                None => known.is_some() && is_wider(old, Some(EMPTY)),
+            }
+        }
+        Edit::Attached { holder, policy, is: true } if of(holder) => {
+            !policy.ends_with("/AWSDenyAll") && had(holder).is_none_or(|had| !had.attached.contains(policy))
+        }
+        Edit::Boundary { holder, policy: None } if of(holder) => {
+            had(holder).is_none_or(|had| had.is_partial || had.boundary.is_some())
+        }
+        Edit::Member { user, group, is: true } if of(user) => {
+            had(user).is_none_or(|had| !had.groups.contains(group))
+        }
+        Edit::Version { policy, is_default: true, .. } | Edit::DefaultVersion { policy, .. } => {
+            let text = |state: &State| state.managed.get(policy).map(|managed| managed.text());
+            let (old, new) = (text(before), text(after));
+            old != new
+                && after.holders_of(policy).into_iter().any(of)
+                && is_wider(old.as_ref().and_then(Text::as_str), new.as_ref().and_then(Text::as_str))
+        }
+        _ => false,
+    }
 }
 
 fn is_approved(vpc: Option<&str>, perimeter: &Perimeter) -> bool {
@@ -429,4 +512,65 @@ fn opened(effect: &Effect) -> String {
         "from outside, {} may now do {} to {}{by}{more}",
         request.principal, request.action, request.resource
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perimeter::BreakGlass;
+
+    const ALLOW: &str = r#"{"Statement":[{"Effect":"Allow","Action":"dynamodb:*","Resource":"*"}]}"#;
+    const LESS: &str = r#"{"Statement":[{"Effect":"Deny","Action":"dynamodb:*","Resource":"*"}]}"#;
+
+    fn id(name: &str) -> HolderId {
+        HolderId { account: "111122223333".into(), kind: HolderKind::Role, name: name.into() }
+    }
+
+    /// Does each of these edits, one after another, give more to the emergency role?
+    fn widening(edits: &[Edit]) -> Vec<bool> {
+        let entry = BreakGlass {
+            principal: "arn:aws:iam::111122223333:role/emergency".into(),
+            unique_ids: Vec::new(),
+            tables: Vec::new(),
+            window: Default::default(),
+            max_session: None,
+            ticket: None,
+        };
+        let perimeter = Perimeter { break_glass: vec![entry], ..Perimeter::default() };
+        let mut state = State::default();
+        let step = |edit: &Edit| {
+            let before = state.clone();
+            state.apply(edit);
+            widens(edit, [&before, &state], &perimeter)
+        };
+        edits.iter().map(step).collect()
+    }
+
+    #[test]
+    fn only_what_is_more_than_before_widens() {
+        let inline = |text: Option<&str>| Edit::Inline {
+            holder: id("emergency"),
+            name: "p".into(),
+            text: text.map(Text::known),
+        };
+        let attached =
+            |policy: &str, is: bool| Edit::Attached { holder: id("emergency"), policy: policy.into(), is };
+        let told = widening(&[inline(Some(ALLOW)), inline(Some(ALLOW)), inline(Some(LESS)), inline(None)]);
+        assert_eq!(told, [true, false, false, true]);
+        let (policy, shut) = ("arn:aws:iam::111122223333:policy/p", "arn:aws:iam::aws:policy/AWSDenyAll");
+        let told = widening(&[
+            attached(policy, true),
+            attached(policy, true),
+            attached(policy, false),
+            attached(shut, true),
+        ]);
+        assert_eq!(told, [true, false, false, false]);
+        let boundary = |policy: Option<&str>| Edit::Boundary {
+            holder: id("emergency"),
+            policy: policy.map(str::to_owned),
+        };
+        assert_eq!(widening(&[boundary(Some(policy)), boundary(None)]), [false, true]);
+        let other = Edit::Attached { holder: id("ordinary"), policy: policy.into(), is: true };
+        assert_eq!(widening(&[other]), [false]);
+    }
 }

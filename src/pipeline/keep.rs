@@ -182,6 +182,9 @@ impl<S: FindingStore> Keeper<'_, S> {
             }
         };
         let kept = kept.await.inspect_err(|error| self.note_down(error));
+        // Of a session that was not used yet nobody is shown anything either.
+        let is_shown = is_shown
+            && !kept.as_ref().is_ok_and(|kept| kept.sightings.session.is_some() && kept.count() == 0);
         (is_shown || kept.is_err()).then_some((id, kept))
     }
 
@@ -269,15 +272,18 @@ impl<S: FindingStore> Keeper<'_, S> {
                 continue;
             }
             match self.judge(&one).await {
-                Ok(Some(delta)) if delta.sightings.identity.id() == finding => {
-                    if !delta.waiting.iter().any(|again| again.waits_for == one.waits_for) {
+                Ok(deltas) => {
+                    let is_here = |delta: &Delta| delta.sightings.identity.id() == finding;
+                    let waits =
+                        |delta: &Delta| delta.waiting.iter().any(|again| again.waits_for == one.waits_for);
+                    let (here, others): (Vec<Delta>, Vec<Delta>) = deltas.into_iter().partition(is_here);
+                    if here.is_empty() {
+                        leaving.push(one.key);
+                    }
+                    others.into_iter().for_each(|delta| moved.add(delta));
+                    if !here.iter().any(waits) {
                         settled.push(one);
                     }
-                }
-                Ok(delta) => {
-                    delta.into_iter().for_each(|delta| moved.add(delta));
-                    leaving.push(one.key);
-                    settled.push(one);
                 }
                 Err(error @ StoreError::Damaged { .. }) => damaged.push(error),
                 Err(error) => return Err(error),
@@ -300,17 +306,18 @@ impl<S: FindingStore> Keeper<'_, S> {
         Ok(damaged)
     }
 
-    /// What a record adds to which finding now, if to any.
-    async fn judge(&self, waiting: &Waiting) -> Result<Option<Delta>, StoreError> {
-        let delta = self.auditor.again(waiting, None)?;
-        let shared = delta.iter().flat_map(|delta| &delta.waiting).find_map(|again| match &again.waits_for {
-            WaitsFor::OtherHalf(shared) => Some(shared),
-            WaitsFor::Endpoint(_) => None,
-        });
-        let Some(shared) = shared else { return Ok(delta) };
+    /// What a record adds to which findings now, if to any.
+    async fn judge(&self, waiting: &Waiting) -> Result<Vec<Delta>, StoreError> {
+        let deltas = self.auditor.again(waiting, None)?;
+        let shared =
+            deltas.iter().flat_map(|delta| &delta.waiting).find_map(|again| match &again.waits_for {
+                WaitsFor::OtherHalf(shared) => Some(shared),
+                WaitsFor::Endpoint(_) => None,
+            });
+        let Some(shared) = shared else { return Ok(deltas) };
         match self.store.half(shared).await? {
-            Some(principal) => self.auditor.again(waiting, Some(principal)),
-            None => Ok(delta),
+            Some(caller) => self.auditor.again(waiting, Some(caller)),
+            None => Ok(deltas),
         }
     }
 }

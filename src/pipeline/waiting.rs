@@ -40,7 +40,7 @@ pub(super) fn waiting(record: &Record<'_>, case: &Case, finding: &str) -> Vec<Wa
 }
 
 /// The fields of a record that a call is judged and shown by, other than its request and its tables.
-const KEPT: [&str; 18] = [
+const KEPT: [&str; 19] = [
     "addendum",
     "awsRegion",
     "errorCode",
@@ -54,6 +54,7 @@ const KEPT: [&str; 18] = [
     "managementEvent",
     "readOnly",
     "recipientAccountId",
+    "sessionCredentialFromConsole",
     "sharedEventID",
     "sourceIPAddress",
     "userIdentity",
@@ -107,7 +108,12 @@ pub(super) fn half(record: &Record<'_>, case: &Case) -> Vec<Half> {
     // Of a copy that names no table it is not told whose it was: the other copy may.
     let may_cross = case.principal.account != case.account || case.resources.is_empty();
     let crosses = case.principal.arn.is_some() && may_cross;
-    let half =
-        || Half { shared_id: shared_id.into_owned(), key: key_of(record), principal: case.principal.clone() };
+    let session = case.session.as_deref().filter(|part| !part.is_opening());
+    let half = || Half {
+        shared_id: shared_id.into_owned(),
+        key: key_of(record),
+        principal: case.principal.clone(),
+        session: session.map(|part| Box::new(part.alone())),
+    };
     if crosses { vec![half()] } else { Vec::new() }
 }

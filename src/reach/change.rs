@@ -61,7 +61,7 @@ pub struct Opened {
 pub fn effect(edit: &Edit, between: Between<'_>, now: Timestamp) -> Effect {
     let Between { states: [before, after], perimeter, texts } = between;
     let scope = scope(edit, between);
-    let layout = |state| Layout { state, perimeter, texts };
+    let layout = |state| Layout { state, perimeter, texts, has_tags: true };
     let stays_above = !edit.is_of_organization() && !scope.is_tag;
     Comparison { before: layout(before), after: layout(after), perimeter, scope, stays_above, now }.effect()
 }

@@ -98,6 +98,8 @@ pub struct Layout<'s> {
     pub state: &'s State,
     pub perimeter: &'s Perimeter,
     pub texts: &'s Texts,
+    /// Tags of tables count. Where no policy speaks of them, tables are alike that differ in nothing else.
+    pub has_tags: bool,
 }
 
 impl<'s> Layout<'s> {
@@ -325,7 +327,11 @@ impl<'s> Layout<'s> {
         let is_of_owners = |arn: &&String| Arn::parse(arn).is_some_and(|arn| owners.contains(arn.account));
         let is_asked = |arn: &&String| only.is_none_or(|only| *arn == only) && is_of_owners(arn);
         let tables = self.state.tables.iter().filter(|(arn, _)| is_asked(arn));
-        tables.map(|(arn, table)| read_table(arn, table, reader)).collect()
+        let read = |(arn, table): (&String, &Arc<state::Table>)| {
+            let table = read_table(arn, table, reader);
+            Table { tags: table.tags.filter(|_| self.has_tags), ..table }
+        };
+        tables.map(read).collect()
     }
 
     fn endpoints(&self, reader: &mut Reader<'_>) -> Vec<Endpoint> {

@@ -96,7 +96,7 @@ type Between = (String, Option<String>, String, Option<String>);
 impl<'s> Replay<'s> {
     /// By that state.
     pub fn of(state: &'s State, perimeter: &'s Perimeter, texts: &'s Texts) -> Self {
-        Self { layout: Layout { state, perimeter, texts }, laid: BTreeMap::new() }
+        Self { layout: Layout { state, perimeter, texts, has_tags: true }, laid: BTreeMap::new() }
     }
 
     /// Decides a call that was made at a time.

@@ -11,12 +11,13 @@ use std::thread::Builder;
 use jiff::Timestamp;
 
 use super::alike::alike;
+use super::alike_callers::alike_callers;
 use super::change::Opened;
 use super::grants;
 use super::policies::{Laid, Layout, Who, owners};
 use super::texts::Texts;
-use crate::iam::document::{Element, Principal as Grantee};
-use crate::iam::state::{HolderId, HolderKind, State};
+use crate::iam::document::{Element, Principal as Grantee, Statement};
+use crate::iam::state::{HolderId, HolderKind, State, Text};
 use crate::perimeter::{Mode, Perimeter};
 use crate::prove::answer::{Answer, Inquiry, STACK, Verdict, Within};
 use crate::prove::bundle::{Bundle, Principal};
@@ -49,7 +50,8 @@ impl Sweep<'_> {
     pub fn run(&self) -> Swept {
         let mut swept = Swept { tables: self.state.tables.len(), ..Swept::default() };
         let texts = Texts::default();
-        let layout = Layout { state: self.state, perimeter: self.perimeter, texts: &texts };
+        let has_tags = speak_of_tags(self.state, &texts);
+        let layout = Layout { state: self.state, perimeter: self.perimeter, texts: &texts, has_tags };
         let owners = owners(self.perimeter, |account| layout.binding(account));
         for account in self.accounts(&texts) {
             let ids: Vec<&HolderId> = self.holders(&account).collect();
@@ -141,27 +143,26 @@ impl Sweep<'_> {
         owners: &BTreeSet<String>,
         swept: &mut Swept,
     ) {
-        let (laid, doubts) = layout.of_all(laid, ids);
+        let (mut laid, doubts) = layout.of_all(laid, ids);
+        let groups = Group::all(&mut laid, doubts, self.perimeter);
         let answers = worst(self.answers(&laid.bundle, account, owners, None));
-        let (mut open, mut rest) = (Vec::new(), Vec::new());
-        for ((principal, doubts), answer) in laid.bundle.principals.iter().zip(doubts).zip(answers) {
-            let doubts = &doubts | &laid.doubts;
-            if answer.verdict == Verdict::Open && doubts.is_empty() {
-                open.push((principal, answer));
+        let mut open = Vec::new();
+        for (group, answer) in groups.iter().zip(answers) {
+            if answer.verdict == Verdict::Open && group.doubts(&laid).all(|doubts| doubts.is_empty()) {
+                open.push((group, answer));
             } else {
-                rest.push((answer, doubts));
+                group.note(&answer, &laid, swept);
             }
         }
-        rest.into_iter().for_each(|(answer, doubts)| note(vec![answer], &laid, &doubts, swept));
         if open.is_empty() {
             return;
         }
         let tables = layout.each(&Who::Everybody { account: account.to_owned() }, owners, None);
         let share = open.len().div_ceil(self.threads.max(1));
-        let work = |some: &[(&Principal, Answer)]| {
+        let work = |some: &[(&Group, Answer)]| {
             let mut bundle = tables.bundle.clone();
-            let of = |(principal, answer): &(&Principal, Answer)| {
-                self.by_table(principal, answer, (account, owners), &mut bundle)
+            let of = |(group, answer): &(&Group, Answer)| {
+                self.by_table(&group.first, answer, (account, owners), &mut bundle)
             };
             some.iter().map(of).collect::<Vec<_>>()
         };
@@ -176,7 +177,9 @@ impl Sweep<'_> {
             });
             joined.collect()
         });
-        found.into_iter().for_each(|answers| note(answers, &tables, &tables.doubts, swept));
+        for ((group, _), answers) in open.iter().zip(found) {
+            answers.iter().for_each(|answer| group.note(answer, &tables, swept));
+        }
     }
 
     /// Each table for one who gets in: of those that nothing tells apart, one.
@@ -222,6 +225,68 @@ impl Sweep<'_> {
         let within = Within { callers: Some(&callers), resources: Some(owners), tables: asked.or(all) };
         let (perimeter, now, threads) = (self.perimeter, self.now, self.threads);
         Inquiry { bundle, perimeter, now, baseline: None, explain: false, threads, within }.answers()
+    }
+}
+
+/// May any policy that may be about DynamoDB speak of the tags of what is asked for?
+fn speak_of_tags(state: &State, texts: &Texts) -> bool {
+    let is_tag = |text: &str| text.to_ascii_lowercase().contains("resourcetag/");
+    let speaks = |statement: &Statement| {
+        let keys = statement.conditions.iter().map(|condition| &condition.key);
+        let values = statement.conditions.iter().flat_map(|condition| &condition.texts);
+        let resources = statement.resources.items.iter().map(|item| &item.text);
+        statement.may_be_of("dynamodb") && keys.chain(values).chain(resources).any(|text| is_tag(text))
+    };
+    state.texts().any(|(text, kind)| match text {
+        Text::Known(text) => {
+            texts.read(&text, kind).is_ok_and(|document| document.statements.iter().any(speaks))
+        }
+        Text::Untold => false,
+    })
+}
+
+/// Roles and users that no policy tells apart.
+struct Group {
+    first: Principal,
+    /// The ARN of each, and what is not known of it.
+    members: Vec<(String, BTreeSet<String>)>,
+}
+
+impl Group {
+    /// Leaves the first of each group in the bundle.
+    fn all(laid: &mut Laid, doubts: Vec<BTreeSet<String>>, perimeter: &Perimeter) -> Vec<Self> {
+        let places = alike_callers(&laid.bundle, perimeter);
+        let principals = &laid.bundle.principals;
+        let group = |places: &Vec<usize>| {
+            let member = |n: &usize| Some((principals.get(*n)?.arn.clone(), doubts.get(*n)?.clone()));
+            let first = principals.get(*places.first()?)?.clone();
+            Some(Self { first, members: places.iter().filter_map(member).collect() })
+        };
+        let groups: Vec<Self> = places.iter().filter_map(group).collect();
+        laid.bundle.principals = groups.iter().map(|group| group.first.clone()).collect();
+        groups
+    }
+
+    /// What is not known of each of them.
+    fn doubts<'g>(&'g self, laid: &'g Laid) -> impl Iterator<Item = BTreeSet<String>> + 'g {
+        self.members.iter().map(|(_, doubts)| doubts | &laid.doubts)
+    }
+
+    /// Takes in an answer about the first of them, for each.
+    fn note(&self, answer: &Answer, laid: &Laid, swept: &mut Swept) {
+        for ((arn, _), doubts) in self.members.iter().zip(self.doubts(laid)) {
+            note(vec![self.of_member(answer, arn)], laid, &doubts, swept);
+        }
+    }
+
+    fn of_member(&self, answer: &Answer, arn: &str) -> Answer {
+        let mut answer = Answer { principal: arn.to_owned(), ..answer.clone() };
+        if let Some(request) = &mut answer.witness {
+            arn.clone_into(&mut request.principal);
+            let values = request.context.iter_mut().map(|(_, values)| values);
+            values.for_each(|values| values.replace(&self.first.arn, arn));
+        }
+        answer
     }
 }
 

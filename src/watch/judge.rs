@@ -12,7 +12,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::store::{Entry, MAX_RECORD, Mark, StateStore, Window};
+use super::lookup::{Looking, Lookup};
+use super::replay::{Change, carry_out, edits_of, later, prove};
+use super::store::{Entry, Fetched, MAX_RECORD, Mark, StateStore, Window};
 use crate::findings::sample::{EventKey, Sample};
 use crate::findings::store::{Delta, FindingStore, StoreError};
 use crate::iam::state::snapshot::Snapshot;
@@ -74,7 +76,12 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
     ///
     /// # Errors
     /// Where the store fails: all of it is done again then.
-    pub async fn judge(&self, ground: Option<&Ground>, new: Vec<Pending>) -> Result<Judged, StoreError> {
+    pub async fn judge(
+        &self,
+        ground: Option<&Ground>,
+        new: Vec<Pending>,
+        looking: Looking<'_, impl Lookup>,
+    ) -> Result<Judged, StoreError> {
         let mut judged = Judged::default();
         let (mut kept, mut timeless) = (Vec::new(), Vec::new());
         for one in new {
@@ -94,6 +101,9 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         let (inside, before): (Vec<Entry>, Vec<Entry>) = kept.into_iter().partition(is_in);
         self.by_text(&before, &mut judged).await?;
         if let Some(ground) = ground.filter(|_| !inside.is_empty()) {
+            if !looking.lookup.is_off() {
+                self.look(ground, &inside, looking).await?;
+            }
             self.window(ground, &mut judged).await?;
         }
         Ok(judged)
@@ -106,6 +116,58 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
     pub async fn append(&self, entries: &[Entry]) -> Result<(), StoreError> {
         let put = stream::iter(entries).map(|entry| self.store.append(entry)).buffer_unordered(AT_ONCE);
         put.try_collect().await
+    }
+
+    /// Reads from AWS what new changes do not carry, and puts it into the journal. What was read before is not read
+    /// again; what failed before is.
+    async fn look(
+        &self,
+        ground: &Ground,
+        new: &[Entry],
+        looking: Looking<'_, impl Lookup>,
+    ) -> Result<(), StoreError> {
+        let new: BTreeSet<(Timestamp, EventKey)> = new.iter().map(|entry| (entry.time, entry.key)).collect();
+        let Some(last) = new.last().copied() else { return Ok(()) };
+        let mut entries = self.store.window(ground.taken_at).await?.entries;
+        let read = self.read(&entries);
+        let mut state = State::clone(&ground.state);
+        for (n, (entry, one)) in entries.iter_mut().zip(&read).enumerate() {
+            let place = (entry.time, entry.key);
+            let Some(one) = one.as_ref().filter(|_| place <= last) else { continue };
+            let from = read.get(n..).unwrap_or_default();
+            let is_read = entry.fetched.as_ref().is_some_and(|fetched| fetched.failed.is_empty());
+            if new.contains(&place) && !is_read && !is_final(entry, ground) {
+                let change = Change { one, entry, later: &edits_of(from) };
+                let fetched = looking.fetch(self.auditor, &change, &state).await;
+                // What failed as before is kept already.
+                if let Some(fetched) = fetched.filter(|fetched| entry.fetched.as_ref() != Some(fetched)) {
+                    self.keep_fetched(entry, fetched).await?;
+                }
+            }
+            let change = Change { one, entry, later: &later(entry, from) };
+            carry_out(self.auditor, &change, &mut state);
+        }
+        Ok(())
+    }
+
+    /// Keeps what was read, unless somebody else was faster and it is in the journal by now.
+    async fn keep_fetched(&self, entry: &mut Entry, fetched: Fetched) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            if self.store.keep_fetched(entry, fetched.clone()).await? {
+                return Ok(());
+            }
+            let now = self.store.entries(&[(entry.time, entry.key)]).await?.entries;
+            let Some(now) = now.into_iter().next() else { return Ok(()) };
+            *entry = now;
+            if entry.fetched.as_ref().is_some_and(|kept| kept.failed.is_empty()) {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Overtaken(format!("a change of {} (given up after {TRIES} tries)", entry.time)))
+    }
+
+    fn read(&self, entries: &[Entry]) -> Vec<Option<Pending>> {
+        entries.iter().map(|entry| self.auditor.pending(&entry.record, entry.is_unseen).ok()).collect()
     }
 
     /// Judges what of the journal is not judged by this base yet, and all that was made after it.
@@ -133,22 +195,21 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         let Some(first) = entries.iter().position(is_new) else { return Ok(Ok(())) };
         let mut state = State::clone(&ground.state);
         let texts = Texts::default();
-        for (n, mut entry) in entries.into_iter().enumerate() {
-            let one = match self.auditor.pending(&entry.record, entry.is_unseen) {
-                Ok(one) => one,
-                Err(cause) => {
-                    let item = format!("the change {:016x} of {}", entry.key.0, entry.time);
-                    judged.damaged.push(StoreError::Damaged { item, cause });
-                    continue;
-                }
+        let read = self.read(&entries);
+        for (n, (mut entry, one)) in entries.into_iter().zip(&read).enumerate() {
+            let Some(one) = one else {
+                let item = format!("the change {:016x} of {}", entry.key.0, entry.time);
+                let cause = "the record that was kept cannot be read".to_owned();
+                judged.damaged.push(StoreError::Damaged { item, cause });
+                continue;
             };
-            // What was proven by an earlier base stays so: this one has it already.
-            let is_final = entry.mark.is_done && entry.mark.base.is_some_and(|base| base != ground.taken_at);
-            if n < first || is_final {
-                one.apply_to(&mut state);
+            let later = later(&entry, read.get(n..).unwrap_or_default());
+            let change = Change { one, entry: &entry, later: &later };
+            if n < first || is_final(&entry, ground) {
+                carry_out(self.auditor, &change, &mut state);
                 continue;
             }
-            let found = self.auditor.prove(&mut state, one, &texts, self.now);
+            let found = prove(self.auditor, &change, &mut state, &texts, self.now);
             if self.settle(&mut entry, Some(ground.taken_at), found, judged).await?.is_err() {
                 return Ok(Err(Overtaken));
             }
@@ -257,6 +318,11 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
     }
 }
 
+/// What was proven by an earlier base stays so: this one has it already.
+fn is_final(entry: &Entry, ground: &Ground) -> bool {
+    entry.mark.is_done && entry.mark.base.is_some_and(|base| base != ground.taken_at)
+}
+
 /// The mark of a change after it was judged.
 fn marked(before: &Mark, base: Option<Timestamp>, finding: Option<String>, said: u64) -> Mark {
     let base = base.or(before.base);
@@ -288,15 +354,6 @@ fn said(delta: &Delta) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hash.finalize()[..8]);
     u64::from_be_bytes(first)
-}
-
-/// Carries out the edits of entries of the journal, as far as they can be read.
-pub(super) fn replayed(auditor: &Auditor<'_>, state: &mut State, entries: &[Entry]) {
-    for entry in entries {
-        if let Ok(one) = auditor.pending(&entry.record, entry.is_unseen) {
-            one.apply_to(state);
-        }
-    }
 }
 
 /// What undoing would do to a state: the state with it undone, and the edits that lead back.

@@ -1,12 +1,15 @@
 //! What the store promises of what stands: the base, the journal of changes, and how each would be undone.
 //! The implementation, on DynamoDB, is in `crate::aws::findings_table`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::findings::sample::EventKey;
 use crate::findings::store::StoreError;
 use crate::iam::state::Edit;
+use crate::iam::state::piece::Piece;
 
 /// Bytes of a record that the journal takes: CloudTrail makes none that is longer.
 pub const MAX_RECORD: usize = 256 << 10;
@@ -29,10 +32,23 @@ pub struct Entry {
     pub record: String,
     /// No event told of it: a sweep found it done.
     pub is_unseen: bool,
+    /// What was read from AWS beside it. `None`: nothing was, or nothing had to be.
+    pub fetched: Option<Fetched>,
     /// What was made of it so far.
     pub mark: Mark,
     /// Counts up with every mark.
     pub version: u64,
+}
+
+/// What an event does not carry, read from AWS once for all who judge it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Fetched {
+    /// What it refers to, and nothing else told.
+    pub before: Vec<Piece>,
+    /// What it left out.
+    pub after: Vec<Piece>,
+    /// What could not be read, or does not show the change, and why.
+    pub failed: BTreeMap<String, String>,
 }
 
 /// What was made of a change.
@@ -56,7 +72,7 @@ pub struct Mark {
 impl Entry {
     /// A change of which nothing was made yet.
     pub fn new(time: Timestamp, key: EventKey, record: String) -> Self {
-        Self { time, key, record, is_unseen: false, mark: Mark::default(), version: 0 }
+        Self { time, key, record, is_unseen: false, fetched: None, mark: Mark::default(), version: 0 }
     }
 }
 
@@ -94,6 +110,14 @@ pub trait StateStore: Sync {
 
     /// Writes a mark, if nobody has since the entry was read. Returns whether it did; the entry is then as written.
     fn mark(&self, entry: &mut Entry, mark: Mark) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Writes what was read beside a change, and that it is to be judged again, if nobody has written since the entry
+    /// was read. Returns whether it did; the entry is then as written.
+    fn keep_fetched(
+        &self,
+        entry: &mut Entry,
+        fetched: Fetched,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Keeps how what made a finding would be undone. Returns whether it was short enough.
     fn keep_undo(

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::judge::{Ground, Judged, Watcher, number, replayed, undone};
+use super::judge::{Ground, Judged, Watcher, number, undone};
+use super::replay::replayed;
 use super::store::{Base, Entry, StateStore};
 use super::unseen;
 use crate::audit::case::{Case, Event, Proven};
@@ -314,7 +315,7 @@ impl Past<'_> {
         replayed(self.auditor, &mut state, self.entries.get(..from).unwrap_or_default());
         for entry in self.entries.get(from..).unwrap_or_default() {
             let Ok(one) = self.auditor.pending(&entry.record, entry.is_unseen) else { continue };
-            one.apply_to(&mut state);
+            replayed(self.auditor, &mut state, std::slice::from_ref(entry));
             let may_mend = self.entries.len() <= FEW || one.may_touch(&kept.sightings.identity.resources);
             if may_mend && !undo.iter().any(|(_, undo)| self.stands(undo, &state)) {
                 let event = one.event_id().unwrap_or_default().to_owned();

@@ -52,6 +52,26 @@ fn entry(told: &Told, at: Timestamp, n: i64) -> Option<Entry> {
     Some(Entry { is_unseen: true, ..entry })
 }
 
+/// The record of an event as it would be if it told of this edit.
+pub fn completed(record: &Value, edit: &Edit, state: &State, perimeter: &Perimeter) -> Vec<String> {
+    let complete = |told: Told| {
+        let mut record = record.clone();
+        record["eventSource"] = format!("{}.amazonaws.com", told.service).into();
+        record["eventName"] = told.name.into();
+        record["requestParameters"] = told.request;
+        record["responseElements"] = told.response;
+        record.to_string()
+    };
+    told_by(edit, state, perimeter).into_iter().map(complete).collect()
+}
+
+/// Would an event of that name have told of an edit?
+pub fn is_told_by(name: &str, edit: &Edit, state: &State, perimeter: &Perimeter) -> bool {
+    let names = told_by(edit, state, perimeter).into_iter().map(|told| told.name);
+    // The first version of a policy is told by the one that makes it.
+    names.into_iter().any(|told| told == name || (told, name) == ("CreatePolicyVersion", "CreatePolicy"))
+}
+
 /// Parameters, but for those that are not known.
 fn parameters(fields: &[(&str, Option<Value>)]) -> Value {
     let known = fields.iter().filter_map(|(key, value)| Some(((*key).to_owned(), value.clone()?)));

@@ -89,6 +89,7 @@ fn delta(
         named: Vec::new(),
         allowed_by: Vec::new(),
         guard: None,
+        session: None,
         coverage: Coverage::Uncovered,
     };
     Ok(Delta { sightings, waiting: Vec::new(), halves: Vec::new() })

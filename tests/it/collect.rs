@@ -5,13 +5,21 @@ use std::error::Error;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
     StreamViewType, Tag,
 };
+use aws_sdk_iam::config::SharedCredentialsProvider;
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_organizations::types::PolicyType;
+use dynamodb_perimeter::aws::collect::{Collector, PartLookup, Plan, ServiceUrls};
 use dynamodb_perimeter::aws::snapshot::{ObjectUrl, SnapshotObject};
+use dynamodb_perimeter::iam::state::piece::{Piece, Wanted};
+use dynamodb_perimeter::iam::state::snapshot::Snapshot;
+use dynamodb_perimeter::iam::state::{Holder, HolderId, HolderKind};
+use dynamodb_perimeter::perimeter::config;
+use dynamodb_perimeter::watch::lookup::Lookup;
 use serde_json::{Value, json};
 
 use crate::lambda::http::{self, Response};
@@ -506,5 +514,52 @@ async fn the_function_keeps_what_the_command_reads() -> Tested {
     let (from_kept, kept_code) = sweep.swept(&["--snapshot", "kept.json.gz"])?;
     assert_eq!((result(from_kept.clone()), kept_code), (result(live), code));
     assert_eq!(from_kept["taken_at"], told["taken_at"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs moto: run scripts/test-more"]
+async fn one_part_is_what_it_is_in_the_whole() -> Tested {
+    let moto = Moto::start()?;
+    let organization = Organization::build(&moto.url).await?;
+    let [first, second] = &organization.accounts;
+    let perimeter = config::parse(&perimeter(&[first, second]))?.perimeter;
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(Keys::management().0))
+        .region(Region::new(REGION))
+        .endpoint_url(&moto.url)
+        .build();
+    let plan = Plan::new(&perimeter, "perimeter-audit", &[])?;
+    let lookup = PartLookup::new(Collector::new(config, ServiceUrls::default(), plan));
+    let state = Snapshot::parse(organization.snapshot.to_string().as_bytes())?.state;
+    for (id, whole) in state.holders.iter() {
+        let read = lookup.read(&Wanted::Holder(id.clone()), (None, None)).await?;
+        let [Piece::Holder(_, Some(read))] = &read[..] else {
+            return Err(format!("{id:?}: {read:?}").into());
+        };
+        assert!(read.unique_id.is_some());
+        // Whom moto's own role trusts, the text does not tell.
+        let read = Holder { unique_id: None, trust: whole.trust.clone(), ..read.clone() };
+        assert_eq!(&read, whole.as_ref(), "{id:?}");
+    }
+    for (arn, whole) in state.managed.iter() {
+        let wanted = Wanted::Managed {
+            policy: arn.clone(),
+            account: arn.split(':').nth(4).unwrap_or_default().into(),
+        };
+        let read = lookup.read(&wanted, (None, None)).await?;
+        assert_eq!(read, [Piece::Managed(arn.clone(), Some(whole.as_ref().clone()))]);
+    }
+    for (arn, whole) in state.tables.iter() {
+        let read = lookup.read(&Wanted::Table(arn.clone()), (None, None)).await?;
+        assert_eq!(read, [Piece::Table(arn.clone(), Some(whole.as_ref().clone()))]);
+    }
+    let guard = &organization.guard;
+    let read = lookup.read(&Wanted::Control(guard.clone()), (None, None)).await?;
+    assert_eq!(read, [Piece::Control(guard.clone(), state.organization.policies.get(guard).cloned())]);
+    let gone = HolderId { account: first.clone(), kind: HolderKind::Role, name: "nobody".into() };
+    let read = lookup.read(&Wanted::Holder(gone.clone()), (None, None)).await?;
+    assert_eq!(read, [Piece::Holder(gone, None)]);
     Ok(())
 }

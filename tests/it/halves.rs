@@ -20,7 +20,7 @@ use dynamodb_perimeter::findings::sample::EventKey;
 use dynamodb_perimeter::findings::store::{FindingStore, Query};
 use dynamodb_perimeter::perimeter::Perimeter;
 use dynamodb_perimeter::perimeter::inventory::Inventory;
-use dynamodb_perimeter::perimeter::principal::Principal;
+use dynamodb_perimeter::perimeter::session::Caller;
 use dynamodb_perimeter::pipeline::{Auditor, Tally, keep};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -189,17 +189,17 @@ fn correction(n: usize, of: &Value, fields: &[(&str, Value)]) -> Value {
 }
 
 /// Reads records as one scan, or one invocation, does.
-async fn scan(
+pub(crate) async fn scan(
     store: &FindingsTable,
     perimeter: &Perimeter,
     records: &[Value],
     with_halves: bool,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let inventory = known(store, perimeter).await?;
-    let mut halves: HashMap<String, Principal> = HashMap::new();
+    let mut halves: HashMap<String, Caller> = HashMap::new();
     for shared in records.iter().filter_map(|record| record["sharedEventID"].as_str()).filter(|_| with_halves)
     {
-        halves.extend(store.half(shared).await?.map(|principal| (shared.to_owned(), principal)));
+        halves.extend(store.half(shared).await?.map(|caller| (shared.to_owned(), caller)));
     }
     let half = |shared: &str| halves.get(shared).cloned();
     let auditor = Auditor::new(perimeter, &inventory).for_store().with_halves(&half);
@@ -254,11 +254,13 @@ async fn listed(store: &FindingsTable) -> Result<Listed, Box<dyn Error + Send + 
     }
 }
 
-async fn memory() -> Result<FindingsTable, Box<dyn Error + Send + Sync>> {
+pub(crate) async fn memory() -> Result<FindingsTable, Box<dyn Error + Send + Sync>> {
     Ok(StoreUrl::Memory.open().await?.ok_or("a store")?)
 }
 
-fn run<T>(test: impl Future<Output = Result<T, Box<dyn Error + Send + Sync>>>) -> Result<T, Box<dyn Error>> {
+pub(crate) fn run<T>(
+    test: impl Future<Output = Result<T, Box<dyn Error + Send + Sync>>>,
+) -> Result<T, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(test).map_err(|error| error.to_string().into())
 }

@@ -1623,6 +1623,7 @@ fn small_perimeter() -> Result<(Perimeter, Inventory), Box<dyn std::error::Error
         unique_ids: vec![],
         tables: vec![],
         window: Default::default(),
+        max_session: None,
         ticket: None,
     };
     let mut perimeter = Perimeter {

@@ -36,6 +36,7 @@ use dynamodb_perimeter::perimeter::Endpoint;
 use dynamodb_perimeter::perimeter::exception::Coverage;
 use dynamodb_perimeter::perimeter::origin::{Origin, OriginKind};
 use dynamodb_perimeter::perimeter::principal::{Principal, PrincipalKind};
+use dynamodb_perimeter::perimeter::session::Caller;
 
 mod decisions;
 
@@ -120,6 +121,7 @@ fn delta(finding: u32, events: impl IntoIterator<Item = u32>) -> Delta {
         named: Vec::new(),
         allowed_by: Vec::new(),
         guard: None,
+        session: None,
         coverage: Coverage::Uncovered,
     };
     Delta { sightings, waiting: Vec::new(), halves: Vec::new() }
@@ -356,7 +358,12 @@ async fn every_item_comes_back_as_it_was_written() -> Result {
         one.waiting =
             vec![waiting(&id, n, endpoint.clone(), &record), waiting(&id, n, other_half.clone(), &record)];
         let principal = one.sightings.principal.clone();
-        one.halves = vec![Half { shared_id: shared.clone(), key: key(n), principal: principal.clone() }];
+        one.halves = vec![Half {
+            shared_id: shared.clone(),
+            key: key(n),
+            principal: principal.clone(),
+            session: None,
+        }];
 
         let recorded = store.record(one.clone(), now()).await?;
         let found = store.find(&id, now()).await?.ok_or("the finding")?;
@@ -365,7 +372,7 @@ async fn every_item_comes_back_as_it_was_written() -> Result {
             assert_eq!((kept.status, kept.history.len()), (Status::Open, 0));
         }
         assert_eq!(format!("{:?}", store.evidence(&id).await?), format!("{:?}", one.sightings.evidence));
-        assert_eq!(store.half(&shared).await?, Some(principal));
+        assert_eq!(store.half(&shared).await?, Some(Caller { principal, session: None }));
         assert_eq!(waits(&store, &endpoint).await?, vec![one.waiting[0].clone()]);
         assert_eq!(waits(&store, &other_half).await?, vec![one.waiting[1].clone()]);
         store.settled(&one.waiting[..1]).await?;
@@ -394,7 +401,8 @@ async fn ids_and_texts_of_any_length_are_taken() -> Result {
     let shared = WaitsFor::OtherHalf(long.clone());
     one.waiting =
         vec![waiting(&long, 1, shared.clone(), "{}"), waiting("f-2", 1, shared.clone(), &long.repeat(2))];
-    one.halves = vec![Half { shared_id: long.clone(), key: key(1), principal: Principal::unknown() }];
+    one.halves =
+        vec![Half { shared_id: long.clone(), key: key(1), principal: Principal::unknown(), session: None }];
     let kept = store.record(one.clone(), now()).await?;
     // Cut, and cut alike when it comes again.
     let id = kept.sightings.identity.id();
@@ -404,7 +412,7 @@ async fn ids_and_texts_of_any_length_are_taken() -> Result {
     assert_eq!(found.sightings.addresses.len(), 1);
     // The record that is longer than 256 KiB does not wait.
     assert_eq!(waits(&store, &shared).await?.len(), 1);
-    assert_eq!(store.half(&long).await?, Some(Principal::unknown()));
+    assert_eq!(store.half(&long).await?.map(|caller| caller.principal), Some(Principal::unknown()));
     assert_eq!(store.half(&format!("{long}x")).await?, None);
     store.note_message(&long, &long, now()).await?;
     store.withdraw(&long, &[key(1)]).await?;
@@ -447,7 +455,12 @@ async fn evidence_alone_expires() -> Result {
     let mut one = delta(1, 0..20);
     let id = one.sightings.identity.id();
     one.waiting = vec![waiting(&id, 1, WaitsFor::Endpoint("vpce-01".into()), "{}")];
-    one.halves = vec![Half { shared_id: "shared".into(), key: key(1), principal: Principal::unknown() }];
+    one.halves = vec![Half {
+        shared_id: "shared".into(),
+        key: key(1),
+        principal: Principal::unknown(),
+        session: None,
+    }];
     record(&store, one).await?;
     store.withdraw("f-unseen", &[key(9)]).await?;
     store.note_message("message", "no JSON", now()).await?;

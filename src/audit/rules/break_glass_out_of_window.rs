@@ -8,9 +8,11 @@ pub(crate) const RULE: Rule = Rule {
     subject: Subject::Call,
     title: "Break-glass access outside its window",
     what: "A call by a principal that a `[[break_glass]]` entry names, before the entry's \
-        `from`, at its `until` or later, or to a table that its `tables` leave out. The entry \
-        does not excuse the call, which is judged by where it came from; the finding comes \
-        from inside too.\n\n\
+        `from`, at its `until` or later, to a table that its `tables` leave out, or in a session \
+        that began longer ago than its `max_session`. The entry does not excuse the call, which \
+        is judged by where it came from; the finding comes from inside too. Also a session that \
+        is opened for longer than `max_session`, before any use. All uses of one session are one \
+        finding, which tells its whole story.\n\n\
         Cannot see: a window that the entry does not set; whether somebody extended the \
         emergency in words and not in the file.",
     why: "The window stands in perimeter.toml, but an SCP that carves the role out by \

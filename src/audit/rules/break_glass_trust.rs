@@ -1,21 +1,26 @@
-//! A change after which somebody new can become a break-glass principal.
+//! A change after which somebody new can become a break-glass principal, or such a principal may do more.
 
 use crate::audit::rule::{Rule, Severity, Subject};
 
 pub(crate) const RULE: Rule = Rule {
     id: "break-glass-trust",
     severity: Severity::Critical,
-    subject: Subject::ProvenChange,
-    title: "More principals can break the glass",
+    subject: Subject::Change,
+    title: "Break-glass access widened",
     what: "A trust policy of a role that a break-glass entry speaks of, with an `Allow` that the \
         policy before it did not have, or without a `Deny` that it had. The two texts are \
         compared statement by statement: one that says the same in other words counts as more. \
-        Where the policy before it is not known, any counts. This is raised only where what \
-        stood before is known (`scan --snapshot`). From its own text alone, in every scan: a \
-        lasting credential made or switched on for a break-glass user (an access key, a \
-        password, a service-specific credential), and a profile of Roles Anywhere made or \
-        changed by which certificates get in as a break-glass role.\n\n\
-        Cannot see: under which path a user lies whose event has the name alone: where a \
+        Where the policy before it is not known, any `Allow` counts. The same where its permissions \
+        are widened: by an inline policy with an `Allow`, a managed policy, a user's group, or a \
+        boundary that is taken away. That is high, and critical where a break-glass principal \
+        does it itself, for then it is in use; of tags only that is told. Also a lasting \
+        credential made or switched on for a break-glass user (an access key, a password, a \
+        service-specific credential), and a profile of Roles Anywhere made or changed by which \
+        certificates get in as a break-glass role. All of it is told from the event's own text; \
+        where what stood before is known (`scan --snapshot`), only what is more than that.\n\n\
+        Cannot see: whether somebody else's session of the role was open at the time; new \
+        versions of its managed policies, and a boundary put in another's place, without a \
+        snapshot; under which path a role or user lies whose event has the name alone: where a \
         pattern may speak of it under some path, it counts; changes to the identity provider \
         that the role trusts, or of who may sign in there; a chain of roles through other \
         roles' trust policies.",

@@ -8,7 +8,10 @@ pub(crate) const RULE: Rule = Rule {
     subject: Subject::Call,
     title: "Break-glass access used",
     what: "A call by a principal that a `[[break_glass]]` entry in force covers, from outside \
-        the perimeter or from inside. From outside the verdict is `exempt`.\n\n\
+        the perimeter or from inside. From outside the verdict is `exempt`. All uses of one \
+        session are one finding, which tells who opened it, as whom and for how long, by which \
+        ticket, what it touched, from where, and until when; one use beyond the grant makes \
+        it `break-glass-out-of-window`.\n\n\
         Cannot see: the person behind a shared role, unless the session's name or its source \
         identity tells; whether the ticket was open, or the call served it.",
     why: "The emergency role is the one way round the perimeter that is left open on purpose, \

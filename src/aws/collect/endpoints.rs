@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::object;
 use crate::aws::s3::described;
 
-const TYPE: &str = "AWS::EC2::VPCEndpoint";
+pub(super) const TYPE: &str = "AWS::EC2::VPCEndpoint";
 
 /// The endpoints of an account in a region.
 #[derive(Default)]
@@ -51,12 +51,12 @@ async fn get(client: &Client, id: &str) -> Result<Map<String, Value>, String> {
     properties(&text).ok_or_else(|| "its properties are no JSON object".to_owned())
 }
 
-fn properties(text: &str) -> Option<Map<String, Value>> {
+pub(super) fn properties(text: &str) -> Option<Map<String, Value>> {
     serde_json::from_str(text).ok()
 }
 
 /// `None`: it leads elsewhere.
-fn endpoint(id: &str, mut properties: Map<String, Value>) -> Option<Value> {
+pub(super) fn endpoint(id: &str, mut properties: Map<String, Value>) -> Option<Value> {
     let mut take = |name: &str| properties.remove(name);
     let service = take("ServiceName").filter(is_of_dynamodb)?;
     Some(object([

@@ -63,7 +63,7 @@ impl Account {
     }
 }
 
-fn user(user: UserDetail) -> Result<Value, String> {
+pub(super) fn user(user: UserDetail) -> Result<Value, String> {
     Ok(object([
         ("Path", user.path.map(Value::from)),
         ("UserName", named("UserName", user.user_name)?),
@@ -77,7 +77,7 @@ fn user(user: UserDetail) -> Result<Value, String> {
     ]))
 }
 
-fn group(group: GroupDetail) -> Result<Value, String> {
+pub(super) fn group(group: GroupDetail) -> Result<Value, String> {
     Ok(object([
         ("Path", group.path.map(Value::from)),
         ("GroupName", named("GroupName", group.group_name)?),
@@ -88,7 +88,7 @@ fn group(group: GroupDetail) -> Result<Value, String> {
     ]))
 }
 
-fn role(role: RoleDetail) -> Result<Value, String> {
+pub(super) fn role(role: RoleDetail) -> Result<Value, String> {
     Ok(object([
         ("Path", role.path.map(Value::from)),
         ("RoleName", named("RoleName", role.role_name)?),
@@ -102,7 +102,7 @@ fn role(role: RoleDetail) -> Result<Value, String> {
     ]))
 }
 
-fn managed(policy: ManagedPolicyDetail) -> Result<Value, String> {
+pub(super) fn managed(policy: ManagedPolicyDetail) -> Result<Value, String> {
     let mut versions = Vec::new();
     for version in policy.policy_version_list.into_iter().flatten() {
         versions.push(object([

@@ -111,7 +111,7 @@ async fn policy(client: &Client, arn: &str) -> Policy {
     }
 }
 
-async fn tags(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, String> {
+pub(super) async fn tags(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, String> {
     let (mut tags, mut next) = (BTreeMap::new(), None);
     for _ in 0..TAG_PAGES {
         let page = client.list_tags_of_resource().resource_arn(arn).set_next_token(next).send().await;

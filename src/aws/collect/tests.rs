@@ -10,14 +10,17 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
 use super::*;
+use crate::iam::state::piece::{Piece, Wanted};
 use crate::iam::state::snapshot::Snapshot;
 use crate::iam::state::{ControlKind, HolderId, HolderKind, Text};
 use crate::perimeter::config;
+use crate::watch::lookup::Lookup;
 
 const OWN: &str = "111122223333";
 const OTHER: &str = "444455556666";
@@ -77,6 +80,9 @@ impl Call {
 }
 
 type Answer = (u16, String);
+
+/// In the place of a status: there is no answer.
+const UNREACHED: u16 = 0;
 type Rule = Box<dyn Fn(&Call) -> Option<Answer> + Send + Sync>;
 
 #[derive(Clone)]
@@ -102,6 +108,9 @@ impl HttpConnector for Aws {
         let call = Call::of(&request);
         let (status, body) = (self.rule)(&call).unwrap_or_else(|| usual(&call));
         self.calls.lock().unwrap().push(call);
+        if status == UNREACHED {
+            return HttpConnectorFuture::ready(Err(ConnectorError::io("no route".into())));
+        }
         let response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
         HttpConnectorFuture::ready(Ok(response))
     }
@@ -136,6 +145,13 @@ impl Aws {
         let snapshot = Snapshot::parse(collected.snapshot.to_string().as_bytes()).unwrap();
         assert_eq!(collected.unread, snapshot.unread);
         (collected, snapshot)
+    }
+
+    fn lookup(&self) -> PartLookup {
+        let perimeter = config::parse(PERIMETER).unwrap().perimeter;
+        let plan = Plan::new(&perimeter, "/team/perimeter-audit", &[]).unwrap();
+        let soon = retries_of_part().with_initial_backoff(Duration::from_millis(1));
+        PartLookup::new(Collector::new(self.config(soon), ServiceUrls::default(), plan))
     }
 
     fn asked(&self, operation: &str) -> usize {
@@ -575,4 +591,164 @@ fn a_plan_says_what_is_wrong_with_it() {
     assert_eq!(plan("a", "").unwrap().regions, BTreeSet::from(["eu-west-1".into()]));
     let nowhere = Plan::new(&Perimeter::default(), "a", &[]).unwrap_err();
     assert_eq!(nowhere, PlanError::NoRegion);
+}
+
+/// One part after another.
+fn parts(lookup: &PartLookup, wanted: &[Wanted]) -> Vec<Result<Vec<Piece>, String>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut read = Vec::new();
+        for wanted in wanted {
+            read.push(lookup.read(wanted, (Some(OTHER), Some("eu-west-1"))).await);
+        }
+        read
+    })
+}
+
+fn holder(kind: HolderKind, name: &str) -> Wanted {
+    Wanted::Holder(HolderId { account: OTHER.into(), kind, name: name.into() })
+}
+
+/// What AWS answers of one part.
+fn of_part(call: &Call) -> Option<Answer> {
+    let operation = call.operation.as_str();
+    let is_more = call.body.contains("Marker=more");
+    let described = |kind: &str| {
+        format!(
+            "<Path>/a/</Path><{kind}Name>one</{kind}Name><{kind}Id>ID</{kind}Id><Arn>arn:aws:iam::{OTHER}:x/a/one</Arn>\
+             <CreateDate>2026-01-01T00:00:00Z</CreateDate>"
+        )
+    };
+    let result = match operation {
+        "GetRole" => format!(
+            "<Role>{}<AssumeRolePolicyDocument>{DOCUMENT}</AssumeRolePolicyDocument><PermissionsBoundary>\
+             <PermissionsBoundaryArn>arn:b</PermissionsBoundaryArn></PermissionsBoundary>\
+             <Tags><member><Key>k</Key><Value>v</Value></member></Tags></Role>",
+            described("Role")
+        ),
+        "GetUser" => format!("<User>{}</User>", described("User")),
+        "GetGroup" => format!("<Group>{}</Group><IsTruncated>false</IsTruncated>", described("Group")),
+        "ListRolePolicies" if !is_more => {
+            "<PolicyNames><member>p1</member></PolicyNames><IsTruncated>true</IsTruncated><Marker>more</Marker>".into()
+        }
+        "ListRolePolicies" | "ListUserPolicies" | "ListGroupPolicies" => {
+            "<PolicyNames><member>p2</member></PolicyNames><IsTruncated>false</IsTruncated>".into()
+        }
+        "GetRolePolicy" | "GetUserPolicy" | "GetGroupPolicy" => format!(
+            "<RoleName>one</RoleName><UserName>one</UserName><GroupName>one</GroupName><PolicyName>p</PolicyName>\
+             <PolicyDocument>{DOCUMENT}</PolicyDocument>"
+        ),
+        "ListAttachedRolePolicies" | "ListAttachedUserPolicies" | "ListAttachedGroupPolicies" => {
+            "<AttachedPolicies><member><PolicyName>M</PolicyName><PolicyArn>arn:m</PolicyArn></member></AttachedPolicies>\
+             <IsTruncated>false</IsTruncated>".into()
+        }
+        "ListGroupsForUser" => {
+            format!("<Groups><member>{}</member></Groups><IsTruncated>false</IsTruncated>", described("Group"))
+        }
+        "GetPolicy" => "<Policy><Arn>arn:aws:iam::aws:policy/M</Arn><DefaultVersionId>v7</DefaultVersionId></Policy>".into(),
+        "GetPolicyVersion" => {
+            assert!(call.body.contains("VersionId=v7"), "{call:?}");
+            format!("<PolicyVersion><Document>{DOCUMENT}</Document><VersionId>v7</VersionId></PolicyVersion>")
+        }
+        _ => return None,
+    };
+    Some(xml(operation, &result))
+}
+
+#[test]
+fn one_part_is_read_as_a_snapshot_has_it() {
+    let aws = Aws::where_also(|call| match call.operation.as_str() {
+        "DescribePolicy" if call.body.contains("p-tags") => {
+            let summary = json!({ "Id": "p-tags", "Type": "TAG_POLICY" });
+            Some((200, json!({ "Policy": { "PolicySummary": summary, "Content": "{}" } }).to_string()))
+        }
+        "DescribePolicy" => {
+            let summary = json!({ "Id": "p-1", "Name": "guard", "Type": "SERVICE_CONTROL_POLICY" });
+            Some((200, json!({ "Policy": { "PolicySummary": summary, "Content": "{}" } }).to_string()))
+        }
+        _ => of_part(call),
+    });
+    let lookup = aws.lookup();
+    let table = format!("arn:aws:dynamodb:eu-west-1:{OWN}:table/orders");
+    let wanted = [
+        holder(HolderKind::Role, "one"),
+        holder(HolderKind::User, "one"),
+        holder(HolderKind::Group, "one"),
+        Wanted::Managed { policy: "arn:aws:iam::aws:policy/M".into(), account: OTHER.into() },
+        Wanted::Control("p-1".into()),
+        Wanted::Control("p-tags".into()),
+        Wanted::Table(table.clone()),
+    ];
+    let read: Vec<Piece> = parts(&lookup, &wanted).into_iter().flat_map(Result::unwrap).collect();
+    let document = Text::known(r#"{"Statement":[]}"#);
+    let of = |n: usize| match &read[n] {
+        Piece::Holder(_, Some(holder)) => holder.clone(),
+        other => panic!("{other:?}"),
+    };
+    let role = of(0);
+    assert_eq!(role.inline, [("p1".into(), document.clone()), ("p2".into(), document.clone())].into());
+    assert_eq!((role.trust, role.boundary.as_deref()), (Some(document.clone()), Some("arn:b")));
+    assert_eq!((role.attached, role.tags), (["arn:m".into()].into(), [("k".into(), "v".into())].into()));
+    assert_eq!((of(1).groups, of(1).inline.len()), (["one".into()].into(), 1));
+    assert_eq!((of(2).attached.len(), of(2).unique_id.as_deref()), (1, Some("ID")));
+    assert!(matches!(&read[3], Piece::Managed(_, Some(managed)) if managed.text() == document));
+    assert!(
+        matches!(&read[4], Piece::Control(_, Some(control)) if control.kind == Some(ControlKind::Service))
+    );
+    assert_eq!(read[5], Piece::OtherControl("p-tags".into()));
+    assert!(
+        matches!(&read[6], Piece::Table(arn, Some(read)) if *arn == table && read.policy == Some(document))
+    );
+    assert_eq!(aws.asked("AssumeRole"), 2, "once for each of the accounts that are not the own");
+}
+
+#[test]
+fn an_endpoint_is_read_where_its_event_was_and_an_account_as_a_whole() {
+    let aws = Aws::where_also(|call| {
+        let properties = json!({ "VpcId": "vpc-0a", "ServiceName": "com.amazonaws.eu-west-1.dynamodb", "PolicyDocument": {} });
+        let described = json!({ "Identifier": "vpce-0a", "Properties": properties.to_string() });
+        let is_here = call.account == OTHER && call.region == "eu-west-1";
+        (call.is("GetResource") && is_here)
+            .then(|| (200, json!({ "ResourceDescription": described }).to_string()))
+    });
+    let read = parts(&aws.lookup(), &[Wanted::Endpoint("vpce-0a".into()), Wanted::Account(OTHER.into())]);
+    let endpoint = read[0].as_ref().unwrap();
+    assert!(
+        matches!(&endpoint[..], [Piece::Endpoint(_, Some(read))] if read.vpc.as_deref() == Some("vpc-0a"))
+    );
+    assert_eq!(read[1].as_ref().unwrap().len(), 5, "two roles, a user, a group and a policy");
+}
+
+#[test]
+fn what_is_gone_is_an_answer_and_a_refusal_is_none() {
+    let aws = Aws::where_also(|call| match call.operation.as_str() {
+        "GetRole" if call.body.contains("gone") => Some(refused_in_xml("NoSuchEntity")),
+        "GetRole" => Some(refused_in_xml("AccessDenied")),
+        "DescribePolicy" => Some(refused("PolicyNotFoundException")),
+        _ => None,
+    });
+    let wanted = [
+        holder(HolderKind::Role, "gone"),
+        Wanted::Control("p-1".into()),
+        holder(HolderKind::Role, "other"),
+        holder(HolderKind::Role, "other"),
+    ];
+    let read = parts(&aws.lookup(), &wanted);
+    assert!(matches!(read[0].as_deref(), Ok([Piece::Holder(_, None)])));
+    assert!(matches!(read[1].as_deref(), Ok([Piece::Control(_, None)])));
+    assert_eq!(read[2], Err("AccessDenied: no".to_owned()));
+    assert_eq!(aws.asked("GetRole"), 3, "who refuses is asked again");
+}
+
+#[test]
+fn a_service_that_cannot_be_reached_is_left_alone_for_a_while() {
+    let aws = Aws::where_also(|call| (call.service == "iam").then(|| (UNREACHED, String::new())));
+    let role = || holder(HolderKind::Role, "one");
+    let table = Wanted::Table(format!("arn:aws:dynamodb:eu-west-1:{OWN}:table/orders"));
+    let read = parts(&aws.lookup(), &[role(), role(), table]);
+    assert!(read[0].as_ref().is_err_and(|why| why.contains("no route")), "{read:?}");
+    let again = read[1].as_ref().unwrap_err();
+    assert!(again.starts_with("IAM could not be reached a while ago: "), "{again}");
+    assert!(read[2].is_ok(), "{read:?}");
+    assert!(aws.asked("GetRole") <= 2, "as often as one request is made");
 }

@@ -65,7 +65,10 @@ fn clip_all<'t>(texts: impl IntoIterator<Item = &'t mut Option<String>>) {
 pub(super) fn bounded(mut delta: Delta) -> Delta {
     sightings(&mut delta.sightings);
     delta.waiting.retain(|waiting| waiting.record.len() <= MAX_WAITING);
-    delta.halves.iter_mut().for_each(|half| principal(&mut half.principal));
+    for half in &mut delta.halves {
+        principal(&mut half.principal);
+        half.session.iter_mut().for_each(|part| principal(&mut part.principal));
+    }
     delta
 }
 

@@ -17,7 +17,7 @@ use crate::findings::store::{CALLER_HALF, Half, StoreError, Waiting, WaitsFor};
 use crate::ids::{AccountId, EndpointId, VpcKey};
 use crate::perimeter::Endpoint;
 use crate::perimeter::exception::Coverage;
-use crate::perimeter::principal::Principal;
+use crate::perimeter::session::Caller;
 
 /// The schema that this version writes.
 const SCHEMA: u32 = 1;
@@ -64,10 +64,13 @@ pub(super) fn write_finding(id: &str, kept: &Kept, version: u64) -> Result<Item,
     if !seen.allowed_by.is_empty() {
         writer.document("allowed_by", &seen.allowed_by)?;
     }
+    if let Some(session) = &seen.session {
+        writer.document("session", session)?;
+    }
     if let Some(guard) = &seen.guard {
         writer.set("guard", text(guard));
     }
-    writer.set("rule", text(&*seen.identity.rule));
+    writer.set("rule", text(seen.rule()));
     writer.set("status", text(kept.status.name()));
     writer.set("severity", text(seen.severity.name()));
     write_life(&mut writer, kept)?;
@@ -169,6 +172,7 @@ pub(super) fn read_finding(item: &Item) -> Result<Stored, StoreError> {
         // What an earlier version wrote has neither.
         allowed_by: if item.contains_key("allowed_by") { reader.document("allowed_by")? } else { Vec::new() },
         guard: reader.optional("guard")?.map(str::to_owned),
+        session: if item.contains_key("session") { Some(reader.document("session")?) } else { None },
         coverage: reader.coverage()?,
     };
     let status = Status::parse(status).ok_or_else(|| reader.damaged("`status` has no such value"))?;
@@ -251,11 +255,16 @@ pub(super) fn write_half(half: &Half) -> Result<Item, StoreError> {
     let mut writer = Writer { item: begin(&key), key: &key };
     writer.set("key", text(schema::hex(half.key)));
     writer.document("principal", &half.principal)?;
+    if let Some(session) = &half.session {
+        writer.document("session", session)?;
+    }
     Ok(writer.item)
 }
 
-pub(super) fn read_half(item: &Item) -> Result<Principal, StoreError> {
-    Reader::of(item)?.document("principal")
+pub(super) fn read_half(item: &Item) -> Result<Caller, StoreError> {
+    let reader = Reader::of(item)?;
+    let session = if item.contains_key("session") { Some(reader.document("session")?) } else { None };
+    Ok(Caller { principal: reader.document("principal")?, session })
 }
 
 /// The item that says that records wait for an endpoint. Each time another one: whoever finds that

@@ -265,7 +265,7 @@ fn matches(query: &Query, kept: &Kept) -> bool {
         && query.at_least.is_none_or(|least| seen.severity >= least)
         && (query.statuses.is_empty() || query.statuses.contains(&kept.status))
         && query.account.as_ref().is_none_or(|account| seen.identity.account.as_ref() == Some(account))
-        && query.rule.as_ref().is_none_or(|rule| seen.identity.rule == *rule)
+        && query.rule.as_ref().is_none_or(|rule| seen.rule() == *rule)
         && query.since.is_none_or(|time| seen.span.is_some_and(|(_, last)| last >= since(time)))
         && query.until.is_none_or(|time| seen.span.is_some_and(|(first, _)| first < time))
 }

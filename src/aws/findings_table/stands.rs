@@ -17,12 +17,14 @@ use crate::findings::sample::EventKey;
 use crate::findings::store::StoreError;
 use crate::gzip::{self, MAX_UNPACKED};
 use crate::iam::state::Edit;
-use crate::watch::store::{Base, Entry, Mark, StateStore, Window};
+use crate::watch::store::{Base, Entry, Fetched, Mark, StateStore, Window};
 
 /// Bytes of a base in one item: DynamoDB takes 400 KB.
 const PIECE: usize = 380 << 10;
 /// Bytes, packed, of what would undo a change.
 const MAX_UNDO: usize = 350 << 10;
+/// Bytes, packed, of what was read beside a change: a record and this fit into one item.
+const MAX_FETCHED: usize = 100 << 10;
 /// How long the journal keeps a change, from when it was made: the base has it long before.
 const JOURNAL: SignedDuration = SignedDuration::from_hours(24 * 180);
 
@@ -122,12 +124,15 @@ impl StateStore for FindingsTable {
 
     async fn mark(&self, entry: &mut Entry, mark: Mark) -> Result<bool, StoreError> {
         let marked = Entry { mark, version: entry.version + 1, ..entry.clone() };
-        let item = write_entry(&marked)?;
-        let is_ours = retry(|| self.try_mark(&item, entry.version)).await?;
-        if is_ours {
-            *entry = marked;
-        }
-        Ok(is_ours)
+        self.replace(entry, marked).await
+    }
+
+    async fn keep_fetched(&self, entry: &mut Entry, fetched: Fetched) -> Result<bool, StoreError> {
+        let fetched = if packed(&fetched)?.len() > MAX_FETCHED { too_long(fetched) } else { fetched };
+        let mark = Mark { is_done: false, ..entry.mark.clone() };
+        let version = entry.version + 1;
+        let kept = Entry { fetched: Some(fetched), mark, version, ..entry.clone() };
+        self.replace(entry, kept).await
     }
 
     async fn keep_undo(&self, finding: &str, key: EventKey, undo: &[Edit]) -> Result<bool, StoreError> {
@@ -179,6 +184,16 @@ impl FindingsTable {
         }
     }
 
+    /// Puts an entry in the place of what was read. Returns whether that was still there.
+    async fn replace(&self, entry: &mut Entry, new: Entry) -> Result<bool, StoreError> {
+        let item = write_entry(&new)?;
+        let is_ours = retry(|| self.try_mark(&item, entry.version)).await?;
+        if is_ours {
+            *entry = new;
+        }
+        Ok(is_ours)
+    }
+
     /// Puts an entry if it has that version yet. An answer may get lost after it was put: then it has the new one, and
     /// whether somebody else put that cannot be told, so it is not taken for ours.
     async fn try_mark(&self, item: &Item, before: u64) -> Result<bool, Failure> {
@@ -208,6 +223,18 @@ fn pointer(taken_at: Timestamp, pieces: u64) -> Item {
     item
 }
 
+fn packed(fetched: &Fetched) -> Result<Vec<u8>, StoreError> {
+    let json = serde_json::to_vec(fetched).map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok(gzip::pack(&json))
+}
+
+/// What is kept of what is too long.
+fn too_long(fetched: Fetched) -> Fetched {
+    let why = format!("it is too long to keep ({} KiB at most, packed)", MAX_FETCHED >> 10);
+    let failed = [("what was read".to_owned(), why)].into_iter().chain(fetched.failed.into_iter().take(8));
+    Fetched { failed: failed.collect(), ..Fetched::default() }
+}
+
 fn write_entry(entry: &Entry) -> Result<Item, StoreError> {
     let key = Key::change(entry.time, entry.key);
     let mut writer = Writer { item: begin(&key), key: &key };
@@ -216,6 +243,9 @@ fn write_entry(entry: &Entry) -> Result<Item, StoreError> {
     writer.set("key", item::text(hex(entry.key)));
     writer.set("record", AttributeValue::B(Blob::new(gzip::pack(entry.record.as_bytes()))));
     writer.set("unseen", AttributeValue::Bool(entry.is_unseen));
+    if let Some(fetched) = &entry.fetched {
+        writer.set("fetched", AttributeValue::B(Blob::new(packed(fetched)?)));
+    }
     writer.document("mark", &entry.mark)?;
     let expires = entry.time.checked_add(JOURNAL).unwrap_or(Timestamp::MAX).as_second();
     writer.set(EXPIRES_AT, AttributeValue::N(expires.to_string()));
@@ -231,9 +261,18 @@ fn read_entry(item: &Item) -> Result<Entry, StoreError> {
         key: reader.event_key("key")?,
         record: String::from_utf8(record).map_err(|error| reader.damaged(error))?,
         is_unseen: reader.bool("unseen")?,
+        fetched: read_fetched(item, &reader)?,
         mark: reader.document("mark")?,
         version: reader.parsed(VERSION)?,
     })
+}
+
+fn read_fetched(item: &Item, reader: &Reader<'_>) -> Result<Option<Fetched>, StoreError> {
+    if !item.contains_key("fetched") {
+        return Ok(None);
+    }
+    let json = gzip::unpack(reader.bytes("fetched")?, MAX_UNPACKED).map_err(|error| reader.damaged(error))?;
+    serde_json::from_slice(&json).map(Some).map_err(|error| reader.damaged(error))
 }
 
 fn window(items: &[Item]) -> Window {

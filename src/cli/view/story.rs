@@ -13,6 +13,7 @@ use super::{plain_line, rule_page, short, table};
 use crate::cli::output::Output;
 use crate::findings::finding::{EVIDENCE, Evidence, Finding, Status};
 use crate::perimeter::origin::Origin;
+use crate::perimeter::session::{Grant, Opening, Place, Session};
 
 /// A finding with its events: interface.md's object, and `events`.
 #[derive(Serialize)]
@@ -76,6 +77,9 @@ pub fn text(
     head(out, page, finding)?;
     facts(out, page, finding, now)?;
     seen(out, page, finding, evidence)?;
+    if let Some(session) = &finding.session {
+        in_session(out, page, session)?;
+    }
     history(out, page, finding)?;
     if !finding.allowed_by.is_empty() {
         heading(out, page.paint, "Allowed by")?;
@@ -257,6 +261,56 @@ fn told<'t>(
         }
     }
     writeln!(out)
+}
+
+/// What is known of a break-glass session: how it was opened, by what leave, and what was done in it.
+fn in_session(out: &mut impl Write, page: Page, session: &Session) -> io::Result<()> {
+    heading(out, page.paint, "Session")?;
+    let text = |text: &Option<String>| text.clone().into_iter().collect::<Vec<String>>();
+    let issued = session.issued.map(|at| format!("{} UTC", short::second(at)));
+    fact(out, page, "Id", text(&session.principal_id))?;
+    fact(out, page, "Key", text(&session.access_key_id))?;
+    fact(out, page, "Person", text(&session.source_identity))?;
+    fact(out, page, "Began", issued.into_iter().collect())?;
+    fact(out, page, "Opened", session.opened.iter().map(opening).collect())?;
+    fact(out, page, "Grant", session.grants.iter().map(grant).collect())?;
+    fact(out, page, "Tables", session.tables.clone())?;
+    fact(out, page, "Calls", vec![session.calls.join(", ")])?;
+    let place = |place: &Place| {
+        let parts = [Some(&place.kind), place.endpoint.as_ref(), place.vpc.as_ref()];
+        parts.into_iter().flatten().cloned().collect::<Vec<String>>().join(", ")
+    };
+    fact(out, page, "Places", session.origins.iter().map(place).collect())?;
+    fact(out, page, "Address", vec![session.addresses.join(", ")])?;
+    if session.more {
+        fact(out, page, "More", vec!["there is more of it than is kept".to_owned()])?;
+    }
+    writeln!(out)
+}
+
+fn opening(opening: &Opening) -> String {
+    let parts = [
+        opening.at.map(|at| format!("{} UTC", short::second(at))),
+        opening.by.as_ref().map(|by| format!("by {by}")),
+        opening.source_identity.as_ref().map(|who| format!("as {who}")),
+        opening.call.clone(),
+        opening.ip.as_ref().map(|ip| format!("from {ip}")),
+        opening.endpoint.as_ref().map(|endpoint| format!("through {endpoint}")),
+        opening.duration_seconds.map(|seconds| format!("for {seconds} seconds")),
+        opening.event_id.as_ref().map(|id| format!("event {id}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<String>>().join(", ")
+}
+
+fn grant(grant: &Grant) -> String {
+    let parts = [
+        grant.ticket.clone(),
+        Some(grant.principal.clone()),
+        grant.from.map(|from| format!("from {} UTC", short::second(from))),
+        grant.until.map(|until| format!("until {} UTC", short::second(until))),
+        grant.max_session_seconds.map(|seconds| format!("sessions of at most {seconds} seconds")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<String>>().join(", ")
 }
 
 fn history(out: &mut impl Write, page: Page, finding: &Finding) -> io::Result<()> {

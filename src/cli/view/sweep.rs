@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::paint::{BOLD, DIM, Paint, WARN};
@@ -23,14 +23,15 @@ const SHOWN: usize = 200;
 
 /// A sweep, as JSON has it.
 #[derive(Serialize)]
-pub struct Shown {
+pub struct Shown<'s> {
     /// When what stands was read.
     taken_at: Option<Timestamp>,
     principals: usize,
     tables: usize,
     /// Accounts in which nobody who could exist gets in.
     closed_accounts: Vec<String>,
-    pub opened: Vec<Way>,
+    #[serde(serialize_with = "ways")]
+    pub opened: &'s [Opened],
     untold: Vec<Untold>,
     /// What should be in the snapshot and is not.
     unread: Vec<Unread>,
@@ -59,9 +60,9 @@ struct Untold {
     unknown: Vec<String>,
 }
 
-impl Shown {
+impl<'s> Shown<'s> {
     /// As it is written in every output.
-    pub fn of(report: &Report, snapshot: &Snapshot) -> Self {
+    pub fn of(report: &'s Report, snapshot: &Snapshot) -> Self {
         let Report { swept, unseen, findings, resolved, .. } = report;
         let untold = swept.untold.iter().map(|(principal, unknown)| Untold {
             principal: principal.clone(),
@@ -72,7 +73,7 @@ impl Shown {
             principals: swept.principals,
             tables: swept.tables,
             closed_accounts: swept.closed.iter().cloned().collect(),
-            opened: swept.opened.iter().map(way).collect(),
+            opened: &swept.opened,
             untold: untold.collect(),
             unread: snapshot.unread.clone(),
             unseen_changes: *unseen,
@@ -82,7 +83,13 @@ impl Shown {
     }
 }
 
-fn way(opened: &Opened) -> Way {
+/// One after another: there may be tens of thousands.
+fn ways<S: Serializer>(opened: &[Opened], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(opened.iter().map(way))
+}
+
+/// A way in, as JSON has it.
+pub fn way(opened: &Opened) -> Way {
     let blamed = opened.blamed.iter().map(|blamed| {
         serde_json::json!({"policy": blamed.policy, "statement": blamed.statement, "why": blamed.why})
     });
@@ -95,7 +102,7 @@ fn way(opened: &Opened) -> Way {
 }
 
 /// Writes a sweep for reading.
-pub fn text(out: &mut Output, shown: &Shown) -> io::Result<()> {
+pub fn text(out: &mut Output, shown: &Shown<'_>) -> io::Result<()> {
     let (paint, width) = (Paint { color: out.color }, out.width);
     let taken = shown.taken_at.map_or_else(String::new, |at| format!(", as of {at}"));
     let principals = counted(shown.principals as u64, "role or user", "roles and users");
@@ -108,8 +115,7 @@ pub fn text(out: &mut Output, shown: &Shown) -> io::Result<()> {
     for way in shown.opened.iter().take(SHOWN) {
         let (principal, table) = (plain_line(&way.principal), plain_line(&way.table));
         writeln!(out, "\n  {}  {principal} to {table}", paint.text(WARN, "open"))?;
-        let action = way.counterexample["action"].as_str().unwrap_or_default();
-        writeln!(out, "    {}", paint.text(DIM, &plain_line(action)))?;
+        writeln!(out, "    {}", paint.text(DIM, &plain_line(&way.request.action)))?;
     }
     for untold in shown.untold.iter().take(SHOWN) {
         writeln!(out, "\n  {}  {}", paint.text(WARN, "unknown"), plain_line(&untold.principal))?;
@@ -142,7 +148,7 @@ pub fn text(out: &mut Output, shown: &Shown) -> io::Result<()> {
 }
 
 /// What became of findings, where anything did.
-fn kept(out: &mut Output, shown: &Shown) -> io::Result<()> {
+fn kept(out: &mut Output, shown: &Shown<'_>) -> io::Result<()> {
     let Shown { findings, resolved, unseen_changes, .. } = shown;
     if findings.is_empty() && resolved.is_empty() && *unseen_changes == 0 {
         return Ok(());
@@ -157,9 +163,9 @@ fn kept(out: &mut Output, shown: &Shown) -> io::Result<()> {
 }
 
 /// Writes the ways in as a table for a spreadsheet.
-pub fn csv(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
+pub fn csv(out: &mut impl Write, shown: &Shown<'_>) -> io::Result<()> {
     let mut sheet = Sheet::with_header(out, &["principal", "table", "counterexample", "blamed"])?;
-    for way in &shown.opened {
+    for way in shown.opened.iter().map(way) {
         sheet.row([
             way.principal.clone().into(),
             way.table.clone().into(),

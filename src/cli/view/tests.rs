@@ -93,6 +93,7 @@ fn finding(
         evidence: vec!["7edfed01-2d6b-4ac3-b2b8-c020536b7b64".into()],
         reason: "role checkout reached DynamoDB (GetItem) from the public address 203.0.113.25, through no endpoint.".into(),
         allowed_by: Vec::new(),
+        session: None,
         remedy: rule.remedy.into(),
         controls: rule.controls.iter().map(|control| (*control).into()).collect(),
         history: Vec::new(),
@@ -562,5 +563,47 @@ fn long_names_of_strangers_do_not_break_the_columns() -> Done {
         assert!(text.lines().count() < 12, "{text}");
     }
     assert_eq!(short::fit(&long, 5), "xx…xx");
+    Ok(())
+}
+
+#[test]
+fn a_break_glass_session_at_two_widths() -> Done {
+    use crate::perimeter::session::{Grant, Opening, Place, Session};
+    let mut finding = several()?.remove(0);
+    finding.evidence.clear();
+    finding.session = Some(Box::new(Session {
+        principal_id: Some("AROAGBHOK2KYY6OCFE6TL:incident\u{1b}[31m".into()),
+        access_key_id: Some("ASIA5QJ7ZC2DEXAMPLE0".into()),
+        source_identity: Some("asha.patel".into()),
+        issued: Some("2026-03-01T09:10:00Z".parse()?),
+        opened: vec![Opening {
+            at: Some("2026-03-01T09:10:00Z".parse()?),
+            event_id: Some("2e3e9e10-318f-4e26-aa89-b6c53d6970ec".into()),
+            call: Some("AssumeRole".into()),
+            by: Some("arn:aws:sts::111122223333:assumed-role/ci/jonas".into()),
+            source_identity: Some("asha.patel".into()),
+            ip: Some("203.0.113.77".into()),
+            endpoint: None,
+            duration_seconds: Some(3600),
+        }],
+        grants: vec![Grant {
+            ticket: Some("INC-1234".into()),
+            principal: "arn:aws:iam::*:role/your-emergency-role".into(),
+            from: Some("2026-01-01T00:00:00Z".parse()?),
+            until: None,
+            max_session_seconds: Some(7200),
+        }],
+        tables: vec![table("invoices"), table("orders")],
+        calls: vec!["GetItem".into(), "Scan".into()],
+        origins: vec![Place { kind: "public".into(), endpoint: None, vpc: None, vpc_account: None }],
+        addresses: vec!["203.0.113.25".into()],
+        out_of_window: false,
+        more: true,
+    }));
+    let now = "2026-03-02T00:00:00Z".parse()?;
+    for width in [100, 60] {
+        let page = page(width, |out| story::text(out, &finding, &[], now, &Onward::default()))?;
+        insta::assert_snapshot!(format!("session_{width}"), page);
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::event::{Event, quoted};
-use super::{Draft, Kind, Needs, Ours, Shows, name};
+use super::{Draft, Kind, Needs, Ours, Shows, name, wider};
 
 /// Is an IAM event a change?
 pub(super) fn is_change(name: &str) -> bool {
@@ -145,6 +145,11 @@ pub(super) fn change(event: &Event<'_>, ours: &dyn Ours) -> Option<Draft> {
     } else if makes_credential(event) {
         let is_break_glass = is_of_user(event) && is_of_break_glass(event, ours);
         draft.shows = if is_break_glass { Shows::BreakGlassCredential } else { Shows::CredentialCreated };
+    }
+    if draft.shows == Shows::Nothing
+        && let Some(shows) = wider::given(event, ours)
+    {
+        draft.shows = shows;
     }
     policies(event, &mut draft);
     draft.target(named(event, "instance-profile", "instanceProfileName"));

@@ -199,7 +199,7 @@ fn is_other(known: &Text, now: &Text) -> bool {
     *known != Text::Untold && known != now
 }
 
-fn is_other_policy(known: Option<&Text>, now: Option<&Text>) -> bool {
+pub(super) fn is_other_policy(known: Option<&Text>, now: Option<&Text>) -> bool {
     match (known, now) {
         (Some(known), Some(now)) => is_other(known, now),
         (None, None) => false,
@@ -209,12 +209,12 @@ fn is_other_policy(known: Option<&Text>, now: Option<&Text>) -> bool {
 }
 
 /// A role that was deleted and made again under its name.
-fn is_another(known: &Holder, now: &Holder) -> bool {
+pub(super) fn is_another(known: &Holder, now: &Holder) -> bool {
     known.unique_id.is_some() && now.unique_id.is_some() && known.unique_id != now.unique_id
 }
 
 /// All that makes a holder what it is.
-fn made(id: &HolderId, holder: &Holder) -> Vec<Edit> {
+pub(super) fn made(id: &HolderId, holder: &Holder) -> Vec<Edit> {
     let Holder { arn, unique_id, trust, boundary, tags, is_partial, inline, attached, groups } =
         holder.clone();
     let made = Made { holder: id.clone(), arn, unique_id, trust, boundary, tags, is_partial };
@@ -225,7 +225,12 @@ fn made(id: &HolderId, holder: &Holder) -> Vec<Edit> {
     std::iter::once(Edit::Made(Box::new(made))).chain(inline).chain(attached).chain(groups).collect()
 }
 
-fn compare(id: &HolderId, [known, now]: [&Holder; 2], narrower: &mut Vec<Edit>, wider: &mut Vec<Edit>) {
+pub(super) fn compare(
+    id: &HolderId,
+    [known, now]: [&Holder; 2],
+    narrower: &mut Vec<Edit>,
+    wider: &mut Vec<Edit>,
+) {
     let holder = || id.clone();
     if let (Some(_), Some(boundary)) | (None, Some(boundary)) = (&known.boundary, &now.boundary)
         && known.boundary != now.boundary
@@ -279,7 +284,7 @@ fn tag_changes(known: &Tags, now: &Tags) -> Option<(Tags, Vec<String>)> {
     (!set.is_empty() || !taken.is_empty()).then_some((set, taken))
 }
 
-fn table_changes(arn: &str, known: &Table, now: &Table) -> Vec<Edit> {
+pub(super) fn table_changes(arn: &str, known: &Table, now: &Table) -> Vec<Edit> {
     let mut edits = Vec::new();
     if is_other_policy(known.policy.as_ref(), now.policy.as_ref()) {
         edits.push(Edit::TablePolicy { table: arn.to_owned(), text: now.policy.clone() });

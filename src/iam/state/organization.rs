@@ -36,7 +36,7 @@ pub enum ControlKind {
 }
 
 /// A policy of the organization.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Control {
     /// `None`: nothing told.
     pub kind: Option<ControlKind>,

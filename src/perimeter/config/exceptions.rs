@@ -16,7 +16,7 @@ const TRANSIT: Kind = Kind { heading: "[[transit]]", keys: &["cidrs", "note"] };
 const TRUSTED: Kind = Kind { heading: "[[trusted_address]]", keys: &["cidrs", "from", "until", "reason"] };
 const BREAK_GLASS: Kind = Kind {
     heading: "[[break_glass]]",
-    keys: &["principal", "unique_ids", "tables", "from", "until", "ticket"],
+    keys: &["principal", "unique_ids", "tables", "from", "until", "max_session", "ticket"],
 };
 const SERVICE: Kind = Kind { heading: "[[service]]", keys: &["principal", "via", "reason"] };
 const SUPPRESS: Kind =
@@ -128,6 +128,9 @@ pub(super) fn break_glass(
         warn_if_empty(&tables, "an empty list stands for every table", found);
         let window = window(&table, found);
         endless(&table, "the principal may come from anywhere without end", found);
+        let max_session =
+            found.optional(&table, "max_session", What("a length of time", "\"1h\""), value::duration);
+        let max_session = max_session.map(|(length, _)| length);
         let ticket = free(&table, "ticket", found);
         let Some((principal, at)) = principal else { continue };
         let judged = [
@@ -139,9 +142,10 @@ pub(super) fn break_glass(
             found.warn(at, complaint);
         }
         let (unique_ids, tables) = (values(unique_ids), values(tables));
-        let key = (principal.clone(), unique_ids.clone(), tables.clone(), window.from, window.until);
+        let key =
+            (principal.clone(), unique_ids.clone(), tables.clone(), window.from, window.until, max_session);
         found.repeated(&mut first, key, "the same entry", at);
-        entries.push(BreakGlass { principal, unique_ids, tables, window, ticket });
+        entries.push(BreakGlass { principal, unique_ids, tables, window, max_session, ticket });
     }
     entries
 }

@@ -61,7 +61,7 @@ fn the_example_of_the_interface_has_nothing_wrong() -> Result<(), ConfigErrors> 
     [TrustedAddress { cidrs: [198.51.100.0/24], window: Window { from: None, until: Some(2027-01-01T00:00:00Z) }, reason: Some("office, until Direct Connect is up") }]
     "#);
     insta::assert_snapshot!(format!("{:?}\n{:?}", &perimeter.break_glass, &perimeter.services), @r#"
-    [BreakGlass { principal: "arn:aws:iam::*:role/your-emergency-role", unique_ids: ["AROAEXAMPLEEXAMPLE01"], tables: ["*"], window: Window { from: Some(2026-01-01T00:00:00Z), until: Some(2026-12-31T00:00:00Z) }, ticket: Some("INC-1234") }]
+    [BreakGlass { principal: "arn:aws:iam::*:role/your-emergency-role", unique_ids: ["AROAEXAMPLEEXAMPLE01"], tables: ["*"], window: Window { from: Some(2026-01-01T00:00:00Z), until: Some(2026-12-31T00:00:00Z) }, max_session: Some(1h), ticket: Some("INC-1234") }]
     [Service { principal: "arn:aws:iam::111122223333:role/app/stream-consumer", via: Some("lambda.amazonaws.com"), reason: Some("event source mapping on the orders stream") }]
     "#);
     insta::assert_snapshot!(format!("{:?}\n{:?}", &perimeter.suppressions, &perimeter.product), @r#"

@@ -4,7 +4,7 @@
 //! spelt well and is not there goes through.
 
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use toml::value::Datetime;
 
 use super::diagnostic::{listed, nearest, quote};
@@ -34,6 +34,19 @@ type Check<T> = Result<T, Complaint>;
 /// Any text: notes, reasons, tickets.
 pub(super) fn free(text: &str) -> Check<String> {
     Ok(text.to_owned())
+}
+
+/// The longest session that AWS gives anybody: `GetSessionToken`, STS API reference.
+const MAX_HOURS: i64 = 36;
+
+/// A length of time: hours, minutes and seconds, and not none.
+pub(super) fn duration(text: &str) -> Check<SignedDuration> {
+    let is_short = |length: &SignedDuration| *length <= SignedDuration::from_hours(MAX_HOURS);
+    let length = text.trim().parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
+    length.filter(is_short).ok_or_else(|| {
+        Complaint::new(format!("{} is no length of time up to {MAX_HOURS} hours", quote(text)))
+            .help("write it as \"1h\", \"90m\" or \"1h 30m\"")
+    })
 }
 
 pub(super) fn account(text: &str) -> Check<AccountId> {

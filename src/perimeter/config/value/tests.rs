@@ -325,3 +325,13 @@ fn principals_are_what_a_caller_can_be() {
         ],
     );
 }
+
+#[test]
+fn lengths_of_time_are_some_and_bounded() {
+    for (text, seconds) in [("1h", 3600), ("90m", 5400), (" 1h 30m ", 5400), ("36h", 129_600), ("1s", 1)] {
+        assert_eq!(duration(text).map(|length| length.as_secs()), Ok(seconds), "{text}");
+    }
+    for text in ["", "0h", "-1h", "36h 1s", "1", "soon"] {
+        assert!(duration(text).is_err(), "{text}");
+    }
+}
