@@ -678,10 +678,11 @@ async fn identities_end_as_they_should_in_any_order_twice_and_late() -> Tested {
     // What was padded away altogether, and what nobody has heard of yet.
     let on_time = in_any_order(&story, 3, &[1, 2, 3]).await?;
     let otherwise = Otherwise {
-        // Judged while nothing had told of `p-lock` but its id.
-        open: &["change-unreadable"],
+        // Seen again by an event that is older than the base; judged while nothing had told of `p-lock` but its id.
+        open: &["break-glass-trust your-emergency-role", "change-unreadable"],
         // Opened and mended before the sweep.
         lost: &[
+            "break-glass-trust your-emergency-role",
             "guard-weakened ou-1 p-guard",
             "perimeter-opened bob",
             "perimeter-opened p-lock",
