@@ -35,7 +35,7 @@ pub enum EffectKind {
     Nothing,
     /// A guard refuses less than before, and others still hold.
     Weakened,
-    /// A tag exempts somebody or some table from a guard, and others still hold.
+    /// By a tag the guards let through whoever has it, and only their own policies keep them out.
     Exempted,
     /// It cannot be told.
     Untold,
