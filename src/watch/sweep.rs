@@ -100,12 +100,16 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             texts: &texts,
             now: self.now,
         };
+        let is_whole = is_whole(old.as_ref(), sweeping.snapshot);
         let mut current = sweeping.snapshot.state.clone();
         let later = entries.partition_point(|entry| entry.time < sweeping.taken_at);
         replayed(self.auditor, &mut current, entries.get(later..).unwrap_or_default());
-        let standing = self.mended(&current, &past, &sweeping, &mut report).await?;
+        let standing = self.mended((&current, is_whole), &past, &sweeping, &mut report).await?;
         report.swept = prove(&current, &sweeping);
-        self.stands(&current, &standing, &sweeping, &mut report, &mut judged).await?;
+        let found = self.stands(&current, &standing, &sweeping, &report.swept, &mut judged).await?;
+        if is_whole {
+            self.gone(&found, &sweeping, &mut report).await?;
+        }
         report.findings = judged.findings;
         report.damaged.extend(judged.damaged);
         self.store.rebase(&Base { taken_at: sweeping.taken_at, snapshot: sweeping.packed }).await?;
@@ -139,10 +143,11 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         Ok(unseen.len())
     }
 
-    /// Resolves the findings of changes that are mended. Returns how those would be undone that are not.
+    /// Resolves the findings of changes that are mended. Returns how those would be undone that are not. Where the snapshot
+    /// is not whole, only those are resolved that a change has mended: what is not there was perhaps not read.
     async fn mended(
         &self,
-        current: &State,
+        (current, is_whole): (&State, bool),
         past: &Past<'_>,
         sweeping: &Sweeping<'_>,
         report: &mut Report,
@@ -159,7 +164,9 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
                 continue;
             }
             let mending = past.mending(&kept, &undo);
-            if mending.is_none() && undo.iter().any(|(_, undo)| past.stands(undo, current)) {
+            let is_told = mending.as_ref().is_some_and(|mending| !mending.is_unseen);
+            let stands = || undo.iter().any(|(_, undo)| past.stands(undo, current));
+            if !is_told && (!is_whole || mending.is_none() && stands()) {
                 standing.extend(undo.into_iter().flat_map(|(_, undo)| undo));
             } else {
                 self.resolve(&id, mending, sweeping.taken_at, report).await?;
@@ -213,23 +220,22 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         }
     }
 
-    /// Writes findings of who gets in by no change that is known, and of what is not known; resolves those of what
-    /// stands no longer.
+    /// Writes findings of who gets in by no change that is known, and of what is not known. Returns their ids.
     async fn stands(
         &self,
         current: &State,
         standing: &[Edit],
         sweeping: &Sweeping<'_>,
-        report: &mut Report,
+        swept: &Swept,
         judged: &mut Judged,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<String>, StoreError> {
         let unexplained = if standing.is_empty() {
-            ways(&report.swept.opened)
+            ways(&swept.opened)
         } else {
             // Who would get in just so if those changes had not been made.
             let without = prove(&undone(current, standing).0, sweeping);
             let still = ways(&without.opened);
-            ways(&report.swept.opened)
+            ways(&swept.opened)
                 .into_iter()
                 .filter_map(|(who, tables)| {
                     let known = still.get(&who)?;
@@ -243,9 +249,19 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         for (who, tables) in unexplained {
             found.extend(self.stand(open_case(&who, &tables, sweeping), sweeping, judged).await?);
         }
-        for (account, untold) in by_account(&report.swept.untold) {
+        for (account, untold) in by_account(&swept.untold) {
             found.extend(self.stand(untold_case(account, &untold, sweeping), sweeping, judged).await?);
         }
+        Ok(found)
+    }
+
+    /// Resolves findings of what stands no longer; `found`: those of what does.
+    async fn gone(
+        &self,
+        found: &BTreeSet<String>,
+        sweeping: &Sweeping<'_>,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
         for kept in self.unresolved(&Query::default()).await? {
             let id = kept.sightings.identity.id();
             if is_of_a_sweep(&kept.sightings.identity) && !found.contains(&id) {
@@ -338,6 +354,16 @@ fn is_first_of_its_place(edit: &Edit, known: &State) -> bool {
         Edit::TableMade { table, .. } => !known.tables.keys().any(|arn| place(arn) == place(table)),
         _ => false,
     }
+}
+
+/// Is all in the snapshot that was known before? What could not be read is not mended.
+fn is_whole(old: Option<&Ground>, snapshot: &Snapshot) -> bool {
+    let now = &snapshot.state;
+    let is_there = |old: &Ground| {
+        let had_organization = !old.state.organization.parents.is_empty();
+        old.state.read.is_subset(&now.read) && (!had_organization || !now.organization.parents.is_empty())
+    };
+    snapshot.unread.is_empty() && old.is_none_or(is_there)
 }
 
 /// Is it a finding of what stands, and of no change or call?

@@ -281,6 +281,28 @@ async fn a_sweep_resolves_what_is_mended_and_says_by_what() -> Tested {
     Ok(())
 }
 
+#[tokio::test]
+async fn what_could_not_be_read_is_not_mended() -> Tested {
+    let world = World::begin().await?;
+    let records = stories::records(&stories::roles()[10..12]);
+    world.hear(&records, 1).await?;
+    let before = world.standing().await?;
+    let stands = stands_after(&records);
+    let mut unread = stands.clone();
+    unread["accounts"] = json!({});
+    let mut said = stands.clone();
+    said["unread"] = json!([{"what": "roles of account 111122223333", "why": "AccessDenied"}]);
+    said["accounts"] = json!({});
+    for (snapshot, at) in [(unread, "2026-11-25T01:00:00Z"), (said, "2026-11-25T02:00:00Z")] {
+        let report = world.sweep(&snapshot, at).await?;
+        assert!(report.resolved.is_empty(), "{:?}", report.resolved);
+        assert!(world.standing().await?.is_superset(&before));
+    }
+    world.sweep(&stands, "2026-11-25T03:00:00Z").await?;
+    assert!(world.standing().await?.is_superset(&before));
+    Ok(())
+}
+
 /// A snapshot, as it was kept.
 struct Kept(String);
 
