@@ -214,6 +214,9 @@ impl Auditor<'_> {
         for edit in one.edits().to_vec() {
             let before = state.clone();
             state.apply(&edit);
+            if is_there_already(&edit, [&before, state]) {
+                continue;
+            }
             let between = Between { states: [&before, state], perimeter: self.known.perimeter, texts };
             let found = proven(&edit, between, now);
             let subjects = subjects(&edit, [&before, state], self.known.perimeter);
@@ -224,6 +227,13 @@ impl Auditor<'_> {
         }
         let delta = self.by_text(one)?;
         Some(Found { delta, undo: state.edits_to(&begin) })
+    }
+
+    /// Judges a change of which it cannot be told when it was made, where more is known than its text.
+    pub fn out_of_time(&self, mut one: Pending) -> Option<Delta> {
+        let why = "it cannot be told when it was made, and so not what it did to what stood".to_owned();
+        one.case.proven = Some(Proven { rule: &rules::CHANGE_UNREADABLE, why });
+        self.by_text(one)
     }
 
     /// Judges a change by its text, and by what was proven of it.
@@ -320,6 +330,20 @@ fn node_kind(id: &str) -> &'static str {
         Some("r") => "root",
         _ => "account",
     }
+}
+
+/// Was it so before, of a role, user or group of which all is known? What an edit leaves out may be anything.
+fn is_there_already(edit: &Edit, [before, after]: [&State; 2]) -> bool {
+    let holder = match edit {
+        Edit::Inline { holder, .. }
+        | Edit::Attached { holder, .. }
+        | Edit::Boundary { holder, .. }
+        | Edit::Trust { role: holder, .. }
+        | Edit::Tagged { holder, .. } => holder,
+        _ => return false,
+    };
+    let known = before.holders.get(holder).filter(|known| !known.is_partial && !edit.is_untold());
+    known.is_some_and(|known| after.holders.get(holder).is_some_and(|now| now == known))
 }
 
 /// What an edit shows, between a state before and one after it.

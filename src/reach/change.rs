@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::policies::{Laid, Layout, Who, owners};
 pub use super::scope::Between;
 use super::scope::{Scope, scope};
-use crate::iam::state::{Edit, HolderId, HolderKind};
+use crate::iam::state::{Edit, HolderId, HolderKind, State};
 use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 use crate::prove::answer::{Answer, Inquiry, Verdict, Within};
@@ -63,12 +63,25 @@ pub fn effect(edit: &Edit, between: Between<'_>, now: Timestamp) -> Effect {
     let scope = scope(edit, between);
     let layout = |state| Layout { state, perimeter, texts, has_tags: true };
     let stays_above = !edit.is_of_organization() && !scope.is_tag;
-    Comparison { before: layout(before), after: layout(after), perimeter, scope, stays_above, now }.effect()
+    let untagged = untagged(edit, after);
+    let untagged = layout(untagged.as_ref().unwrap_or(before));
+    let (before, after) = (layout(before), layout(after));
+    Comparison { before, untagged, after, perimeter, scope, stays_above, now }.effect()
+}
+
+/// With who is made as it would be without its tags: what they do is beside that, and not beside nobody.
+fn untagged(edit: &Edit, after: &State) -> Option<State> {
+    let Edit::Made(made) = edit else { return None };
+    let mut state = after.clone();
+    state.holders.get_mut(&made.holder)?.tags.clear();
+    Some(state)
 }
 
 /// A state before and one after, and what is asked of both.
 struct Comparison<'c> {
     before: Layout<'c>,
+    /// What a tag is compared with.
+    untagged: Layout<'c>,
     after: Layout<'c>,
     perimeter: &'c Perimeter,
     scope: Scope,
@@ -187,7 +200,8 @@ impl Comparison<'_> {
 
     /// What a change does by which nothing is newly allowed: to one guard alone, as if there were no other.
     fn lesser(&self) -> EffectKind {
-        if self.scope.is_tag && self.allows_more(Self::tagged) {
+        let beside = || Comparison { before: self.untagged, scope: self.scope.clone(), ..*self };
+        if self.scope.is_tag && beside().allows_more(Self::tagged) {
             return EffectKind::Exempted;
         }
         match self.scope.guard {

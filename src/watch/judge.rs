@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::lookup::{Looking, Lookup};
@@ -24,6 +24,8 @@ use crate::reach::texts::Texts;
 
 /// Changes put down, and findings written, at once.
 const AT_ONCE: usize = 16;
+/// Clocks may differ by this.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// How often the journal is read again because others were faster.
 const TRIES: u32 = 12;
 
@@ -84,9 +86,11 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
     ) -> Result<Judged, StoreError> {
         let mut judged = Judged::default();
         let (mut kept, mut timeless) = (Vec::new(), Vec::new());
+        // One of the future would be done to every snapshot until then.
+        let latest = self.now.saturating_add(SKEW).unwrap_or(self.now);
         for one in new {
             match (one.time(), one.record()) {
-                (Some(time), Some(record)) if record.len() <= MAX_RECORD => {
+                (Some(time), Some(record)) if record.len() <= MAX_RECORD && time <= latest => {
                     kept.push(Entry::new(time, one.key(), record.to_owned()));
                 }
                 _ => timeless.push(one),
@@ -94,7 +98,11 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         }
         for one in timeless {
             judged.unproven += 1;
-            self.record(self.auditor.by_text(one), &mut judged).await?;
+            let delta = match ground {
+                Some(_) => self.auditor.out_of_time(one),
+                None => self.auditor.by_text(one),
+            };
+            self.record(delta, &mut judged).await?;
         }
         self.append(&kept).await?;
         let is_in = |entry: &Entry| ground.is_some_and(|ground| entry.time >= ground.taken_at);
@@ -207,12 +215,17 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             let change = Change { one, entry: &entry, later: &later };
             // What was read beside a change may be of a later one, which is perhaps only known by now.
             let is_settled = n < first && entry.fetched.is_none();
-            if is_settled || is_final(&entry, ground) {
+            // What an earlier base showed of it stays; what that did not, for what came late, this one may.
+            let is_final = is_final(&entry, ground);
+            if is_settled || is_final && entry.mark.finding.is_some() {
                 carry_out(self.auditor, &change, &mut state);
                 continue;
             }
             let found = prove(self.auditor, &change, &mut state, &texts, self.now);
             let before = entry.mark.clone();
+            if is_final && found.is_none() {
+                continue;
+            }
             if self.settle(&mut entry, Some(ground.taken_at), found, judged).await?.is_err() {
                 return Ok(Err(Overtaken));
             }

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::judge::{Ground, Judged, Watcher, number, undone};
+use super::judge::{Ground, Judged, SKEW, Watcher, number, undone};
 use super::replay::replayed;
 use super::store::{Base, Entry, StateStore};
 use super::unseen;
@@ -20,7 +20,7 @@ use crate::findings::lifecycle::{Decision, Transition};
 use crate::findings::sample::EventKey;
 use crate::findings::store::{DecisionError, FindingStore, Query, StoreError};
 use crate::iam::state::snapshot::Snapshot;
-use crate::iam::state::{Edit, State};
+use crate::iam::state::{Edit, State, Text};
 use crate::ids::Arn;
 use crate::perimeter::Perimeter;
 use crate::perimeter::principal::Principal;
@@ -34,8 +34,6 @@ const SWEEPER: &str = "sweeper";
 /// What is not known that a finding names.
 const NAMED: usize = 3;
 
-/// Clocks may differ by this.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// So many changes are each tried for having mended something.
 const FEW: usize = 100;
 
@@ -166,13 +164,18 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             let mending = past.mending(&kept, &undo);
             let is_told = mending.as_ref().is_some_and(|mending| !mending.is_unseen);
             let stands = || undo.iter().any(|(_, undo)| past.stands(undo, current));
-            if !is_told && (!is_whole || mending.is_none() && stands()) {
-                standing.extend(undo.into_iter().flat_map(|(_, undo)| undo));
+            if !is_told && (!is_whole || stands()) {
+                // What cannot be read explains nobody's way in.
+                if kept.sightings.identity.rule != rules::CHANGE_UNREADABLE.id {
+                    standing.extend(undo.into_iter().map(|(key, undo)| (past.place_of(key), undo)));
+                }
             } else {
                 self.resolve(&id, mending, sweeping.taken_at, report).await?;
             }
         }
-        Ok(standing)
+        // The last first.
+        standing.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        Ok(standing.into_iter().flat_map(|(_, undo)| undo).collect())
     }
 
     async fn resolve(
@@ -238,6 +241,10 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             ways(&swept.opened)
                 .into_iter()
                 .filter_map(|(who, tables)| {
+                    // Of whom that cannot be told, no change is known to have let them in.
+                    if is_untold(&who, &without) {
+                        return Some((who, tables));
+                    }
                     let known = still.get(&who)?;
                     let left: BTreeMap<_, _> =
                         tables.into_iter().filter(|(table, _)| known.contains_key(table)).collect();
@@ -311,8 +318,16 @@ struct Mending {
 }
 
 impl Past<'_> {
-    /// Would what made a finding make one yet, as things stand?
+    /// Where in the journal a change is that counts in a finding under this number.
+    fn place_of(&self, key: EventKey) -> Option<usize> {
+        self.entries.iter().position(|entry| is_number_of(entry, key))
+    }
+
+    /// Would what made a finding make one yet, as things stand? Where it is not known what was before, nobody can tell.
     fn stands(&self, undo: &[Edit], state: &State) -> bool {
+        if undo.iter().any(Edit::is_untold) {
+            return true;
+        }
         let (mut without, back) = undone(state, undo);
         unseen::entries(&back, without.clone(), self.perimeter, Timestamp::UNIX_EPOCH).iter().any(|entry| {
             let one = self.auditor.pending(&entry.record, true);
@@ -323,23 +338,30 @@ impl Past<'_> {
     /// The first change after which none of `undo` stands any more, behind the last that made the finding. Of many, only
     /// those are tried that touch what the finding is about, or more than one role or table.
     fn mending(&self, kept: &Kept, undo: &[(EventKey, Vec<Edit>)]) -> Option<Mending> {
-        let made = |entry: &Entry| {
-            undo.iter().any(|(key, _)| (0..=entry.mark.turn).any(|turn| number(entry.key, turn) == *key))
-        };
+        let made = |entry: &Entry| undo.iter().any(|(key, _)| is_number_of(entry, *key));
         let from = self.entries.iter().rposition(made).map_or(0, |last| last + 1);
         let mut state = self.begin.clone();
         replayed(self.auditor, &mut state, self.entries.get(..from).unwrap_or_default());
+        let any_stands = |state: &State| undo.iter().any(|(_, undo)| self.stands(undo, state));
+        // Where it does not stand as far as is known, what is known does not reach back to it.
+        if !any_stands(&state) {
+            return None;
+        }
         for entry in self.entries.get(from..).unwrap_or_default() {
             let Ok(one) = self.auditor.pending(&entry.record, entry.is_unseen) else { continue };
             replayed(self.auditor, &mut state, std::slice::from_ref(entry));
             let may_mend = self.entries.len() <= FEW || one.may_touch(&kept.sightings.identity.resources);
-            if may_mend && !undo.iter().any(|(_, undo)| self.stands(undo, &state)) {
+            if may_mend && !any_stands(&state) {
                 let event = one.event_id().unwrap_or_default().to_owned();
                 return Some(Mending { event, what: one.what().to_owned(), is_unseen: entry.is_unseen });
             }
         }
         None
     }
+}
+
+fn is_number_of(entry: &Entry, key: EventKey) -> bool {
+    (0..=entry.mark.turn).any(|turn| number(entry.key, turn) == key)
 }
 
 fn prove(state: &State, sweeping: &Sweeping<'_>) -> Swept {
@@ -359,11 +381,17 @@ fn is_first_of_its_place(edit: &Edit, known: &State) -> bool {
 /// Is all in the snapshot that was known before? What could not be read is not mended.
 fn is_whole(old: Option<&Ground>, snapshot: &Snapshot) -> bool {
     let now = &snapshot.state;
+    let is_untold = |text: Option<&Text>| text == Some(&Text::Untold);
+    let tables = now.tables.values().any(|table| is_untold(table.policy.as_ref()));
+    let controls = now.organization.policies.values().any(|policy| policy.text == Text::Untold);
     let is_there = |old: &Ground| {
-        let had_organization = !old.state.organization.parents.is_empty();
-        old.state.read.is_subset(&now.read) && (!had_organization || !now.organization.parents.is_empty())
+        let (had, has) = (&old.state.organization, &now.organization);
+        let is_told = |node: &String| has.attached.contains_key(node) || !has.parents.contains_key(node);
+        old.state.read.is_subset(&now.read)
+            && (had.parents.is_empty() || !has.parents.is_empty())
+            && had.attached.keys().all(is_told)
     };
-    snapshot.unread.is_empty() && old.is_none_or(is_there)
+    snapshot.unread.is_empty() && !tables && !controls && old.is_none_or(is_there)
 }
 
 /// Is it a finding of what stands, and of no change or call?
@@ -376,6 +404,15 @@ fn is_of_a_sweep(identity: &Identity) -> bool {
 /// The ARN that stands for a whole account.
 fn whole(account: &str) -> String {
     format!("arn:aws:iam::{account}:root")
+}
+
+/// May somebody get in, without its being told?
+fn is_untold((who, owner): &Way, swept: &Swept) -> bool {
+    let account = Arn::parse(who).map(|arn| arn.account);
+    swept.untold.keys().any(|untold| {
+        let of = Arn::parse(untold).map_or(untold.as_str(), |arn| arn.account);
+        untold == who || untold == owner || Some(of) == account
+    })
 }
 
 /// Who gets in, and the account of the tables.

@@ -127,6 +127,13 @@ impl Default for World {
     }
 }
 
+impl Step {
+    /// An event of which no finding is expected.
+    pub fn of(service: &'static str, name: &'static str, request: Value) -> Self {
+        Self(service, name, request, Value::Null, None)
+    }
+}
+
 pub fn iam(name: &'static str, request: Value, rule: Option<&'static str>) -> Step {
     Step("iam", name, request, Value::Null, rule)
 }

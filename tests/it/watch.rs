@@ -303,6 +303,83 @@ async fn what_could_not_be_read_is_not_mended() -> Tested {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_organization_that_could_not_be_read_hides_nobody() -> Tested {
+    let world = World::begin().await?;
+    let detached = stories::records(&stories::guards()[..1]);
+    world.hear(&detached, 1).await?;
+    let stands = stands_after(&detached);
+    let mut unread = stands.clone();
+    unread["organization"] = json!({"roots": [{"Id": "unread", "PolicyTypes": [
+        {"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}]}],
+        "parents": {"111122223333": "unread", "444455556666": "unread"}});
+    unread["unread"] = json!([{"what": "the organization", "why": "AccessDenied"}]);
+    world.sweep(&unread, "2026-11-25T01:00:00Z").await?;
+    for at in ["2026-11-25T02:00:00Z", "2026-11-25T03:00:00Z"] {
+        let report = world.sweep(&stands, at).await?;
+        assert!(!report.swept.opened.is_empty());
+        assert!(world.standing().await?.iter().any(|found| found.starts_with("guard-removed")));
+        assert!(!world.standing().await?.iter().any(|found| found.starts_with("change-unreadable")));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_of_the_future_is_not_believed() -> Tested {
+    let world = World::begin().await?;
+    let mut guards = stories::records(&stories::guards()[..2]);
+    guards[1]["eventTime"] = json!("2027-01-01T00:00:00Z");
+    world.hear(&guards, 1).await?;
+    let report = world.sweep(&stands_after(&guards[..1]), "2026-11-25T01:00:00Z").await?;
+    assert!(!report.swept.opened.is_empty() && report.resolved.is_empty(), "{:?}", report.resolved);
+    let standing = world.standing().await?;
+    assert!(standing.iter().any(|found| found.starts_with("guard-removed")), "{standing:?}");
+    assert!(standing.iter().any(|found| found.starts_with("change-unreadable")), "{standing:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_comes_late_is_seen_behind_a_newer_base_too() -> Tested {
+    let team = "arn:aws:iam::111122223333:policy/team";
+    let text = |action: &str| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]});
+    let mut open = stories::snapshot();
+    open["organization"]["attached"]["ou-1"] = json!(["p-FullAWSAccess"]);
+    open["accounts"]["111122223333"]["Policies"] = json!([{"Arn": team, "DefaultVersionId": "v1",
+        "PolicyVersionList": [{"VersionId": "v1", "Document": text("s3:*")}]}]);
+    for list in ["UserDetailList", "GroupDetailList"] {
+        open["accounts"]["111122223333"][list] = json!([]);
+    }
+    let attached = Step::of("iam", "AttachRolePolicy", json!({"roleName": "idle", "policyArn": team}));
+    let versioned =
+        json!({"policyArn": team, "policyDocument": text("dynamodb:*").to_string(), "setAsDefault": true});
+    let mut events = stories::records(&[Step::of("iam", "CreatePolicyVersion", versioned), attached]);
+    events[0]["eventTime"] = json!("2026-11-25T02:05:00Z");
+    events[1]["eventTime"] = json!("2026-11-25T02:10:00Z");
+    let world = World::begin().await?;
+    world.sweep(&open, "2026-11-25T01:00:00Z").await?;
+    world.hear(&events[1..], 1).await?;
+    world.sweep(&open, "2026-11-25T02:00:00Z").await?;
+    world.hear(&events[..1], 1).await?;
+    let found = world.standing().await?;
+    assert!(found.contains("perimeter-opened idle"), "{found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tag_that_no_guard_speaks_of_is_none_of_a_new_role() -> Tested {
+    let mut open = stories::snapshot();
+    open["organization"]["attached"]["ou-1"] = json!(["p-FullAWSAccess"]);
+    let world = World::begin().await?;
+    world.sweep(&open, "2026-11-25T01:00:00Z").await?;
+    let request = json!({"roleName": "plain", "assumeRolePolicyDocument": "{}", "tags": [{"key": "team", "value": "a"}]});
+    let mut events = stories::records(&[Step::of("iam", "CreateRole", request)]);
+    events[0]["eventTime"] = json!("2026-11-25T02:05:00Z");
+    world.hear(&events, 1).await?;
+    let found = world.standing().await?;
+    assert!(!found.iter().any(|found| found.contains("plain")), "{found:?}");
+    Ok(())
+}
+
 /// A snapshot, as it was kept.
 struct Kept(String);
 
@@ -386,7 +463,7 @@ async fn a_call_is_told_by_what_it_was_let_through_as_soon_as_it_is_found() -> T
 
 /// What nobody can tell any more who did not hear of an event: by what was it that it opened something, where others came
 /// before the sweep. What stands open is found in each case, as another finding.
-const LOST: [(&str, usize, &[&str]); 10] = [
+const LOST: [(&str, usize, &[&str]); 15] = [
     ("guards", 8, &["guard-removed 444455556666"]),
     ("guards", 9, &["guard-removed 444455556666"]),
     // The role was made again since.
@@ -398,7 +475,15 @@ const LOST: [(&str, usize, &[&str]); 10] = [
     ("roles", 15, &["guard-removed app"]),
     ("roles", 16, &["guard-removed app"]),
     ("tables", 3, &["guard-removed orders"]),
-    ("tables", 7, &["guard-removed orders"]),
+    // By then a guard was gone, and a new table was more than unguarded.
+    ("tables", 4, &["unguarded-table bare"]),
+    ("tables", 6, &["unguarded-table copy"]),
+    // The first table of a region: it may not have been looked at before.
+    ("tables", 8, &["unguarded-table orders"]),
+    ("tables", 9, &["change-unreadable "]),
+    ("tables", 10, &["guard-removed orders", "perimeter-opened another"]),
+    // The same endpoint, with its VPC.
+    ("endpoints", 0, &["endpoint-opened vpce-0a1"]),
 ];
 
 #[tokio::test]
@@ -416,6 +501,7 @@ async fn any_event_may_be_dropped() -> Tested {
 
 /// Tells each story without each of those events, one at a time.
 async fn may_be_dropped(which: impl Fn(&str, usize) -> bool) -> Tested {
+    let mut wrong = Vec::new();
     for (name, story) in told() {
         let records = stories::records(&story);
         let stands = stands_after(&records);
@@ -432,8 +518,11 @@ async fn may_be_dropped(which: impl Fn(&str, usize) -> bool) -> Tested {
             let found = world.standing().await?;
             let missed: Vec<&str> = expected.difference(&found).map(String::as_str).collect();
             let known = LOST.iter().find(|(of, place, _)| (*of, *place) == (name, n));
-            assert_eq!(missed, known.map_or(&[][..], |(_, _, lost)| lost), "{name} without {n}: {found:?}");
+            if missed != known.map_or(&[][..], |(_, _, lost)| lost) {
+                wrong.push(format!("{name} without {n}: missed {missed:?}, found {found:?}"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }

@@ -72,7 +72,10 @@ impl Steps<'_> {
         let changed = self.later.managed.iter().filter_map(|(arn, policy)| {
             let text = policy.text();
             let known = self.now.managed.get(arn).map(|known| known.text());
-            let is_news = known.is_none_or(|known| is_other(&known, &text));
+            let is_news = match known {
+                Some(known) => is_other(&known, &text),
+                None => self.is_heard_of(arn),
+            };
             is_news.then(|| Edit::Version {
                 policy: arn.clone(),
                 version: policy.default.clone(),
@@ -82,6 +85,14 @@ impl Steps<'_> {
         });
         let changed: Vec<Edit> = changed.collect();
         self.take(changed);
+    }
+
+    /// May a managed policy that was not known be new, or newly attached? Not where nobody told of its account before.
+    fn is_heard_of(&self, arn: &str) -> bool {
+        let account = crate::ids::Arn::parse(arn).map_or("", |arn| arn.account);
+        let has = |holder: &Holder| holder.attached.contains(arn) || holder.boundary.as_deref() == Some(arn);
+        self.now.knows(account)
+            || self.later.holders.iter().any(|(id, holder)| self.now.knows(&id.account) && has(holder))
     }
 
     fn holders(&mut self) {
@@ -149,9 +160,17 @@ impl Steps<'_> {
         let is_account = |node: &str| crate::ids::is_account(node);
         let units = later.iter().filter(|(node, _)| !is_account(node) && !now.contains_key(*node));
         let units = units.map(|(id, parent)| Edit::Unit { id: id.clone(), parent: parent.clone() });
+        // Where it was not told, or is not, an account has not moved.
+        let is_told = |account: &str| {
+            let has_joined = !now.contains_key(account);
+            let was_placed = self.now.organization.is_placed(account);
+            (has_joined || was_placed) && self.later.organization.is_placed(account)
+        };
         let moved = later.iter().filter(|(node, to)| is_account(node) && now.get(*node) != Some(to));
+        let moved = moved.filter(|(node, _)| is_told(node));
         let moved = moved.map(|(account, to)| Edit::Moved { account: account.clone(), to: to.clone() });
         let left = now.keys().filter(|node| is_account(node) && !later.contains_key(*node));
+        let left = left.filter(|account| self.now.organization.is_placed(account));
         let left = left.map(|account| Edit::Left { account: account.clone() });
         let edits: Vec<Edit> = units.chain(moved).chain(left).collect();
         self.take(edits);
@@ -196,7 +215,13 @@ fn endpoint_made(id: &str, endpoint: &Endpoint) -> Edit {
 
 /// Has a text changed? One that was not told has not.
 fn is_other(known: &Text, now: &Text) -> bool {
-    *known != Text::Untold && known != now
+    *known != Text::Untold && known != now && !says_the_same(known, now)
+}
+
+/// The same JSON may be written in many ways.
+fn says_the_same(one: &Text, other: &Text) -> bool {
+    let read = |text: &Text| serde_json::from_str::<serde_json::Value>(text.as_str()?).ok();
+    read(one).is_some_and(|one| read(other) == Some(one))
 }
 
 pub(super) fn is_other_policy(known: Option<&Text>, now: Option<&Text>) -> bool {
@@ -352,7 +377,12 @@ mod tests {
             ]
         };
         let table = || prop_oneof![Just("arn:t".to_owned()), Just("arn:u".to_owned())];
-        let policy = || prop_oneof![Just("arn:p".to_owned()), Just("arn:q".to_owned())];
+        let policy = || {
+            prop_oneof![
+                Just("arn:aws:iam::111122223333:policy/p".to_owned()),
+                Just("arn:aws:iam::111122223333:policy/q".to_owned())
+            ]
+        };
         prop_oneof![
             (prop_oneof![Just("a"), Just("b")], any::<bool>()).prop_map(|(name, other)| Edit::Made(
                 Box::new(Made {
@@ -468,6 +498,26 @@ mod tests {
         known.holders = Shared::default();
         known.read = Arc::default();
         assert_eq!(known.edits_to(&later), []);
+    }
+
+    #[test]
+    fn a_text_written_otherwise_is_the_same() {
+        let of = |text: &str| {
+            let mut state = start();
+            state.apply(&Edit::TablePolicy { table: "arn:t".into(), text: Some(Text::known(text)) });
+            state
+        };
+        let one = of(r#"{"Statement":[],"Version":"2012-10-17"}"#);
+        assert_eq!(one.edits_to(&of("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": []\n}")), []);
+        assert_eq!(one.edits_to(&of(r#"{"Statement":[],"Version":"2008-10-17"}"#)).len(), 1);
+    }
+
+    #[test]
+    fn a_place_that_could_not_be_read_is_no_move() {
+        let placed = start();
+        let mut unread = placed.clone();
+        Arc::make_mut(&mut unread.organization).parents.insert(ACCOUNT.into(), "unread".into());
+        assert_eq!((placed.edits_to(&unread), unread.edits_to(&placed)), (Vec::new(), Vec::new()));
     }
 
     #[test]

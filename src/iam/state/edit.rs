@@ -72,6 +72,23 @@ pub enum Edit {
 }
 
 impl Edit {
+    /// Does it leave out what something is now?
+    pub fn is_untold(&self) -> bool {
+        let texts = match self {
+            Edit::Inline { text, .. }
+            | Edit::Control { text, .. }
+            | Edit::TablePolicy { text, .. }
+            | Edit::EndpointPolicy { text, .. }
+            | Edit::TableMade { policy: text, .. }
+            | Edit::EndpointMade { policy: text, .. } => text.as_ref(),
+            Edit::Trust { text, .. } | Edit::Version { text, .. } => Some(text),
+            Edit::Made(made) => return made.is_partial || made.trust == Some(Text::Untold),
+            Edit::Untold(_) => return true,
+            _ => None,
+        };
+        texts == Some(&Text::Untold)
+    }
+
     /// Is it about policies of the organization, or about what they are above?
     pub fn is_of_organization(&self) -> bool {
         matches!(

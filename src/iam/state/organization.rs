@@ -98,7 +98,7 @@ impl Organization {
     }
 
     /// Is it told where an account lies, all the way up to a root?
-    fn is_placed(&self, account: &str) -> bool {
+    pub fn is_placed(&self, account: &str) -> bool {
         self.path_of(account).first().is_some_and(|top| top.starts_with("r-"))
     }
 
