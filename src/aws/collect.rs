@@ -319,7 +319,11 @@ impl Collector {
         for (place, read) in read.await {
             match read {
                 Ok(read) => {
-                    endpoints.extend(read.endpoints);
+                    // Cloud Control lists what is the account's own.
+                    endpoints.extend(read.endpoints.into_iter().map(|mut endpoint| {
+                        endpoint["OwnerId"] = place.account.as_str().into();
+                        endpoint
+                    }));
                     let whys = read.unread.into_iter();
                     whys.for_each(|(id, why)| gathered.unread(format!("endpoint {id} of {place}"), why));
                 }

@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::judge::{Ground, Judged, SKEW, Watcher, number, undone};
 use super::replay::replayed;
@@ -19,11 +21,13 @@ use crate::findings::finding::{Identity, Kept, Status};
 use crate::findings::lifecycle::{Decision, Transition};
 use crate::findings::sample::EventKey;
 use crate::findings::store::{DecisionError, FindingStore, Query, StoreError};
+use crate::gzip;
 use crate::iam::state::snapshot::Snapshot;
 use crate::iam::state::{Edit, State, Text};
 use crate::ids::Arn;
-use crate::perimeter::Perimeter;
+use crate::perimeter::inventory;
 use crate::perimeter::principal::Principal;
+use crate::perimeter::{Endpoint, Perimeter};
 use crate::pipeline::Auditor;
 use crate::reach::change::Opened;
 use crate::reach::sweep::{Sweep, Swept};
@@ -81,6 +85,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         }
         let mut report = Report::default();
         let mut judged = Judged::default();
+        self.learn_endpoints(&sweeping.packed).await?;
         if let Some(old) = &old {
             self.window(old, &mut judged).await?;
             report.unseen = self.drift(old, &sweeping, &mut judged).await?;
@@ -112,6 +117,21 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         report.damaged.extend(judged.damaged);
         self.store.rebase(&Base { taken_at: sweeping.taken_at, snapshot: sweeping.packed }).await?;
         Ok(report)
+    }
+
+    /// Adds the endpoints of a snapshot to the inventory by which calls are judged; one of which it is not told where it is
+    /// adds nothing. What was known first stays.
+    async fn learn_endpoints(&self, packed: &[u8]) -> Result<(), StoreError> {
+        for endpoint in described_in(packed) {
+            if self.store.learn_endpoint(&endpoint).await? {
+                tracing::info!(
+                    endpoint = endpoint.id.as_str(),
+                    vpc = endpoint.vpc.id,
+                    "an endpoint is known now"
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Puts into the journal, and judges, what changed without an event. Returns how much.
@@ -376,6 +396,30 @@ fn is_first_of_its_place(edit: &Edit, known: &State) -> bool {
         Edit::TableMade { table, .. } => !known.tables.keys().any(|arn| place(arn) == place(table)),
         _ => false,
     }
+}
+
+/// Endpoints of a snapshot, those of which it is told where they are.
+fn described_in(packed: &[u8]) -> Vec<Endpoint> {
+    #[derive(Default, Deserialize)]
+    struct Written {
+        #[serde(default)]
+        endpoints: Listed,
+    }
+    #[derive(Default, Deserialize)]
+    struct Listed {
+        #[serde(rename = "VpcEndpoints", default)]
+        items: Vec<serde_json::Value>,
+    }
+    let text = gzip::unpack(packed, gzip::MAX_UNPACKED).unwrap_or_default();
+    let written: Written = serde_json::from_slice(&text).unwrap_or_default();
+    let alone = |item| json!({ "VpcEndpoints": [item] }).to_string();
+    written
+        .endpoints
+        .items
+        .into_iter()
+        .filter_map(|item| inventory::described(&alone(item)).ok())
+        .flatten()
+        .collect()
 }
 
 /// Is all in the snapshot that was known before? What could not be read is not mended.

@@ -380,6 +380,21 @@ async fn a_tag_that_no_guard_speaks_of_is_none_of_a_new_role() -> Tested {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_sweep_brings_the_inventory_of_endpoints() -> Tested {
+    let world = World::begin().await?;
+    let mut stands = stories::snapshot();
+    let service = "com.amazonaws.eu-west-1.dynamodb";
+    stands["endpoints"] = json!({"VpcEndpoints": [
+        {"VpcEndpointId": "vpce-0aa", "VpcId": "vpc-0a", "ServiceName": service, "OwnerId": "111122223333"},
+        {"VpcEndpointId": "vpce-0bb", "VpcId": "vpc-0a", "ServiceName": service}]});
+    world.sweep(&stands, "2026-11-25T01:00:00Z").await?;
+    let known: Vec<String> =
+        world.store.endpoints().await?.iter().map(|endpoint| endpoint.id.as_str().to_owned()).collect();
+    assert_eq!(known, ["vpce-0aa"]);
+    Ok(())
+}
+
 /// A snapshot, as it was kept.
 struct Kept(String);
 
