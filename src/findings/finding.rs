@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::rule::{Rule, Severity};
+use crate::audit::rule::{Rule, Severity, Subject};
 use crate::audit::rules;
 use crate::perimeter::origin::{Origin, OriginKind};
 use crate::perimeter::principal::Principal;
@@ -152,6 +152,11 @@ impl Kept {
             Status::Resolved if is_news && self.count() > 0 => {
                 self.step(Status::Reopened, now, NOBODY, "seen again");
             }
+            // What was put up with was that change, and not whatever is changed there next.
+            Status::Suppressed if is_news && self.is_of_a_change() => {
+                self.lapse = None;
+                self.step(Status::Reopened, now, NOBODY, "changed again");
+            }
             Status::Open
             | Status::Acknowledged
             | Status::Suppressed
@@ -160,6 +165,15 @@ impl Kept {
         }
         // After all is joined: where nobody has decided anything, the status follows from that.
         self.settle(now);
+    }
+
+    /// Is it about a change of what stands, whoever made it?
+    fn is_of_a_change(&self) -> bool {
+        let identity = &self.sightings.identity;
+        let of_change = |rule: &Rule| matches!(rule.subject, Subject::Change | Subject::ProvenChange);
+        identity.principal.is_none()
+            && identity.origin == OriginKind::Unknown
+            && rules::find(&identity.rule).is_some_and(of_change)
     }
 
     /// The finding as it is shown.

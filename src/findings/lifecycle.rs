@@ -598,6 +598,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_up_with_of_a_change_is_not_the_next_change() {
+        let of = |event, rule: &'static str, principal: Option<&str>| {
+            let mut seen = seen(event, Coverage::Uncovered);
+            seen.identity.rule = rule.into();
+            seen.identity.principal = principal.map(str::to_owned);
+            seen.identity.origin = crate::perimeter::origin::OriginKind::Unknown;
+            seen
+        };
+        let after = |rule, principal| {
+            let mut kept = Kept::new(of(1, rule, principal), at(0));
+            kept.decide(&decided(1, suppress(90))).unwrap();
+            kept.join(of(1, rule, principal), at(2));
+            assert_eq!(kept.status, Status::Suppressed, "the same event again");
+            kept.join(of(2, rule, principal), at(3));
+            kept.settle(at(99));
+            (kept.status, kept.history.len())
+        };
+        assert_eq!(after("perimeter-opened", None), (Status::Reopened, 2));
+        // Who gets in as things stand is no change, and a call is one of many; the suppression ends by itself.
+        assert_eq!(after("perimeter-opened", Some("arn:aws:iam::111122223333:role/a")), (Status::Open, 2));
+        assert_eq!(after("public-access", None), (Status::Open, 2));
+    }
+
+    #[test]
     fn entries_cover_a_finding_until_the_latest_end_in_whatever_order_records_come() {
         let (short, long) = (Coverage::Until(at(10)), Coverage::Until(at(20)));
         let cases = [
