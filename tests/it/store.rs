@@ -135,8 +135,10 @@ fn waiting(finding: &str, event: u32, waits_for: WaitsFor, record: &str) -> Wait
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+pub enum Fault {
     None,
+    /// Nobody is let in, so trying again is of no use.
+    Denied,
     /// Refused, nothing done.
     Throttled,
     /// Somebody else's transaction is at the same items.
@@ -151,7 +153,7 @@ type Plan = Arc<dyn Fn(u64, &str) -> Fault + Send + Sync>;
 
 /// Stands before the database: counts what is asked of it, and lets some of it fail.
 #[derive(Clone)]
-struct Tap {
+pub struct Tap {
     database: Embedded,
     plan: Plan,
     requests: Arc<AtomicU64>,
@@ -159,7 +161,7 @@ struct Tap {
 }
 
 impl Tap {
-    fn new(plan: impl Fn(u64, &str) -> Fault + Send + Sync + 'static) -> Result<Self> {
+    pub fn new(plan: impl Fn(u64, &str) -> Fault + Send + Sync + 'static) -> Result<Self> {
         let by_operation = Arc::default();
         Ok(Self {
             database: Embedded::memory()?,
@@ -170,7 +172,7 @@ impl Tap {
     }
 
     /// A store through this tap, and the client itself. The table is made past it.
-    async fn store(&self) -> Result<(FindingsTable, Client)> {
+    pub async fn store(&self) -> Result<(FindingsTable, Client)> {
         schema::create_if_missing(&self.database.client(), TABLE).await?;
         let client = embedded::client(self.clone());
         Ok((FindingsTable::new(client.clone(), TABLE), client))
@@ -215,6 +217,7 @@ impl HttpConnector for Tap {
         };
         match (self.plan)(number, &operation) {
             Fault::None => self.database.call(request),
+            Fault::Denied => refused(400, r#"{"__type":"x#AccessDeniedException","message":"not you"}"#),
             Fault::Throttled => {
                 refused(400, r#"{"__type":"com.amazon.coral.availability#ThrottlingException"}"#)
             }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dynamodb_perimeter::aws::findings_table::FindingsTable;
 use dynamodb_perimeter::aws::store_url::StoreUrl;
@@ -24,6 +26,7 @@ use dynamodb_perimeter::watch::sweep::{Report, Sweeping};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::store::{Fault, Tap};
 use crate::stories::{self, Step};
 
 pub type Failed = Box<dyn Error + Send + Sync>;
@@ -54,7 +57,10 @@ impl World {
 
     /// Begins with what stands there.
     pub async fn begin_in(world: &stories::World) -> Result<Self, Failed> {
-        let store = StoreUrl::Memory.open().await?.ok_or("a store")?;
+        Self::with(StoreUrl::Memory.open().await?.ok_or("a store")?, world).await
+    }
+
+    async fn with(store: FindingsTable, world: &stories::World) -> Result<Self, Failed> {
         let snapshot = &world.snapshot;
         let taken_at = snapshot["taken_at"].as_str().ok_or("no time")?.parse()?;
         store.rebase(&Base { taken_at, snapshot: gzip::pack(snapshot.to_string().as_bytes()) }).await?;
@@ -392,6 +398,55 @@ async fn a_sweep_brings_the_inventory_of_endpoints() -> Tested {
     let known: Vec<String> =
         world.store.endpoints().await?.iter().map(|endpoint| endpoint.id.as_str().to_owned()).collect();
     assert_eq!(known, ["vpce-0aa"]);
+    Ok(())
+}
+
+/// A guard that is detached, and a role that is given something. Returns what stands then, with another guard attached to
+/// the other account, of which no event told.
+async fn a_day(world: &World) -> Result<Value, Failed> {
+    let heard = stories::records(&stories::roles()[10..12]);
+    world.hear(&heard, 1).await?;
+    let mut stands = stands_after(&heard);
+    let of_other = &mut stands["organization"]["attached"]["444455556666"];
+    of_other.as_array_mut().ok_or("no list")?.push(json!("p-guard"));
+    let idle = &mut stands["accounts"]["111122223333"]["RoleDetailList"][0]["RolePolicyList"];
+    idle.as_array_mut().ok_or("no list")?.push(json!({"PolicyName": "unseen", "PolicyDocument":
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}));
+    Ok(stands)
+}
+
+#[tokio::test]
+async fn a_sweep_that_was_cut_off_is_made_again_and_comes_to_the_same() -> Tested {
+    const AT: &str = "2026-11-25T01:00:00Z";
+    let whole = World::begin().await?;
+    let stands = a_day(&whole).await?;
+    let report = whole.sweep(&stands, AT).await?;
+    assert_eq!(report.unseen, 2);
+    let expected = texts(&whole.findings().await?);
+    let mut cuts = 0;
+    for allowed in (1..).step_by(4) {
+        let (limit, asked) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicU64::new(0)));
+        let (until, counted) = (limit.clone(), asked.clone());
+        let tap = Tap::new(move |n, _| {
+            counted.store(n + 1, Relaxed);
+            if n < until.load(Relaxed) { Fault::None } else { Fault::Denied }
+        });
+        let tap = tap.map_err(|error| error.to_string())?;
+        let (store, _) = tap.store().await.map_err(|error| error.to_string())?;
+        let world = World::with(store, &stories::World::default()).await?;
+        a_day(&world).await?;
+        limit.store(asked.load(Relaxed) + allowed, Relaxed);
+        let is_cut = world.sweep(&stands, AT).await.is_err();
+        limit.store(u64::MAX, Relaxed);
+        if !is_cut {
+            break;
+        }
+        cuts += 1;
+        world.sweep(&stands, AT).await?;
+        assert_eq!(texts(&world.findings().await?), expected, "cut off after {allowed} requests");
+        assert_eq!(world.store.base_taken_at().await?, Some(AT.parse()?));
+    }
+    assert!(cuts > 5, "{cuts}");
     Ok(())
 }
 
