@@ -505,23 +505,7 @@ fn half_alone(judged: &Judged<'_>, halves: Vec<Half>) -> Option<Delta> {
     seen.insert(judged.key());
     let identity = named_as(case, CALLER_HALF).to_identity(CALLER_HALF);
     let origin = Origin { ip: None, ..case.origin.clone() };
-    let sightings = Sightings {
-        identity,
-        severity: Severity::Info,
-        region: None,
-        principal: case.principal.clone(),
-        origin,
-        seen,
-        gone: Sample::default(),
-        span: None,
-        evidence: Vec::new(),
-        named: Vec::new(),
-        addresses: Vec::new(),
-        allowed_by: Vec::new(),
-        guard: None,
-        session: None,
-        coverage: Coverage::Uncovered,
-    };
+    let sightings = Sightings { origin, seen, ..Sightings::unseen(identity, case.principal.clone()) };
     Some(Delta { sightings, waiting: Vec::new(), halves })
 }
 
@@ -558,22 +542,10 @@ fn identity_of(part: &Part) -> IdentityRef<'_> {
 fn in_passing(case: &Case, part: &Part, verdict: Verdict) -> Option<Sightings> {
     let is_told = verdict == Verdict::Change && case.outcome == Outcome::Authorised;
     is_told.then(|| Sightings {
-        identity: identity_of(part).to_identity(rules::BREAK_GLASS_USE.id),
-        severity: Severity::Info,
-        region: None,
-        principal: part.principal.clone(),
-        origin: Origin::unknown(),
-        seen: Sample::default(),
-        gone: Sample::default(),
-        span: None,
-        evidence: Vec::new(),
-        named: Vec::new(),
-        addresses: Vec::new(),
-        allowed_by: Vec::new(),
-        guard: None,
         session: Some(Box::new(part.session.clone())),
         // It takes nothing from how long the uses are covered.
         coverage: Coverage::Until(Timestamp::MIN),
+        ..Sightings::unseen(identity_of(part).to_identity(rules::BREAK_GLASS_USE.id), part.principal.clone())
     })
 }
 

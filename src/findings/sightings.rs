@@ -92,6 +92,27 @@ pub struct Sightings {
 }
 
 impl Sightings {
+    /// A finding of which nothing was seen yet.
+    pub fn unseen(identity: Identity, principal: Principal) -> Self {
+        Self {
+            identity,
+            severity: Severity::Info,
+            region: None,
+            principal,
+            origin: Origin::unknown(),
+            seen: Sample::default(),
+            gone: Sample::default(),
+            span: None,
+            evidence: Vec::new(),
+            named: Vec::new(),
+            addresses: Vec::new(),
+            allowed_by: Vec::new(),
+            guard: None,
+            session: None,
+            coverage: Coverage::Uncovered,
+        }
+    }
+
     /// Adds what further records add to the same finding.
     pub fn join(&mut self, other: Sightings) {
         self.seen.join(&other.seen);

@@ -104,9 +104,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
             now: self.now,
         };
         let is_whole = is_whole(old.as_ref(), sweeping.snapshot);
-        let mut current = sweeping.snapshot.state.clone();
-        let later = entries.partition_point(|entry| entry.time < sweeping.taken_at);
-        replayed(self.auditor, &mut current, entries.get(later..).unwrap_or_default());
+        let current = self.brought_up(&sweeping, &entries);
         let standing = self.mended((&current, is_whole), &past, &sweeping, &mut report).await?;
         report.swept = prove(&current, &sweeping);
         let found = self.stands(&current, &standing, &sweeping, &report.swept, &mut judged).await?;
@@ -117,6 +115,14 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         report.damaged.extend(judged.damaged);
         self.store.rebase(&Base { taken_at: sweeping.taken_at, snapshot: sweeping.packed }).await?;
         Ok(report)
+    }
+
+    /// What stands by the snapshot, and by the changes since it was begun.
+    fn brought_up(&self, sweeping: &Sweeping<'_>, entries: &[Entry]) -> State {
+        let mut state = sweeping.snapshot.state.clone();
+        let later = entries.partition_point(|entry| entry.time < sweeping.taken_at);
+        replayed(self.auditor, &mut state, entries.get(later..).unwrap_or_default());
+        state
     }
 
     /// Adds the endpoints of a snapshot to the inventory by which calls are judged; one of which it is not told where it is
@@ -145,9 +151,7 @@ impl<S: FindingStore + StateStore> Watcher<'_, S> {
         let mut expected = State::clone(&old.state);
         replayed(self.auditor, &mut expected, &entries);
         // What happened since the snapshot was begun may be in it, or not: it is on both sides.
-        let mut found = sweeping.snapshot.state.clone();
-        let later = entries.partition_point(|entry| entry.time < sweeping.taken_at);
-        replayed(self.auditor, &mut found, entries.get(later..).unwrap_or_default());
+        let found = self.brought_up(sweeping, &entries);
         let edits: Vec<Edit> = expected
             .edits_to(&found)
             .into_iter()
